@@ -1,0 +1,137 @@
+# portexec: `make help` lists the targets.
+
+VERSION := $(shell cat VERSION)
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/portexec
+INSTALL = install
+PKG_CONFIG = pkg-config
+STATIC = auto
+BUILD = build
+PROGRAM = ./portexec
+# What `make check` tests; one that is not ours is not built.
+PORTEXEC = $(PROGRAM)
+
+CFLAGS = -O2 -g
+warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
+# Not where somebody else has chosen, and of no effect without optimization.
+fortify = $(if $(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(findstring \
+	-fsanitize,$(CFLAGS))$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE \
+	-D_FORTIFY_SOURCE=2)
+# A user's flags come last: they have the last word.
+compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
+	$(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
+	$(CPPFLAGS) $(CFLAGS) -MMD -MP
+harden = -Wl,-z,relro,-z,now,-z,noexecstack
+link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	$$($(PKG_CONFIG) --libs libbsd-overlay)
+link_static = $(CC) -static-pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	$$($(PKG_CONFIG) --static --libs libbsd-overlay)
+
+modules = $(filter-out $(BUILD)/main.o,$(patsubst src/%.c,$(BUILD)/%.o,\
+	$(wildcard src/*.c)))
+units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
+	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
+# With -j, and named together with others, these come first.
+before = $(filter deps deps-servers deps-lint,$(MAKECMDGOALS))
+
+all: $(PROGRAM) ## build ./portexec
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
+	@echo
+	@echo 'Variables: CC CPPFLAGS CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR'
+	@echo '  STATIC=auto|yes|no  link statically where it can be, or fail, or not'
+	@echo '  PORTEXEC=PATH       with check: test that program, not the tree'\''s'
+	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say'
+	@echo '  NO_SKIP=1           with check: a test that is skipped has failed'
+
+$(PROGRAM): $(BUILD)/main.o $(modules)
+ifeq ($(STATIC),no)
+	$(link_dynamic)
+else ifeq ($(STATIC),yes)
+	$(link_static)
+else ifeq ($(STATIC),auto)
+	@if $(link_static) 2>$(BUILD)/static.log; \
+	then echo '$@: linked statically'; \
+	else echo '$@: linked dynamically ($(BUILD)/static.log says why)'; \
+	$(link_dynamic); fi
+else
+	@echo 'STATIC is auto, yes or no' >&2; exit 2
+endif
+
+# Rewritten only where it changes: then everything is compiled anew.
+$(BUILD)/flags: FORCE | $(before)
+	@mkdir -p $(BUILD)/tests
+	@echo '$(subst ','\'',$(compile) $(LDFLAGS) $(STATIC))' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(BUILD)/%.o: src/%.c $(BUILD)/flags
+	$(call compile,libbsd-overlay) -c -o $@ $<
+
+$(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
+	$(call compile,libbsd-overlay check) -Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
+	$$($(PKG_CONFIG) --libs libbsd-overlay check)
+
+$(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
+	$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
+	$$($(PKG_CONFIG) --libs libsystemd)
+
+$(BUILD)/tests/%: tests/probes/%.c $(BUILD)/flags
+	$(call compile) -o $@ $< $(LDFLAGS)
+
+$(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
+	$(call compile) -o $@ $< $(LDFLAGS)
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)
+
+check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
+	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
+
+asan: ## run the tests under the address and undefined behaviour sanitizers
+	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
+	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all' SANITIZED=1 check
+
+demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
+	@tests/demo
+
+deps: ## install what build, demo and tests need
+	@tests/deps tree
+deps-servers: | $(filter deps,$(before)) ## install the services that tests run
+	@tests/deps servers
+deps-lint: | $(filter deps deps-servers,$(before)) ## install the analysers
+	@tests/deps lint
+
+lint: $(BUILD)/flags ## run the analysers
+	@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
+	$(PKG_CONFIG) --cflags libbsd-overlay libsystemd check)' tests/lint
+
+install: $(PROGRAM) ## install to DESTDIR and PREFIX
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
+	'$(DESTDIR)$(DOCDIR)'
+	$(INSTALL) -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/portexec'
+	$(INSTALL) -m 644 man/portexec.1 '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -m 644 README.md NEWS COPYING '$(DESTDIR)$(DOCDIR)'
+
+uninstall: ## remove what install put there
+	rm -f '$(DESTDIR)$(BINDIR)/portexec' '$(DESTDIR)$(MANDIR)/man1/portexec.1'
+	rm -f '$(DESTDIR)$(DOCDIR)/README.md' '$(DESTDIR)$(DOCDIR)/NEWS' \
+	'$(DESTDIR)$(DOCDIR)/COPYING'
+	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir '$(DESTDIR)$(DOCDIR)'
+
+dist: ## make portexec-VERSION.tar.gz of what is committed
+	git archive --prefix=portexec-$(VERSION)/ \
+	-o portexec-$(VERSION).tar.gz HEAD
+
+clean: ## remove what was built
+	rm -rf build portexec portexec-*.tar.gz
+
+FORCE:
+.PHONY: all help check asan demo deps deps-servers deps-lint lint install \
+	uninstall dist clean FORCE
+.DELETE_ON_ERROR:

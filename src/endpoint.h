@@ -1,0 +1,81 @@
+#ifndef ENDPOINT_H
+#define ENDPOINT_H
+
+/*
+ * What a socket is to be: the SPEC of -l, parsed.  Pure: no system call.
+ */
+
+#include <sys/socket.h>
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/un.h>
+
+#include "message.h"
+
+enum {
+	ENDPOINT_NAME_MAX = 255,	/* as systemd has it: FDNAME_MAX */
+	ENDPOINT_MEMBERS_MAX = 4	/* tcp+udp:localhost:0 */
+};
+
+union address {
+	struct sockaddr		any;
+	struct sockaddr_in	in;
+	struct sockaddr_in6	in6;
+	struct sockaddr_un	un;
+};
+
+/* The rows of the table of socket options. */
+enum option_row {
+	OPTION_BACKLOG,
+	OPTION_REUSEPORT,
+	OPTION_V6ONLY,
+	OPTION_NONBLOCK,
+	OPTION_MODE,
+	OPTION_RCVBUF,
+	OPTION_SNDBUF,
+	OPTION_COUNT
+};
+
+struct socket_option {
+	const char	*name;
+	const char	*value;		/* "N", "OCTAL"; NULL: takes none */
+	const char	*meaning;	/* for --help */
+	int		 minimum, maximum;
+	unsigned	 applies;	/* to what; private to endpoint.c */
+	const char	*domain;	/* the same in words, for messages */
+};
+
+extern const struct socket_option	socket_options[OPTION_COUNT];
+
+struct endpoint {
+	const char	*spec;		/* as given; belongs to the caller */
+	char		 name[ENDPOINT_NAME_MAX + 1];	/* "unknown" if none */
+	int		 type;		/* SOCK_STREAM, SOCK_DGRAM, ... */
+	union address	 address;	/* port 0: the kernel's choice */
+	socklen_t	 length;
+	char		 interface[IF_NAMESIZE];	/* of [V6%IF], or "" */
+	bool		 any;		/* "*": 0.0.0.0 without IPv6 */
+	bool		 joined;	/* takes the number of the one before */
+	bool		 dispensable;	/* localhost's ::1, without IPv6 */
+	int		 option[OPTION_COUNT];	/* -1: not given */
+};
+
+/*
+ * Parses [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]... into one endpoint, or
+ * into the two or four of a group (localhost, tcp+udp), whose members but
+ * the first are joined.  Returns how many, or -1 with the reason in
+ * failure.
+ */
+int	endpoint_parse(const char *spec,
+    struct endpoint members[ENDPOINT_MEMBERS_MAX], struct failure *failure);
+
+/*
+ * The number that an IP address asks for, in host order; 0 for a unix
+ * address.
+ */
+unsigned	address_port(const union address *address);
+void		address_set_port(union address *address, unsigned port);
+
+#endif

@@ -1,0 +1,57 @@
+#ifndef ENVIRONMENT_H
+#define ENVIRONMENT_H
+
+/*
+ * The LISTEN_* protocol of sd_listen_fds(3), both ways: what portexec was
+ * passed, and what it passes on.
+ */
+
+#include <sys/types.h>
+
+#include <stdint.h>
+
+#include "listener.h"
+#include "options.h"
+
+/* A list of "NAME=value" that ends with NULL; it and its strings are owned. */
+struct environment {
+	char	**list;
+	size_t	 count;
+};
+
+/* Who will read LISTEN_*. */
+struct identity {
+	pid_t		pid;
+	uint64_t	pidfd_id;	/* 0: there is none */
+};
+
+/*
+ * This process: its pid, and the inode number of its pidfd where that is
+ * unique to the process, on pidfs (Linux 6.9), the same after exec.
+ */
+struct identity	environment_identify(void);
+
+/*
+ * Whether variables, an environ(7), pass sockets to self: LISTEN_PID is its
+ * pid, LISTEN_PIDFDID is its own or absent.  Stores their number, and their
+ * names in a list that the caller frees, names first; a socket without one,
+ * or all where the counts differ, are "unknown".  *count is 0 where nothing
+ * is passed.  Returns 0, or -1 without memory.
+ */
+int	environment_inherited(char *const variables[],
+    const struct identity *self, size_t *count, char ***names,
+    struct failure *failure);
+
+/*
+ * Fills environment with variables less every stale LISTEN_*, then with
+ * LISTEN_* for the listeners, as options wants them, then with its -e.
+ * Returns 0, or -1 with the reason in failure; either way environment is
+ * for environment_free().
+ */
+int	environment_make(struct environment *environment,
+    char *const variables[], const struct listeners *listeners,
+    const struct options *options, const struct identity *self,
+    struct failure *failure);
+void	environment_free(struct environment *environment);
+
+#endif

@@ -1,0 +1,461 @@
+#include <sys/stat.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "listener.h"
+
+enum { TRIES = 64 };	/* numbers that a group may try */
+
+static bool
+is_tcp(const struct endpoint *endpoint)
+{
+	return endpoint->type == SOCK_STREAM &&
+	    endpoint->address.any.sa_family != AF_UNIX;
+}
+
+static bool
+has_path(const union address *address, socklen_t length)
+{
+	return address->any.sa_family == AF_UNIX &&
+	    length > offsetof(struct sockaddr_un, sun_path) &&
+	    address->un.sun_path[0] != '\0';
+}
+
+/* The standard three are the caller's, also where they are closed. */
+static int
+open_socket(int family, int type)
+{
+	int fd, high, error;
+
+	fd = socket(family, type | SOCK_CLOEXEC, 0);
+	if (fd == -1 || fd >= FIRST_FD)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+	error = errno;
+	close(fd);
+	errno = error;
+	return high;
+}
+
+static void
+close_socket(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+static int
+set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static void
+describe_unix(struct listener *listener)
+{
+	const char *path = listener->address.un.sun_path;
+	size_t i, length = 0;
+
+	if (listener->length > offsetof(struct sockaddr_un, sun_path))
+		length = listener->length -
+		    offsetof(struct sockaddr_un, sun_path);
+	if (has_path(&listener->address, listener->length))
+		length = strnlen(path, length);
+	/* An abstract name begins with a NUL and may contain more. */
+	for (i = 0; i < length; i++)
+		listener->addr[i] = path[i] == '\0' ? '@' : path[i];
+	listener->addr[length] = '\0';
+}
+
+static void
+describe_ip(struct listener *listener)
+{
+	const union address *address = &listener->address;
+	char interface[IF_NAMESIZE];
+	bool ipv6 = address->any.sa_family == AF_INET6;
+
+	inet_ntop(address->any.sa_family, ipv6 ?
+	    (const void *)&address->in6.sin6_addr :
+	    (const void *)&address->in.sin_addr, listener->host,
+	    sizeof(listener->host));
+	if (ipv6 && address->in6.sin6_scope_id != 0 &&
+	    if_indextoname(address->in6.sin6_scope_id, interface) != NULL) {
+		strlcat(listener->host, "%", sizeof(listener->host));
+		strlcat(listener->host, interface, sizeof(listener->host));
+	}
+	listener->port = address_port(address);
+	snprintf(listener->addr, sizeof(listener->addr),
+	    ipv6 ? "[%s]:%u" : "%s:%u", listener->host, listener->port);
+}
+
+static void
+describe(struct listener *listener)
+{
+	switch (listener->address.any.sa_family) {
+	case AF_UNIX:
+		describe_unix(listener);
+		break;
+	case AF_INET:
+	case AF_INET6:
+		describe_ip(listener);
+		break;
+	}
+}
+
+static int
+learn_address(struct listener *listener)
+{
+	listener->length = sizeof(listener->address);
+	if (getsockname(listener->fd, &listener->address.any,
+	    &listener->length) == -1)
+		return -1;
+	describe(listener);
+	return 0;
+}
+
+static struct listener *
+append(struct listeners *listeners)
+{
+	struct listener *list, *listener;
+
+	list = reallocarray(listeners->list, listeners->count + 1,
+	    sizeof(*list));
+	if (list == NULL)
+		return NULL;
+	listeners->list = list;
+	listener = &list[listeners->count++];
+	memset(listener, 0, sizeof(*listener));
+	listener->fd = listener->reserve = -1;
+	return listener;
+}
+
+static void
+discard(struct listener *listener)
+{
+	struct stat status;
+
+	if (listener->inode != 0 &&
+	    lstat(listener->address.un.sun_path, &status) == 0 &&
+	    status.st_dev == listener->device &&
+	    status.st_ino == listener->inode)
+		unlink(listener->address.un.sun_path);
+	close_socket(&listener->fd);
+	close_socket(&listener->reserve);
+}
+
+static void
+truncate_list(struct listeners *listeners, size_t count)
+{
+	while (listeners->count > count)
+		discard(&listeners->list[--listeners->count]);
+}
+
+void
+listeners_discard(struct listeners *listeners)
+{
+	truncate_list(listeners, 0);
+	free(listeners->list);
+	listeners->list = NULL;
+}
+
+int
+listeners_inherit(struct listeners *listeners, size_t count,
+    char *const names[], struct failure *failure)
+{
+	struct listener *listener;
+	socklen_t length;
+	size_t i;
+	int type;
+
+	for (i = 0; i < count; i++) {
+		length = sizeof(type);
+		if (getsockopt(FIRST_FD + (int)i, SOL_SOCKET, SO_TYPE, &type,
+		    &length) == -1)
+			return fail(failure, errno, "inherited fd %zu",
+			    FIRST_FD + i);
+	}
+	for (i = 0; i < count; i++) {
+		listener = append(listeners);
+		if (listener == NULL)
+			return fail(failure, errno, "inherited sockets");
+		listener->inherited = true;
+		listener->fd = FIRST_FD + (int)i;
+		length = sizeof(listener->type);
+		getsockopt(listener->fd, SOL_SOCKET, SO_TYPE, &listener->type,
+		    &length);
+		strlcpy(listener->name, names[i], sizeof(listener->name));
+		if (fcntl(listener->fd, F_SETFD, FD_CLOEXEC) == -1 ||
+		    learn_address(listener) == -1)
+			return fail(failure, errno, "inherited fd %d",
+			    listener->fd);
+	}
+	return 0;
+}
+
+/* A socket that nobody holds refuses; a live one of another type differs. */
+static void
+remove_stale_path(const struct endpoint *endpoint)
+{
+	const char *path = endpoint->address.un.sun_path;
+	struct stat status;
+	int fd;
+
+	if (lstat(path, &status) == -1 || !S_ISSOCK(status.st_mode))
+		return;
+	fd = open_socket(AF_UNIX, endpoint->type | SOCK_NONBLOCK);
+	if (fd == -1)
+		return;
+	if (connect(fd, &endpoint->address.any, endpoint->length) == -1 &&
+	    errno == ECONNREFUSED)
+		unlink(path);
+	close(fd);
+}
+
+static int
+bind_path(int fd, const struct endpoint *endpoint)
+{
+	int mode = endpoint->option[OPTION_MODE], result;
+	mode_t mask;
+
+	remove_stale_path(endpoint);
+	mask = umask((mode_t)(mode == -1 ? 0177 : 0777 & ~mode));
+	result = bind(fd, &endpoint->address.any, endpoint->length);
+	umask(mask);
+	return result;
+}
+
+static int
+set_options(int fd, const struct endpoint *endpoint)
+{
+	const int *option = endpoint->option;
+
+	if (endpoint->address.any.sa_family == AF_INET6 &&
+	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+	    option[OPTION_V6ONLY] == 1) == -1)
+		return -1;
+	/* For UDP it would let the kernel give one number twice. */
+	if (is_tcp(endpoint) &&
+	    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
+		return -1;
+	if (option[OPTION_REUSEPORT] == 1 &&
+	    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1)
+		return -1;
+	if (option[OPTION_RCVBUF] != -1 &&
+	    set_option(fd, SOL_SOCKET, SO_RCVBUF, option[OPTION_RCVBUF]) == -1)
+		return -1;
+	if (option[OPTION_SNDBUF] != -1 &&
+	    set_option(fd, SOL_SOCKET, SO_SNDBUF, option[OPTION_SNDBUF]) == -1)
+		return -1;
+	return 0;
+}
+
+/* Returns a socket with the endpoint's options and address, or -1. */
+static int
+open_bound(const struct endpoint *wanted)
+{
+	struct endpoint endpoint = *wanted;
+	int type = endpoint.type, error, fd;
+
+	if (endpoint.option[OPTION_NONBLOCK] == 1)
+		type |= SOCK_NONBLOCK;
+	fd = open_socket(endpoint.address.any.sa_family, type);
+	if (fd == -1 && errno == EAFNOSUPPORT && endpoint.any) {
+		endpoint.address.in =
+		    (struct sockaddr_in){ .sin_family = AF_INET };
+		address_set_port(&endpoint.address,
+		    address_port(&wanted->address));
+		endpoint.length = sizeof(endpoint.address.in);
+		fd = open_socket(AF_INET, type);
+	}
+	if (fd == -1)
+		return -1;
+	if (set_options(fd, &endpoint) == 0 &&
+	    (has_path(&endpoint.address, endpoint.length) ?
+	    bind_path(fd, &endpoint) :
+	    bind(fd, &endpoint.address.any, endpoint.length)) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/*
+ * A number that is in use on another address only is reserved on the
+ * endpoint's own address.
+ */
+static int
+open_reserve(const struct endpoint *endpoint)
+{
+	struct endpoint everywhere = *endpoint;
+	int fd;
+
+	everywhere.any = true;
+	everywhere.address.in6 = (struct sockaddr_in6){
+	    .sin6_family = AF_INET6 };
+	everywhere.length = sizeof(everywhere.address.in6);
+	everywhere.option[OPTION_V6ONLY] = -1;
+	address_set_port(&everywhere.address, address_port(&endpoint->address));
+	fd = open_bound(&everywhere);
+	if (fd == -1 && errno == EADDRINUSE &&
+	    address_port(&endpoint->address) != 0)
+		fd = open_bound(endpoint);
+	return fd;
+}
+
+static int
+settle_interface(struct endpoint *endpoint)
+{
+	unsigned index;
+
+	if (endpoint->interface[0] == '\0')
+		return 0;
+	index = if_nametoindex(endpoint->interface);
+	if (index == 0)
+		return -1;
+	endpoint->address.in6.sin6_scope_id = index;
+	return 0;
+}
+
+static int
+take_number(struct listener *listener, struct endpoint *endpoint)
+{
+	union address address;
+	socklen_t length = sizeof(address);
+
+	listener->reserve = open_reserve(endpoint);
+	if (listener->reserve == -1 || getsockname(listener->reserve,
+	    &address.any, &length) == -1)
+		return -1;
+	address_set_port(&endpoint->address, address_port(&address));
+	return 0;
+}
+
+static void
+remember_path(struct listener *listener)
+{
+	struct stat status;
+
+	if (!has_path(&listener->address, listener->length) ||
+	    lstat(listener->address.un.sun_path, &status) == -1)
+		return;
+	listener->device = status.st_dev;
+	listener->inode = status.st_ino;
+}
+
+/*
+ * Binds one member of a group to *number, or where that is 0 to a number
+ * of the kernel's choice, which it stores there.
+ */
+static int
+bind_member(struct listener *listener, const struct endpoint *wanted,
+    unsigned *number)
+{
+	struct endpoint endpoint = *wanted;
+
+	address_set_port(&endpoint.address, *number);
+	listener->type = endpoint.type;
+	listener->address = endpoint.address;
+	listener->length = endpoint.length;
+	listener->backlog = endpoint.option[OPTION_BACKLOG] == -1 ?
+	    INT_MAX : endpoint.option[OPTION_BACKLOG];
+	strlcpy(listener->name, endpoint.name, sizeof(listener->name));
+	describe(listener);
+	if (settle_interface(&endpoint) == -1)
+		return -1;
+	if (is_tcp(&endpoint) && !endpoint.joined) {
+		if (take_number(listener, &endpoint) == -1)
+			return -1;
+		*number = address_port(&endpoint.address);
+	}
+	listener->fd = open_bound(&endpoint);
+	if (listener->fd == -1 || learn_address(listener) == -1)
+		return -1;
+	remember_path(listener);
+	*number = listener->port;
+	return 0;
+}
+
+/* Whether the next try, with another number, may succeed where one failed. */
+static bool
+was_taken(const struct endpoint *first, unsigned number)
+{
+	return errno == EADDRINUSE && number != 0 &&
+	    address_port(&first->address) == 0;
+}
+
+static int
+bind_group(struct listeners *listeners, const struct endpoint *group,
+    size_t size, struct failure *failure)
+{
+	size_t start = listeners->count, i;
+	struct listener *listener;
+	unsigned number = address_port(&group->address);
+	int try = 1;
+
+	for (i = 0; i < size; i++) {
+		listener = append(listeners);
+		if (listener == NULL)
+			return fail(failure, errno, "sockets");
+		if (bind_member(listener, &group[i], &number) == 0)
+			continue;
+		if (group[i].dispensable && (errno == EADDRNOTAVAIL ||
+		    errno == EAFNOSUPPORT)) {
+			truncate_list(listeners, listeners->count - 1);
+			continue;
+		}
+		if (!was_taken(group, number))
+			return fail(failure, errno, "listen on %s",
+			    listener->addr);
+		if (try++ == TRIES)
+			return fail(failure, 0, "listen on '%s': no number "
+			    "was free for all of it in %d tries", group->spec,
+			    TRIES);
+		truncate_list(listeners, start);
+		number = 0;
+		i = (size_t)-1;
+	}
+	return 0;
+}
+
+int
+listeners_bind(struct listeners *listeners, const struct endpoint *endpoints,
+    size_t count, struct failure *failure)
+{
+	size_t first, size;
+
+	for (first = 0; first < count; first += size) {
+		for (size = 1; first + size < count &&
+		    endpoints[first + size].joined; size++)
+			;
+		if (bind_group(listeners, &endpoints[first], size,
+		    failure) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+listeners_listen(struct listeners *listeners, struct failure *failure)
+{
+	struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (listener->type != SOCK_DGRAM && !listener->inherited &&
+		    listen(listener->fd, listener->backlog) == -1)
+			return fail(failure, errno, "listen on %s",
+			    listener->addr);
+	}
+	return 0;
+}

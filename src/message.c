@@ -1,0 +1,91 @@
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message.h"
+
+static void
+keep_on_one_line(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
+int
+fail(struct failure *failure, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(failure->text, sizeof(failure->text), format, arguments);
+	va_end(arguments);
+	if (error != 0) {
+		strlcat(failure->text, ": ", sizeof(failure->text));
+		strlcat(failure->text, strerror(error), sizeof(failure->text));
+	}
+	keep_on_one_line(failure->text);
+	errno = error;
+	return -1;
+}
+
+static void
+write_line(const char *prefix, const char *text)
+{
+	char line[MESSAGE_MAX + 64];
+	int length, error = errno;
+
+	length = snprintf(line, sizeof(line) - 1, "%s: %s%s", getprogname(),
+	    prefix, text);
+	if (length > (int)sizeof(line) - 2)
+		length = (int)sizeof(line) - 2;
+	keep_on_one_line(line);
+	line[length] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)length + 1) == -1) {
+		/* There is nobody to tell. */
+	}
+	errno = error;
+}
+
+void
+say(const struct console *console, const char *format, ...)
+{
+	char text[MESSAGE_MAX];
+	va_list arguments;
+
+	if (console->verbosity == QUIET)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	write_line("", text);
+}
+
+void
+say_detail(const struct console *console, const char *format, ...)
+{
+	char prefix[32], text[MESSAGE_MAX];
+	struct timespec now;
+	va_list arguments;
+
+	if (console->verbosity != VERBOSE)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(prefix, sizeof(prefix), "%.3f s: ",
+	    (double)(now.tv_sec - console->start.tv_sec) +
+	    (double)(now.tv_nsec - console->start.tv_nsec) / 1e9);
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	write_line(prefix, text);
+}
+
+void
+say_failure(const struct failure *failure)
+{
+	write_line("", failure->text);
+}

@@ -1,0 +1,286 @@
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+enum {
+	NO_PID = 256	/* beyond every short option */
+};
+
+static const struct row {
+	int		 key;
+	const char	*name, *value, *meaning;
+} rows[] = {
+	{ 'l', "listen", "SPEC",
+	    "a socket to listen on (default 127.0.0.1:0); repeatable" },
+	{ 'e', "env", "NAME[=TEMPLATE]",
+	    "set NAME for the service (default <port>); repeatable" },
+	{ 'p', "port-file", "FILE",
+	    "write the port to FILE before the service starts" },
+	{ 'w', "write", "FILE=TEMPLATE",
+	    "write TEMPLATE, or with @IN the file IN, to FILE; repeatable" },
+	{ 'H', "handoff", "MODE",
+	    "how the service gets its socket: inherit or reserve" },
+	{ NO_PID, "no-pid", NULL, "leave out LISTEN_PID and LISTEN_PIDFDID" },
+	{ 'q', "quiet", NULL, "say nothing but errors" },
+	{ 'v', "verbose", NULL, "say everything that happens, and when" },
+	{ 'h', "help", NULL, "show this help" },
+	{ 'V', "version", NULL, "show the version" },
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static const struct {
+	const char	*name;
+	enum handoff	 handoff;
+} handoffs[] = {
+	{ "inherit", INHERIT },
+	{ "reserve", RESERVE },
+};
+
+void
+options_print_help(FILE *output)
+{
+	char left[64];
+	size_t i;
+
+	fputs("usage: portexec [OPTION]... [--] COMMAND [ARG]...\n"
+	    "Run COMMAND with a socket that is bound and listening on a port "
+	    "of the\nkernel's choice, or keep that port free for it.\n\n",
+	    output);
+	for (i = 0; i < ROWS; i++) {
+		snprintf(left, sizeof(left), rows[i].key < NO_PID ?
+		    "-%c, --%s%s%s" : "%c   --%s%s%s",
+		    rows[i].key < NO_PID ? rows[i].key : ' ', rows[i].name,
+		    rows[i].value == NULL ? "" : " ",
+		    rows[i].value == NULL ? "" : rows[i].value);
+		fprintf(output, "  %s\n          %s\n", left,
+		    rows[i].meaning);
+	}
+	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]...\n"
+	    "  TYPE: tcp, udp, tcp+udp, unix, unixgram, unixpacket\n"
+	    "  ADDRESS: PORT, HOST:PORT, [IPV6]:PORT, *:PORT, localhost:PORT; "
+	    "a path or @NAME\n", output);
+	for (i = 0; i < OPTION_COUNT; i++) {
+		snprintf(left, sizeof(left), "%s%s%s", socket_options[i].name,
+		    socket_options[i].value == NULL ? "" : "=",
+		    socket_options[i].value == NULL ? "" :
+		    socket_options[i].value);
+		fprintf(output, "  %-14s %s\n", left,
+		    socket_options[i].meaning);
+	}
+	fputs("\nIn ARGs and TEMPLATEs, <port>, <host>, <addr> and <fd>, or "
+	    "{port} and so on,\nstand for the first socket's, <port:NAME> or "
+	    "<port:N> for another's.\n", output);
+}
+
+static int
+add_endpoints(struct options *options, const char *spec,
+    struct failure *failure)
+{
+	struct endpoint members[ENDPOINT_MEMBERS_MAX], *list;
+	int count;
+
+	count = endpoint_parse(spec, members, failure);
+	if (count == -1)
+		return -1;
+	list = reallocarray(options->endpoints,
+	    options->endpoint_count + (size_t)count, sizeof(*list));
+	if (list == NULL)
+		return fail(failure, 0, "out of memory");
+	memcpy(list + options->endpoint_count, members,
+	    (size_t)count * sizeof(*list));
+	options->endpoints = list;
+	options->endpoint_count += (size_t)count;
+	return 0;
+}
+
+static int
+add_assignment(struct assignments *assignments, const char *name,
+    size_t name_length, const char *template, struct failure *failure)
+{
+	struct assignment *list;
+
+	list = reallocarray(assignments->list, assignments->count + 1,
+	    sizeof(*list));
+	if (list == NULL)
+		return fail(failure, 0, "out of memory");
+	assignments->list = list;
+	list[assignments->count].name = strndup(name, name_length);
+	list[assignments->count].template = template;
+	if (list[assignments->count].name == NULL)
+		return fail(failure, 0, "out of memory");
+	assignments->count++;
+	return 0;
+}
+
+static int
+add_setting(struct options *options, const char *text, struct failure *failure)
+{
+	static const char *const ours[] = { "LISTEN_FDS", "LISTEN_PID",
+	    "LISTEN_PIDFDID", "LISTEN_FDNAMES" };
+	size_t i, length = strcspn(text, "=");
+
+	if (length == 0)
+		return fail(failure, 0, "-e '%s': the name is empty", text);
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strlen(ours[i]) == length &&
+		    strncmp(text, ours[i], length) == 0)
+			return fail(failure, 0, "-e '%s': %s is portexec's own "
+			    "to set", text, ours[i]);
+	return add_assignment(&options->settings, text, length,
+	    text[length] == '=' ? text + length + 1 : "<port>", failure);
+}
+
+static int
+add_file(struct options *options, const char *text, struct failure *failure)
+{
+	size_t length = strcspn(text, "=");
+
+	if (text[length] == '\0')
+		return fail(failure, 0, "-w '%s': not FILE=TEMPLATE", text);
+	if (length == 0)
+		return fail(failure, 0, "-w '%s': the file's name is empty",
+		    text);
+	return add_assignment(&options->files, text, length,
+	    text + length + 1, failure);
+}
+
+static int
+set_handoff(struct options *options, const char *text, struct failure *failure)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(handoffs) / sizeof(handoffs[0]); i++)
+		if (strcmp(text, handoffs[i].name) == 0) {
+			options->handoff = handoffs[i].handoff;
+			return 0;
+		}
+	return fail(failure, 0, "-H '%s': not inherit or reserve", text);
+}
+
+/* Why getopt_long(3) did not take the word, from what it leaves in optopt. */
+static int
+invalid_option(const char *word, int key, struct failure *failure)
+{
+	if (strncmp(word, "--", 2) != 0)
+		return fail(failure, 0, "unknown option '-%c' (try 'portexec "
+		    "--help')", key);
+	return fail(failure, 0, key == 0 ?
+	    "unknown option '%s' (try 'portexec --help')" :
+	    "option '%s' takes no value", word);
+}
+
+static int
+parse_option(struct options *options, int key, char *argv[],
+    struct failure *failure)
+{
+	switch (key) {
+	case 'l':
+		return add_endpoints(options, optarg, failure);
+	case 'e':
+		return add_setting(options, optarg, failure);
+	case 'p':
+		if (*optarg == '\0')
+			return fail(failure, 0, "-p '': the file's name is "
+			    "empty");
+		return add_assignment(&options->files, optarg, strlen(optarg),
+		    "<port>", failure);
+	case 'w':
+		return add_file(options, optarg, failure);
+	case 'H':
+		return set_handoff(options, optarg, failure);
+	case NO_PID:
+		options->no_pid = true;
+		return 0;
+	case 'q':
+		options->verbosity = QUIET;
+		return 0;
+	case 'v':
+		options->verbosity = VERBOSE;
+		return 0;
+	case 'h':
+		options->action = SHOW_HELP;
+		return 0;
+	case 'V':
+		options->action = SHOW_VERSION;
+		return 0;
+	case ':':
+		return fail(failure, 0, "option '%s' needs a value (try "
+		    "'portexec --help')", argv[optind - 1]);
+	default:
+		return invalid_option(argv[optind - 1], optopt, failure);
+	}
+}
+
+/* UDP has no reserve, which would swallow datagrams, and unix no number. */
+static int
+check_reserve(const struct options *options, struct failure *failure)
+{
+	const struct endpoint *endpoint;
+	size_t i;
+
+	for (i = 0; options->handoff == RESERVE &&
+	    i < options->endpoint_count; i++) {
+		endpoint = &options->endpoints[i];
+		if (endpoint->type != SOCK_STREAM ||
+		    endpoint->address.any.sa_family == AF_UNIX)
+			return fail(failure, 0, "socket '%s': only tcp can be "
+			    "reserved", endpoint->spec);
+	}
+	return 0;
+}
+
+int
+options_parse(struct options *options, int argc, char *argv[],
+    struct failure *failure)
+{
+	struct option longs[ROWS + 1] = { 0 };
+	char shorts[2 * ROWS + 3] = "+:";
+	size_t i, length = 2;
+	int key;
+
+	memset(options, 0, sizeof(*options));
+	options->verbosity = NORMAL;
+	for (i = 0; i < ROWS; i++) {
+		longs[i].name = rows[i].name;
+		longs[i].has_arg = rows[i].value != NULL;
+		longs[i].val = rows[i].key;
+		if (rows[i].key >= NO_PID)
+			continue;
+		shorts[length++] = (char)rows[i].key;
+		if (rows[i].value != NULL)
+			shorts[length++] = ':';
+	}
+	optind = 0;	/* begin anew: getopt(3), NOTES */
+	opterr = 0;
+	while (options->action == RUN &&
+	    (key = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
+		if (parse_option(options, key, argv, failure) == -1)
+			return -1;
+	if (options->action != RUN)
+		return 0;
+	options->command = argv + optind;
+	if (options->command[0] == NULL)
+		return fail(failure, 0, "no command (try 'portexec --help')");
+	return check_reserve(options, failure);
+}
+
+static void
+free_assignments(struct assignments *assignments)
+{
+	size_t i;
+
+	for (i = 0; i < assignments->count; i++)
+		free(assignments->list[i].name);
+	free(assignments->list);
+}
+
+void
+options_free(struct options *options)
+{
+	free(options->endpoints);
+	free_assignments(&options->settings);
+	free_assignments(&options->files);
+}

@@ -1,0 +1,52 @@
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+/*
+ * The command line.  Options end at the first operand, as with env(1).
+ */
+
+#include <stdio.h>
+
+#include "endpoint.h"
+#include "message.h"
+
+enum action { RUN, SHOW_HELP, SHOW_VERSION };
+
+enum handoff { INHERIT, RESERVE };
+
+/* -e NAME[=TEMPLATE], -p FILE, -w FILE=TEMPLATE: a template for something. */
+struct assignment {
+	char		*name;		/* a variable or a file; owned */
+	const char	*template;	/* as given, or a constant */
+};
+
+struct assignments {
+	struct assignment	*list;	/* owned */
+	size_t			 count;
+};
+
+struct options {
+	enum action		 action;
+	struct endpoint		*endpoints;	/* owned; groups expanded */
+	size_t			 endpoint_count;
+	struct assignments	 settings;	/* -e, in order */
+	struct assignments	 files;		/* -p and -w, in order */
+	enum handoff		 handoff;
+	bool			 no_pid;
+	enum verbosity		 verbosity;
+	char			**command;	/* of argv; NULL-terminated */
+};
+
+/*
+ * Parses argv.  Makes no system call but those of malloc(3), exits never.
+ * Returns 0, or -1 with the reason in failure; either way options is for
+ * options_free().
+ */
+int	options_parse(struct options *options, int argc, char *argv[],
+    struct failure *failure);
+void	options_free(struct options *options);
+
+/* The text of --help. */
+void	options_print_help(FILE *output);
+
+#endif

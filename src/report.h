@@ -1,0 +1,50 @@
+#ifndef REPORT_H
+#define REPORT_H
+
+/*
+ * The files of -p and -w.  A regular file appears whole, by rename(2), and
+ * "-", /dev/stdout, /dev/stderr, /dev/fd/N and /proc/self/fd/N are that
+ * descriptor itself; what else exists, a FIFO say, is opened and written.
+ */
+
+#include "listener.h"
+#include "options.h"
+
+struct report {
+	const char	*file;		/* options' */
+	char		*template;	/* owned */
+	char		*text;		/* owned; expanded, with its newline */
+	size_t		 template_length, text_length;
+	dev_t		 device;	/* of the regular file written, */
+	ino_t		 inode;		/* 0: none */
+};
+
+struct reports {
+	struct report	*list;		/* owned */
+	size_t		 count;
+};
+
+/*
+ * Before the sockets are opened: reads the templates, sees that the
+ * descriptors named are open, and removes regular files of an earlier run,
+ * so that no reader takes yesterday's number for today's.
+ */
+int	reports_prepare(struct reports *reports, const struct options *options,
+    struct failure *failure);
+
+/* Expands the templates; nothing is written. */
+int	reports_expand(struct reports *reports,
+    const struct listeners *listeners, bool fds, struct failure *failure);
+
+/*
+ * Writes them, in order; blocks on a FIFO until there is a reader.  A new
+ * file has mode 0644 less the umask.  Where it fails, what was written is
+ * for reports_discard().  SIGPIPE is to be ignored: a reader that went is
+ * an error, EPIPE.
+ */
+int	reports_write(struct reports *reports, struct failure *failure);
+
+/* Removes the regular files that were written, and frees the list. */
+void	reports_discard(struct reports *reports);
+
+#endif

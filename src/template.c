@@ -1,0 +1,172 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "template.h"
+
+enum word { WORD_PORT, WORD_HOST, WORD_ADDR, WORD_FD, WORD_COUNT };
+
+static const char *const words[WORD_COUNT] = { "port", "host", "addr", "fd" };
+
+struct placeholder {
+	enum word	 word;
+	const char	*socket;	/* NULL: the first */
+	size_t		 socket_length;
+	bool		 literal;	/* {{port}} */
+	size_t		 length;	/* from the first bracket to the last */
+};
+
+static bool
+is_socket_character(char c)
+{
+	return (unsigned char)c >= ' ' && strchr(":=/,\\", c) == NULL;
+}
+
+/* Whether a placeholder begins at text[at], which is '<' or '{'. */
+static bool
+recognise(const char *text, size_t at, size_t length,
+    struct placeholder *placeholder)
+{
+	const char *p, *end = text + length;
+	char open = text[at], close = open == '{' ? '}' : '>';
+	int word;
+
+	if (open == '{' && at > 0 && memchr("$%@#{\\", text[at - 1], 6) != NULL)
+		return false;
+	p = text + at + 1;
+	placeholder->literal = p < end && *p == open;
+	if (placeholder->literal)
+		p++;
+	for (word = 0; word < WORD_COUNT; word++)
+		if ((size_t)(end - p) > strlen(words[word]) &&
+		    strncmp(p, words[word], strlen(words[word])) == 0 &&
+		    (p[strlen(words[word])] == close ||
+		    p[strlen(words[word])] == ':'))
+			break;
+	if (word == WORD_COUNT)
+		return false;
+	placeholder->word = (enum word)word;
+	p += strlen(words[word]);
+	placeholder->socket = NULL;
+	placeholder->socket_length = 0;
+	if (*p == ':') {
+		placeholder->socket = ++p;
+		while (p < end && *p != close && is_socket_character(*p))
+			p++;
+		placeholder->socket_length = (size_t)(p -
+		    placeholder->socket);
+		if (p == end || *p != close || placeholder->socket_length == 0)
+			return false;
+	}
+	if (placeholder->literal && (++p == end || *p != close))
+		return false;
+	placeholder->length = (size_t)(p + 1 - (text + at));
+	return true;
+}
+
+/* By name, or by number from 0. */
+static const struct listener *
+find_socket(const struct placeholder *placeholder,
+    const struct listeners *listeners)
+{
+	const char *socket = placeholder->socket;
+	size_t i, number = 0, length = placeholder->socket_length;
+
+	if (socket == NULL)
+		return listeners->count > 0 ? &listeners->list[0] : NULL;
+	for (i = 0; i < listeners->count; i++)
+		if (strlen(listeners->list[i].name) == length &&
+		    memcmp(listeners->list[i].name, socket, length) == 0)
+			return &listeners->list[i];
+	for (i = 0; i < length; i++) {
+		if (socket[i] < '0' || socket[i] > '9' ||
+		    number >= listeners->count)
+			return NULL;
+		number = number * 10 + (size_t)(socket[i] - '0');
+	}
+	return number < listeners->count ? &listeners->list[number] : NULL;
+}
+
+static int
+expand_one(FILE *output, const char *text,
+    const struct placeholder *placeholder, const struct listeners *listeners,
+    bool fds, struct failure *failure)
+{
+	const struct listener *listener = find_socket(placeholder, listeners);
+	int length = (int)placeholder->length;
+
+	if (listener == NULL)
+		return fail(failure, 0, "%.*s: there is no such socket",
+		    length, text);
+	switch (placeholder->word) {
+	case WORD_PORT:
+	case WORD_HOST:
+		if (listener->host[0] == '\0')
+			return fail(failure, 0, "%.*s: %s is a unix socket",
+			    length, text, listener->addr);
+		if (placeholder->word == WORD_PORT)
+			fprintf(output, "%u", listener->port);
+		else
+			fputs(listener->host, output);
+		break;
+	case WORD_ADDR:
+		fputs(listener->addr, output);
+		break;
+	default:
+		if (!fds)
+			return fail(failure, 0, "%.*s: under reserve the "
+			    "service gets no descriptor", length, text);
+		fprintf(output, "%zu", FIRST_FD +
+		    (size_t)(listener - listeners->list));
+		break;
+	}
+	return 0;
+}
+
+static int
+expand(FILE *output, const char *text, size_t length,
+    const struct listeners *listeners, bool fds, struct failure *failure)
+{
+	struct placeholder placeholder;
+	size_t at = 0;
+
+	while (at < length) {
+		if ((text[at] != '<' && text[at] != '{') ||
+		    !recognise(text, at, length, &placeholder)) {
+			putc(text[at++], output);
+			continue;
+		}
+		if (placeholder.literal)
+			fwrite(text + at + 1, 1, placeholder.length - 2,
+			    output);
+		else if (expand_one(output, text + at, &placeholder,
+		    listeners, fds, failure) == -1)
+			return -1;
+		at += placeholder.length;
+	}
+	return 0;
+}
+
+int
+template_expand(const char *text, size_t length,
+    const struct listeners *listeners, bool fds, char **result,
+    size_t *result_length, struct failure *failure)
+{
+	size_t ignored;
+	FILE *output;
+	int status;
+
+	*result = NULL;
+	output = open_memstream(result,
+	    result_length == NULL ? &ignored : result_length);
+	if (output == NULL)
+		return fail(failure, 0, "out of memory");
+	status = expand(output, text, length, listeners, fds, failure);
+	if (fclose(output) == EOF && status == 0)
+		status = fail(failure, 0, "out of memory");
+	if (status == -1) {
+		free(*result);
+		*result = NULL;
+	}
+	return status;
+}

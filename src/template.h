@@ -1,0 +1,29 @@
+#ifndef TEMPLATE_H
+#define TEMPLATE_H
+
+/*
+ * Placeholders: <port>, <host>, <addr>, <fd> and their brace forms, each
+ * optionally with a socket's name or number, <port:web>.  Pure.
+ *
+ * A brace form directly after one of $ % @ # { \ is left alone, and so is
+ * an unknown word; {{port}} and <<port>> stand for {port} and <port>.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "listener.h"
+
+/*
+ * Expands length bytes of text, which may contain NULs, against the
+ * listeners.  fds says whether there are descriptors to speak of (there are
+ * none under reserve).  Stores in *result a string that the caller frees, a
+ * NUL after it, and in *result_length, unless that is NULL, its length.
+ * Returns 0, or -1 with the reason in failure: a socket that is not there,
+ * a <port> or <host> of a unix socket, an <fd> without descriptors.
+ */
+int	template_expand(const char *text, size_t length,
+    const struct listeners *listeners, bool fds, char **result,
+    size_t *result_length, struct failure *failure);
+
+#endif
