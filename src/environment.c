@@ -95,7 +95,7 @@ environment_inherited(char *const variables[], const struct identity *self,
 	static char unknown[] = "unknown";
 	const char *given = find(variables, "LISTEN_FDNAMES");
 	size_t i, length, fields = 1;
-	char *copy;
+	char *copy, *name;
 
 	*names = NULL;
 	*count = count_inherited(variables, self);
@@ -109,9 +109,10 @@ environment_inherited(char *const variables[], const struct identity *self,
 	strlcpy(copy, given == NULL ? "" : given, length + 1);
 	for (i = 0; i < length; i++)
 		fields += copy[i] == ':';
-	for (i = 0; i < *count; i++)
-		(*names)[i] = given == NULL || fields != *count ? unknown :
-		    strsep(&copy, ":");
+	for (i = 0; i < *count; i++) {
+		name = fields == *count ? strsep(&copy, ":") : unknown;
+		(*names)[i] = *name == '\0' ? unknown : name;
+	}
 	return 0;
 }
 
@@ -126,25 +127,23 @@ unset(struct environment *environment, const char *name)
 		else
 			environment->list[kept++] = environment->list[i];
 	environment->count = kept;
-	environment->list[kept] = NULL;
 }
 
-/* Takes variable, "NAME=value" or NULL for one that memory lacked for. */
+/* Takes variable, "NAME=value", or the NULL at the end. */
 static int
 append(struct environment *environment, char *variable,
     struct failure *failure)
 {
 	char **list;
 
-	list = variable == NULL ? NULL : reallocarray(environment->list,
-	    environment->count + 2, sizeof(*list));
+	list = reallocarray(environment->list,
+	    environment->count + 1, sizeof(*list));
 	if (list == NULL) {
 		free(variable);
 		return fail(failure, 0, "out of memory");
 	}
 	environment->list = list;
 	list[environment->count++] = variable;
-	list[environment->count] = NULL;
 	return 0;
 }
 
@@ -156,7 +155,7 @@ set(struct environment *environment, const char *name, const char *value,
 
 	unset(environment, name);
 	if (asprintf(&variable, "%s=%s", name, value) == -1)
-		variable = NULL;
+		return fail(failure, 0, "out of memory");
 	return append(environment, variable, failure);
 }
 
@@ -257,17 +256,24 @@ environment_make(struct environment *environment, char *const variables[],
     const struct listeners *listeners, const struct options *options,
     const struct identity *self, struct failure *failure)
 {
+	char *variable;
 	size_t i;
 
 	*environment = (struct environment){ 0 };
-	for (; *variables != NULL; variables++)
-		if (append(environment, strdup(*variables), failure) == -1)
+	for (; *variables != NULL; variables++) {
+		variable = strdup(*variables);
+		if (variable == NULL)
+			return fail(failure, 0, "out of memory");
+		if (append(environment, variable, failure) == -1)
 			return -1;
+	}
 	for (i = 0; i < sizeof(protocol) / sizeof(protocol[0]); i++)
 		unset(environment, protocol[i]);
 	if (set_protocol(environment, listeners, options, self, failure) == -1)
 		return -1;
-	return apply_settings(environment, listeners, options, failure);
+	if (apply_settings(environment, listeners, options, failure) == -1)
+		return -1;
+	return append(environment, NULL, failure);
 }
 
 void

@@ -34,8 +34,8 @@ struct identity	environment_identify(void);
 /*
  * Whether variables, an environ(7), pass sockets to self: LISTEN_PID is its
  * pid, LISTEN_PIDFDID is its own or absent.  Stores their number, and their
- * names in a list that the caller frees, names first; a socket without one,
- * or all where the counts differ, are "unknown".  *count is 0 where nothing
+ * names in one piece of memory that the caller frees; an empty name, and all
+ * where the counts differ, are "unknown".  *count is 0 where nothing
  * is passed.  Returns 0, or -1 without memory.
  */
 int	environment_inherited(char *const variables[],

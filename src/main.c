@@ -36,15 +36,12 @@ struct launch {
 };
 
 static int
-show(void (*print)(FILE *))
+show(void (*print)(FILE *), struct failure *failure)
 {
-	struct failure failure;
-
 	print(stdout);
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return EXIT_SUCCESS;
-	fail(&failure, errno, "write standard output");
-	say_failure(&failure);
+	fail(failure, errno, "write standard output");
 	return STATUS_FAILED;
 }
 
@@ -211,14 +208,17 @@ main(int argc, char *argv[])
 	if (options_parse(&options, argc, argv, &failure) == 0)
 		switch (options.action) {
 		case SHOW_HELP:
-			return show(options_print_help);
+			status = show(options_print_help, &failure);
+			break;
 		case SHOW_VERSION:
-			return show(print_version);
+			status = show(print_version, &failure);
+			break;
 		case RUN:
 			status = run(&options, &start, &failure);
 			break;
 		}
-	say_failure(&failure);
+	if (status != EXIT_SUCCESS)
+		say_failure(&failure);
 	options_free(&options);
 	return status;
 }

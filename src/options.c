@@ -164,12 +164,14 @@ set_handoff(struct options *options, const char *text, struct failure *failure)
 static int
 invalid_option(const char *word, int key, struct failure *failure)
 {
-	if (strncmp(word, "--", 2) != 0)
-		return fail(failure, 0, "unknown option '-%c' (try 'portexec "
-		    "--help')", key);
-	return fail(failure, 0, key == 0 ?
-	    "unknown option '%s' (try 'portexec --help')" :
-	    "option '%s' takes no value", word);
+	if (key == 0)
+		return fail(failure, 0, "unknown option '%s' (try 'portexec "
+		    "--help')", word);
+	/* Within a cluster of short ones, the word is the one before. */
+	if (strncmp(word, "--", 2) == 0 && strchr(word, '=') != NULL)
+		return fail(failure, 0, "option '%s' takes no value", word);
+	return fail(failure, 0, "unknown option '-%c' (try 'portexec --help')",
+	    key);
 }
 
 static int
@@ -221,6 +223,9 @@ check_reserve(const struct options *options, struct failure *failure)
 	const struct endpoint *endpoint;
 	size_t i;
 
+	if (options->handoff == RESERVE && options->no_pid)
+		return fail(failure, 0, "--no-pid: no socket is passed under "
+		    "reserve");
 	for (i = 0; options->handoff == RESERVE &&
 	    i < options->endpoint_count; i++) {
 		endpoint = &options->endpoints[i];
