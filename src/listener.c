@@ -209,7 +209,8 @@ remove_stale_path(const struct endpoint *endpoint)
 	struct stat status;
 	int fd;
 
-	if (lstat(path, &status) == -1 || !S_ISSOCK(status.st_mode))
+	if (!has_path(&endpoint->address, endpoint->length) ||
+	    lstat(path, &status) == -1 || !S_ISSOCK(status.st_mode))
 		return;
 	fd = open_socket(AF_UNIX, endpoint->type | SOCK_NONBLOCK);
 	if (fd == -1)
@@ -226,7 +227,6 @@ bind_path(int fd, const struct endpoint *endpoint)
 	int mode = endpoint->option[OPTION_MODE], result;
 	mode_t mask;
 
-	remove_stale_path(endpoint);
 	mask = umask((mode_t)(mode == -1 ? 0177 : 0777 & ~mode));
 	result = bind(fd, &endpoint->address.any, endpoint->length);
 	umask(mask);
@@ -393,38 +393,68 @@ was_taken(const struct endpoint *first, unsigned number)
 	    address_port(&first->address) == 0;
 }
 
+/* Appends the members of a group that the number has room for; 0, or -1. */
 static int
-bind_group(struct listeners *listeners, const struct endpoint *group,
-    size_t size, struct failure *failure)
+try_group(struct listeners *listeners, const struct endpoint *group,
+    size_t size, unsigned *number)
 {
-	size_t start = listeners->count, i;
 	struct listener *listener;
-	unsigned number = address_port(&group->address);
-	int try = 1;
+	size_t i;
 
 	for (i = 0; i < size; i++) {
 		listener = append(listeners);
 		if (listener == NULL)
-			return fail(failure, errno, "sockets");
-		if (bind_member(listener, &group[i], &number) == 0)
+			return -1;
+		if (bind_member(listener, &group[i], number) == 0)
 			continue;
-		if (group[i].dispensable && (errno == EADDRNOTAVAIL ||
-		    errno == EAFNOSUPPORT)) {
-			truncate_list(listeners, listeners->count - 1);
-			continue;
-		}
-		if (!was_taken(group, number))
-			return fail(failure, errno, "listen on %s",
-			    listener->addr);
-		if (try++ == TRIES)
-			return fail(failure, 0, "listen on '%s': no number "
-			    "was free for all of it in %d tries", group->spec,
-			    TRIES);
-		truncate_list(listeners, start);
-		number = 0;
-		i = (size_t)-1;
+		if (!group[i].dispensable ||
+		    (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT))
+			return -1;
+		truncate_list(listeners, listeners->count - 1);
 	}
 	return 0;
+}
+
+/* Takes from the listener the socket that holds its number. */
+static int
+take_holder(struct listener *listener)
+{
+	int *holder = listener->reserve != -1 ? &listener->reserve :
+	    &listener->fd;
+	int fd = *holder;
+
+	*holder = -1;
+	return fd;
+}
+
+/*
+ * A number that was not free for the whole group is held to the end: else
+ * the kernel may offer the same again and again.
+ */
+static int
+bind_group(struct listeners *listeners, const struct endpoint *group,
+    size_t size, struct failure *failure)
+{
+	size_t start = listeners->count, tries = 0;
+	int held[TRIES], result;
+	unsigned number = address_port(&group->address);
+
+	while ((result = try_group(listeners, group, size, &number)) == -1 &&
+	    was_taken(group, number) && tries < TRIES) {
+		held[tries++] = take_holder(&listeners->list[start]);
+		truncate_list(listeners, start);
+		number = 0;
+	}
+	if (result == -1 && tries > 0)
+		fail(failure, errno, "listen on '%s': no number was free for "
+		    "all of it in %zu tries", group->spec, tries);
+	else if (result == -1)
+		fail(failure, errno, "listen on %s",
+		    listeners->count == start || group->interface[0] != '\0' ?
+		    group->spec : listeners->list[listeners->count - 1].addr);
+	while (tries > 0)
+		close(held[--tries]);
+	return result;
 }
 
 int
@@ -433,6 +463,8 @@ listeners_bind(struct listeners *listeners, const struct endpoint *endpoints,
 {
 	size_t first, size;
 
+	for (first = 0; first < count; first++)
+		remove_stale_path(&endpoints[first]);
 	for (first = 0; first < count; first += size) {
 		for (size = 1; first + size < count &&
 		    endpoints[first + size].joined; size++)

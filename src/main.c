@@ -32,7 +32,6 @@ struct launch {
 	struct reports		 reports;
 	struct environment	 environment;
 	char			**command;	/* expanded; owned */
-	struct sigaction	 sigpipe;	/* the caller's */
 };
 
 static int
@@ -174,22 +173,21 @@ discard(struct launch *launch)
 /* Becomes the service; returns only with a failure. */
 static int
 run(const struct options *options, const struct timespec *start,
-    struct failure *failure)
+    const struct sigaction *sigpipe, struct failure *failure)
 {
 	struct launch launch = {
 		.options = options,
 		.console = { options->verbosity, *start },
 		.self = environment_identify(),
 	};
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int status = STATUS_FAILED;
 
-	sigaction(SIGPIPE, &ignore, &launch.sigpipe);
 	if (prepare(&launch, failure) == 0) {
 		say_detail(&launch.console, "executing %s", launch.command[0]);
-		sigaction(SIGPIPE, &launch.sigpipe, NULL);
+		sigaction(SIGPIPE, sigpipe, NULL);
 		status = handoff_exec(launch.command, &launch.environment,
 		    failure);
+		signal(SIGPIPE, SIG_IGN);
 	}
 	discard(&launch);
 	return status;
@@ -198,6 +196,7 @@ run(const struct options *options, const struct timespec *start,
 int
 main(int argc, char *argv[])
 {
+	struct sigaction sigpipe, ignore = { .sa_handler = SIG_IGN };
 	struct options options;
 	struct failure failure;
 	struct timespec start;
@@ -205,6 +204,8 @@ main(int argc, char *argv[])
 
 	setprogname("portexec");
 	clock_gettime(CLOCK_MONOTONIC, &start);
+	/* A reader that went is EPIPE, until the service is executed. */
+	sigaction(SIGPIPE, &ignore, &sigpipe);
 	if (options_parse(&options, argc, argv, &failure) == 0)
 		switch (options.action) {
 		case SHOW_HELP:
@@ -214,7 +215,7 @@ main(int argc, char *argv[])
 			status = show(print_version, &failure);
 			break;
 		case RUN:
-			status = run(&options, &start, &failure);
+			status = run(&options, &start, &sigpipe, &failure);
 			break;
 		}
 	if (status != EXIT_SUCCESS)

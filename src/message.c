@@ -19,15 +19,17 @@ keep_on_one_line(char *text)
 int
 fail(struct failure *failure, int error, const char *format, ...)
 {
+	const char *reason = error == 0 ? "" : strerror(error);
+	char what[sizeof(failure->text) - 128];
 	va_list arguments;
+	int length;
 
 	va_start(arguments, format);
-	vsnprintf(failure->text, sizeof(failure->text), format, arguments);
+	length = vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	if (error != 0) {
-		strlcat(failure->text, ": ", sizeof(failure->text));
-		strlcat(failure->text, strerror(error), sizeof(failure->text));
-	}
+	snprintf(failure->text, sizeof(failure->text), "%s%s%s%s", what,
+	    length >= (int)sizeof(what) ? "..." : "",
+	    error == 0 ? "" : ": ", reason);
 	keep_on_one_line(failure->text);
 	errno = error;
 	return -1;
