@@ -123,8 +123,8 @@ parse_unix(struct endpoint *endpoint, const char *text, struct failure *failure)
 		    endpoint->spec);
 	/* One byte stays for the NUL that most readers expect. */
 	if (length >= sizeof(un->sun_path))
-		return fail(failure, 0, "socket '%s': the path is longer than "
-		    "%zu bytes", endpoint->spec, sizeof(un->sun_path) - 1);
+		return fail(failure, 0, "socket '%.40s...': the path is longer "
+		    "than %zu bytes", endpoint->spec, sizeof(un->sun_path) - 1);
 	memcpy(un->sun_path, text, length);
 	endpoint->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 	    length);
