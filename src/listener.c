@@ -71,8 +71,10 @@ describe_unix(struct listener *listener)
 	if (has_path(&listener->address, listener->length))
 		length = strnlen(path, length);
 	/* An abstract name begins with a NUL and may contain more. */
+	memcpy(listener->addr, path, length);
 	for (i = 0; i < length; i++)
-		listener->addr[i] = path[i] == '\0' ? '@' : path[i];
+		if (listener->addr[i] == '\0')
+			listener->addr[i] = '@';
 	listener->addr[length] = '\0';
 }
 

@@ -90,7 +90,7 @@ static int
 expand_command(struct launch *launch, struct failure *failure)
 {
 	char *const *given = launch->options->command;
-	size_t i, count = 0;
+	size_t i, count = 1;	/* options_parse() promises one */
 
 	while (given[count] != NULL)
 		count++;

@@ -27,11 +27,13 @@ static bool
 recognise(const char *text, size_t at, size_t length,
     struct placeholder *placeholder)
 {
+	static const char escapes[] = { '$', '%', '@', '#', '{', '\\' };
 	const char *p, *end = text + length;
 	char open = text[at], close = open == '{' ? '}' : '>';
 	int word;
 
-	if (open == '{' && at > 0 && memchr("$%@#{\\", text[at - 1], 6) != NULL)
+	if (open == '{' && at > 0 &&
+	    memchr(escapes, text[at - 1], sizeof(escapes)) != NULL)
 		return false;
 	p = text + at + 1;
 	placeholder->literal = p < end && *p == open;

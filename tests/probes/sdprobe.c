@@ -27,7 +27,7 @@ first_that_is(int fd, const int *candidates, int family, int count)
 static int
 inet_port(int fd)
 {
-	struct sockaddr_storage address = { 0 };
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(address);
 	int port;
 
