@@ -37,7 +37,7 @@ const struct socket_option socket_options[OPTION_COUNT] = {
 static const struct transport {
 	const char	*name;
 	int		 family;	/* AF_UNIX, or AF_INET for both IPs */
-	int		 types[2];	/* SOCK_*; the second 0 where only one */
+	int		 types[2];	/* SOCK_*; second 0: only one */
 } transports[] = {
 	{ "tcp", AF_INET, { SOCK_STREAM } },
 	{ "udp", AF_INET, { SOCK_DGRAM } },
@@ -71,7 +71,8 @@ address_set_port(union address *address, unsigned port)
 
 /* Digits only: strtol() and strtonum() take blanks and signs. */
 static int
-parse_number(const char *text, int base, int minimum, int maximum, int *number)
+parse_number(const char *text, int base, int minimum, int maximum,
+    int *number)
 {
 	const char *digits = base == 8 ? "01234567" : "0123456789";
 	long long value = 0;

@@ -380,9 +380,11 @@ bind_member(struct listener *listener, const struct endpoint *wanted,
 		*number = address_port(&endpoint.address);
 	}
 	listener->fd = open_bound(&endpoint);
-	if (listener->fd == -1 || learn_address(listener) == -1)
+	if (listener->fd == -1)
 		return -1;
 	remember_path(listener);
+	if (learn_address(listener) == -1)
+		return -1;
 	*number = listener->port;
 	return 0;
 }

@@ -25,8 +25,8 @@ struct console {
 /*
  * Fills failure with the formatted text, and with ": " and strerror(error)
  * where error is not 0.  Control characters become '?', so that it stays
- * one line, and a long text is cut, never the reason.  Sets errno to error, and returns -1, always:
- * `return fail(failure, errno, "...")`.
+ * one line, and a long text is cut, never the reason.  Sets errno to error,
+ * and returns -1, always: `return fail(failure, errno, "...")`.
  */
 int	fail(struct failure *failure, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -167,7 +167,6 @@ invalid_option(const char *word, int key, struct failure *failure)
 	if (key == 0)
 		return fail(failure, 0, "unknown option '%s' (try 'portexec "
 		    "--help')", word);
-	/* Within a cluster of short ones, the word is the one before. */
 	if (strncmp(word, "--", 2) == 0 && strchr(word, '=') != NULL)
 		return fail(failure, 0, "option '%s' takes no value", word);
 	return fail(failure, 0, "unknown option '-%c' (try 'portexec --help')",
@@ -175,7 +174,7 @@ invalid_option(const char *word, int key, struct failure *failure)
 }
 
 static int
-parse_option(struct options *options, int key, char *argv[],
+parse_option(struct options *options, int key, const char *word,
     struct failure *failure)
 {
 	switch (key) {
@@ -210,9 +209,9 @@ parse_option(struct options *options, int key, char *argv[],
 		return 0;
 	case ':':
 		return fail(failure, 0, "option '%s' needs a value (try "
-		    "'portexec --help')", argv[optind - 1]);
+		    "'portexec --help')", word);
 	default:
-		return invalid_option(argv[optind - 1], optopt, failure);
+		return invalid_option(word, optopt, failure);
 	}
 }
 
@@ -243,6 +242,7 @@ options_parse(struct options *options, int argc, char *argv[],
 {
 	struct option longs[ROWS + 1] = { 0 };
 	char shorts[2 * ROWS + 3] = "+:";
+	const char *word;
 	size_t i, length = 2;
 	int key;
 
@@ -260,10 +260,14 @@ options_parse(struct options *options, int argc, char *argv[],
 	}
 	optind = 0;	/* begin anew: getopt(3), NOTES */
 	opterr = 0;
-	while (options->action == RUN &&
-	    (key = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
-		if (parse_option(options, key, argv, failure) == -1)
+	do {
+		/* It stays at a word of several options until the last. */
+		word = argv[optind == 0 ? 1 : optind];
+		key = getopt_long(argc, argv, shorts, longs, NULL);
+		if (key != -1 &&
+		    parse_option(options, key, word, failure) == -1)
 			return -1;
+	} while (key != -1 && options->action == RUN);
 	if (options->action != RUN)
 		return 0;
 	options->command = argv + optind;
