@@ -1,0 +1,65 @@
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "channel.h"
+
+union control {
+	struct cmsghdr	header;
+	char		space[CMSG_SPACE(sizeof(int))];
+};
+
+int
+channel_open(int ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+}
+
+int
+channel_send(int channel, const struct note *note, int descriptor)
+{
+	union control control = { 0 };
+	struct iovec vector = { (void *)(uintptr_t)note, sizeof(*note) };
+	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+	ssize_t sent;
+
+	if (descriptor != -1) {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+	}
+	do
+		sent = sendmsg(channel, &message, MSG_NOSIGNAL);
+	while (sent == -1 && errno == EINTR);
+	return sent == -1 ? -1 : 0;
+}
+
+int
+channel_receive(int channel, struct note *note, int *descriptor)
+{
+	union control control = { 0 };
+	struct iovec vector = { note, sizeof(*note) };
+	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1,
+	    .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *header;
+	ssize_t received;
+
+	/* What is queued may come after the reset of a peer that is gone. */
+	do
+		received = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+	while (received == -1 && (errno == EINTR || errno == ECONNRESET));
+	if (descriptor != NULL)
+		*descriptor = -1;
+	if (received <= 0)
+		return (int)received;
+	header = CMSG_FIRSTHDR(&message);
+	if (descriptor != NULL && header != NULL &&
+	    header->cmsg_type == SCM_RIGHTS)
+		memcpy(descriptor, CMSG_DATA(header), sizeof(int));
+	return 1;
+}

@@ -1,0 +1,43 @@
+#ifndef CHANNEL_H
+#define CHANNEL_H
+
+/*
+ * Notes between front, keeper and service, over a pair of SOCK_SEQPACKET
+ * sockets: each arrives whole or not at all, and end-of-file says that the
+ * other process is gone.
+ */
+
+#include "message.h"
+
+enum note_kind {
+	NOTE_READY,	/* the filter works; descriptor: its listener */
+	NOTE_FAILED,	/* value: exit status; failure says why */
+	NOTE_GO,	/* execute the service */
+	NOTE_SIGNAL,	/* value: deliver it to the service */
+	NOTE_STOP,	/* value: the same, but the terminal has delivered it */
+	NOTE_ENDED,	/* value: the service's wait(2) status */
+	NOTE_RELEASED	/* the front leaves in good order */
+};
+
+struct note {
+	enum note_kind	kind;
+	int		value;
+	struct failure	failure;
+};
+
+/* Both close-on-exec, owned by the caller.  0, or -1 and errno. */
+int	channel_open(int ends[2]);
+
+/*
+ * Sends a note, with descriptor unless that is -1, of which the peer gets a
+ * copy.  0, or -1 and errno; a peer that is gone is EPIPE and no signal.
+ */
+int	channel_send(int channel, const struct note *note, int descriptor);
+
+/*
+ * Waits for a note.  Returns 1; 0 where the peer is gone; -1 and errno.
+ * *descriptor, unless NULL, is one that came along, close-on-exec, or -1.
+ */
+int	channel_receive(int channel, struct note *note, int *descriptor);
+
+#endif

@@ -1,0 +1,120 @@
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "process.h"
+
+/* The fourth field of proc_pid_stat(5), behind the command's name. */
+static pid_t
+parent_of(pid_t pid)
+{
+	char path[64], text[512], *field;
+	pid_t parent = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return -1;
+	if (fgets(text, sizeof(text), file) != NULL &&
+	    (field = strrchr(text, ')')) != NULL &&
+	    sscanf(field + 1, " %*c %d", &parent) != 1)
+		parent = -1;
+	fclose(file);
+	return parent;
+}
+
+/* The pidfd is opened before the parent is asked: a recycled pid differs. */
+static void
+signal_child(pid_t pid, pid_t parent, int number)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd == -1)
+		return;
+	if (parent_of(pid) == parent)
+		syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
+	close(fd);
+}
+
+static size_t	signal_children(pid_t parent, int number);
+
+static size_t
+signal_children_of_thread(pid_t parent, const char *thread, int number)
+{
+	char path[sizeof("/proc//task//children") + 2 * 20];
+	size_t count = 0;
+	FILE *file;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", parent,
+	    thread);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	while (fscanf(file, "%d", &pid) == 1) {
+		count += 1 + signal_children(pid, number);
+		if (number != 0)
+			signal_child(pid, parent, number);
+	}
+	fclose(file);
+	return count;
+}
+
+static size_t
+signal_children(pid_t parent, int number)
+{
+	char path[64];
+	struct dirent *entry;
+	size_t count = 0;
+	DIR *threads;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", parent);
+	threads = opendir(path);
+	if (threads == NULL)
+		return 0;
+	while ((entry = readdir(threads)) != NULL)
+		if (isdigit((unsigned char)entry->d_name[0]))
+			count += signal_children_of_thread(parent,
+			    entry->d_name, number);
+	closedir(threads);
+	return count;
+}
+
+size_t
+processes_signal(int number)
+{
+	return signal_children(getpid(), number);
+}
+
+bool
+processes_reap(pid_t wanted, int *status, bool *ended)
+{
+	int found;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &found, WNOHANG)) > 0)
+		if (pid == wanted) {
+			*status = found;
+			*ended = true;
+		}
+	return pid == 0;
+}
+
+int64_t
+process_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
