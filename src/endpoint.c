@@ -47,6 +47,13 @@ static const struct transport {
 	{ "unixpacket", AF_UNIX, { SOCK_SEQPACKET } },
 };
 
+bool
+endpoint_is_tcp(const struct endpoint *endpoint)
+{
+	return endpoint->type == SOCK_STREAM &&
+	    endpoint->address.any.sa_family != AF_UNIX;
+}
+
 unsigned
 address_port(const union address *address)
 {

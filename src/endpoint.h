@@ -71,6 +71,8 @@ struct endpoint {
 int	endpoint_parse(const char *spec,
     struct endpoint members[ENDPOINT_MEMBERS_MAX], struct failure *failure);
 
+bool	endpoint_is_tcp(const struct endpoint *endpoint);
+
 /*
  * The number that an IP address asks for, in host order; 0 for a unix
  * address.

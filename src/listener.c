@@ -15,13 +15,6 @@
 enum { TRIES = 64 };	/* numbers that a group may try */
 
 static bool
-is_tcp(const struct endpoint *endpoint)
-{
-	return endpoint->type == SOCK_STREAM &&
-	    endpoint->address.any.sa_family != AF_UNIX;
-}
-
-static bool
 has_path(const union address *address, socklen_t length)
 {
 	return address->any.sa_family == AF_UNIX &&
@@ -245,7 +238,7 @@ set_options(int fd, const struct endpoint *endpoint)
 	    option[OPTION_V6ONLY] == 1) == -1)
 		return -1;
 	/* For UDP it would let the kernel give one number twice. */
-	if (is_tcp(endpoint) &&
+	if (endpoint_is_tcp(endpoint) &&
 	    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
 	if (option[OPTION_REUSEPORT] == 1 &&
@@ -374,7 +367,7 @@ bind_member(struct listener *listener, const struct endpoint *wanted,
 	describe(listener);
 	if (settle_interface(&endpoint) == -1)
 		return -1;
-	if (is_tcp(&endpoint) && !endpoint.joined) {
+	if (endpoint_is_tcp(&endpoint) && !endpoint.joined) {
 		if (take_number(listener, &endpoint) == -1)
 			return -1;
 		*number = address_port(&endpoint.address);
@@ -478,6 +471,27 @@ listeners_bind(struct listeners *listeners, const struct endpoint *endpoints,
 			return -1;
 	}
 	return 0;
+}
+
+const struct listener *
+listeners_find(const struct listeners *listeners, const char *text,
+    size_t length)
+{
+	size_t i, number = 0;
+
+	if (text == NULL)
+		return listeners->count > 0 ? &listeners->list[0] : NULL;
+	for (i = 0; i < listeners->count; i++)
+		if (strlen(listeners->list[i].name) == length &&
+		    memcmp(listeners->list[i].name, text, length) == 0)
+			return &listeners->list[i];
+	for (i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9' ||
+		    number >= listeners->count)
+			return NULL;
+		number = number * 10 + (size_t)(text[i] - '0');
+	}
+	return number < listeners->count ? &listeners->list[number] : NULL;
 }
 
 int

@@ -61,6 +61,13 @@ int	listeners_inherit(struct listeners *listeners, size_t count,
 int	listeners_bind(struct listeners *listeners,
     const struct endpoint *endpoints, size_t count, struct failure *failure);
 
+/*
+ * The socket of that name, or of that number from 0, or the first where
+ * text is NULL; NULL where there is none.
+ */
+const struct listener	*listeners_find(const struct listeners *listeners,
+    const char *text, size_t length);
+
 /* listen(2) on all that can and were not inherited.  0, or -1. */
 int	listeners_listen(struct listeners *listeners, struct failure *failure);
 

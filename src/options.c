@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "template.h"
 
 enum {
 	NO_PID = 256	/* beyond every short option */
@@ -20,8 +21,13 @@ static const struct row {
 	    "write the port to FILE before the service starts" },
 	{ 'w', "write", "FILE=TEMPLATE",
 	    "write TEMPLATE, or with @IN the file IN, to FILE; repeatable" },
+	{ 'm', "map", "PORT[=SOCKET]",
+	    "hand SOCKET (default the first) to whoever binds PORT; "
+	    "repeatable" },
 	{ 'H', "handoff", "MODE",
-	    "how the service gets its socket: inherit or reserve" },
+	    "how the service gets its socket: inherit, adopt or reserve" },
+	{ 'k', "kill-after", "SECONDS",
+	    "from TERM to KILL, where something is stopped (default 5)" },
 	{ NO_PID, "no-pid", NULL, "leave out LISTEN_PID and LISTEN_PIDFDID" },
 	{ 'q', "quiet", NULL, "say nothing but errors" },
 	{ 'v', "verbose", NULL, "say everything that happens, and when" },
@@ -36,6 +42,7 @@ static const struct {
 	enum handoff	 handoff;
 } handoffs[] = {
 	{ "inherit", INHERIT },
+	{ "adopt", ADOPT },
 	{ "reserve", RESERVE },
 };
 
@@ -148,6 +155,45 @@ add_file(struct options *options, const char *text, struct failure *failure)
 }
 
 static int
+add_map(struct options *options, const char *text, struct failure *failure)
+{
+	size_t digits = strspn(text, "0123456789");
+	struct map *list;
+	unsigned long port = digits > 5 ? 0 : strtoul(text, NULL, 10);
+
+	if (digits == 0 || port == 0 || port > 65535 ||
+	    (text[digits] != '\0' && text[digits] != '='))
+		return fail(failure, 0, "-m '%s': not PORT[=SOCKET], PORT "
+		    "being a number from 1 to 65535", text);
+	list = reallocarray(options->maps.list, options->maps.count + 1,
+	    sizeof(*list));
+	if (list == NULL)
+		return fail(failure, 0, "out of memory");
+	options->maps.list = list;
+	list[options->maps.count++] = (struct map){ (unsigned)port,
+	    text[digits] == '=' ? text + digits + 1 : NULL, 0 };
+	return 0;
+}
+
+static int
+set_kill_after(struct options *options, const char *text,
+    struct failure *failure)
+{
+	size_t digits = strspn(text, "0123456789");
+	double seconds;
+
+	if (text[digits] == '.')
+		digits += 1 + strspn(text + digits + 1, "0123456789");
+	seconds = strtod(text, NULL);
+	if (text[digits] != '\0' || strpbrk(text, "0123456789") == NULL ||
+	    seconds > 86400)
+		return fail(failure, 0, "-k '%s': not a number of seconds, "
+		    "a day at most", text);
+	options->kill_after = (int)(seconds * 1000);
+	return 0;
+}
+
+static int
 set_handoff(struct options *options, const char *text, struct failure *failure)
 {
 	size_t i;
@@ -155,9 +201,10 @@ set_handoff(struct options *options, const char *text, struct failure *failure)
 	for (i = 0; i < sizeof(handoffs) / sizeof(handoffs[0]); i++)
 		if (strcmp(text, handoffs[i].name) == 0) {
 			options->handoff = handoffs[i].handoff;
+			options->has_handoff = true;
 			return 0;
 		}
-	return fail(failure, 0, "-H '%s': not inherit or reserve", text);
+	return fail(failure, 0, "-H '%s': not inherit, adopt or reserve", text);
 }
 
 /* Why getopt_long(3) did not take the word, from what it leaves in optopt. */
@@ -190,8 +237,12 @@ parse_option(struct options *options, int key, const char *word,
 		    "<port>", failure);
 	case 'w':
 		return add_file(options, optarg, failure);
+	case 'm':
+		return add_map(options, optarg, failure);
 	case 'H':
 		return set_handoff(options, optarg, failure);
+	case 'k':
+		return set_kill_after(options, optarg, failure);
 	case NO_PID:
 		options->no_pid = true;
 		return 0;
@@ -215,21 +266,38 @@ parse_option(struct options *options, int key, const char *word,
 	}
 }
 
-/* UDP has no reserve, which would swallow datagrams, and unix no number. */
+enum handoff
+options_choose(const struct options *options, unsigned words)
+{
+	if (options->has_handoff)
+		return options->handoff;
+	if ((words & 1U << WORD_FD) != 0)
+		return INHERIT;
+	if ((words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0 ||
+	    options->maps.count > 0)
+		return ADOPT;
+	return INHERIT;
+}
+
 static int
-check_reserve(const struct options *options, struct failure *failure)
+check_combinations(const struct options *options, struct failure *failure)
 {
 	const struct endpoint *endpoint;
 	size_t i;
 
-	if (options->handoff == RESERVE && options->no_pid)
+	if (!options->has_handoff || options->handoff == ADOPT)
+		return 0;
+	if (options->maps.count > 0)
+		return fail(failure, 0, "-m: only with the handoff adopt");
+	if (options->handoff == INHERIT)
+		return 0;
+	if (options->no_pid)
 		return fail(failure, 0, "--no-pid: no socket is passed under "
 		    "reserve");
-	for (i = 0; options->handoff == RESERVE &&
-	    i < options->endpoint_count; i++) {
+	/* UDP's would swallow datagrams, and unix has no number. */
+	for (i = 0; i < options->endpoint_count; i++) {
 		endpoint = &options->endpoints[i];
-		if (endpoint->type != SOCK_STREAM ||
-		    endpoint->address.any.sa_family == AF_UNIX)
+		if (!endpoint_is_tcp(endpoint))
 			return fail(failure, 0, "socket '%s': only tcp can be "
 			    "reserved", endpoint->spec);
 	}
@@ -248,6 +316,7 @@ options_parse(struct options *options, int argc, char *argv[],
 
 	memset(options, 0, sizeof(*options));
 	options->verbosity = NORMAL;
+	options->kill_after = 5000;
 	for (i = 0; i < ROWS; i++) {
 		longs[i].name = rows[i].name;
 		longs[i].has_arg = rows[i].value != NULL;
@@ -273,7 +342,7 @@ options_parse(struct options *options, int argc, char *argv[],
 	options->command = argv + optind;
 	if (options->command[0] == NULL)
 		return fail(failure, 0, "no command (try 'portexec --help')");
-	return check_reserve(options, failure);
+	return check_combinations(options, failure);
 }
 
 static void
@@ -292,4 +361,5 @@ options_free(struct options *options)
 	free(options->endpoints);
 	free_assignments(&options->settings);
 	free_assignments(&options->files);
+	free(options->maps.list);
 }

@@ -12,7 +12,7 @@
 
 enum action { RUN, SHOW_HELP, SHOW_VERSION };
 
-enum handoff { INHERIT, RESERVE };
+enum handoff { INHERIT, ADOPT, RESERVE };
 
 /* -e NAME[=TEMPLATE], -p FILE, -w FILE=TEMPLATE: a template for something. */
 struct assignment {
@@ -25,13 +25,28 @@ struct assignments {
 	size_t			 count;
 };
 
+/* -m PORT[=SOCKET] */
+struct map {
+	unsigned	 port;
+	const char	*name;		/* of the socket, as given, or NULL */
+	size_t		 socket;	/* its number, once it is known */
+};
+
+struct maps {
+	struct map	*list;		/* owned */
+	size_t		 count;
+};
+
 struct options {
 	enum action		 action;
 	struct endpoint		*endpoints;	/* owned; groups expanded */
 	size_t			 endpoint_count;
 	struct assignments	 settings;	/* -e, in order */
 	struct assignments	 files;		/* -p and -w, in order */
+	struct maps		 maps;
+	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
+	int			 kill_after;	/* -k, milliseconds */
 	bool			 no_pid;
 	enum verbosity		 verbosity;
 	char			**command;	/* of argv; NULL-terminated */
@@ -45,6 +60,13 @@ struct options {
 int	options_parse(struct options *options, int argc, char *argv[],
     struct failure *failure);
 void	options_free(struct options *options);
+
+/*
+ * How the service gets its socket where -H does not say: words are those
+ * (template.h) that stand where the service will read them.  <fd> says that
+ * it takes a descriptor; a number, or a map, that it binds itself.
+ */
+enum handoff	options_choose(const struct options *options, unsigned words);
 
 /* The text of --help. */
 void	options_print_help(FILE *output);

@@ -4,8 +4,6 @@
 
 #include "template.h"
 
-enum word { WORD_PORT, WORD_HOST, WORD_ADDR, WORD_FD, WORD_COUNT };
-
 static const char *const words[WORD_COUNT] = { "port", "host", "addr", "fd" };
 
 struct placeholder {
@@ -66,35 +64,13 @@ recognise(const char *text, size_t at, size_t length,
 	return true;
 }
 
-/* By name, or by number from 0. */
-static const struct listener *
-find_socket(const struct placeholder *placeholder,
-    const struct listeners *listeners)
-{
-	const char *socket = placeholder->socket;
-	size_t i, number = 0, length = placeholder->socket_length;
-
-	if (socket == NULL)
-		return listeners->count > 0 ? &listeners->list[0] : NULL;
-	for (i = 0; i < listeners->count; i++)
-		if (strlen(listeners->list[i].name) == length &&
-		    memcmp(listeners->list[i].name, socket, length) == 0)
-			return &listeners->list[i];
-	for (i = 0; i < length; i++) {
-		if (socket[i] < '0' || socket[i] > '9' ||
-		    number >= listeners->count)
-			return NULL;
-		number = number * 10 + (size_t)(socket[i] - '0');
-	}
-	return number < listeners->count ? &listeners->list[number] : NULL;
-}
-
 static int
 expand_one(FILE *output, const char *text,
     const struct placeholder *placeholder, const struct listeners *listeners,
     bool fds, struct failure *failure)
 {
-	const struct listener *listener = find_socket(placeholder, listeners);
+	const struct listener *listener = listeners_find(listeners,
+	    placeholder->socket, placeholder->socket_length);
 	int length = (int)placeholder->length;
 
 	if (listener == NULL)
@@ -116,8 +92,8 @@ expand_one(FILE *output, const char *text,
 		break;
 	default:
 		if (!fds)
-			return fail(failure, 0, "%.*s: under reserve the "
-			    "service gets no descriptor", length, text);
+			return fail(failure, 0, "%.*s: the service gets no "
+			    "descriptor", length, text);
 		fprintf(output, "%zu", FIRST_FD +
 		    (size_t)(listener - listeners->list));
 		break;
@@ -147,6 +123,25 @@ expand(FILE *output, const char *text, size_t length,
 		at += placeholder.length;
 	}
 	return 0;
+}
+
+unsigned
+template_words(const char *text, size_t length)
+{
+	struct placeholder placeholder;
+	unsigned found = 0;
+	size_t at = 0;
+
+	while (at < length)
+		if ((text[at] != '<' && text[at] != '{') ||
+		    !recognise(text, at, length, &placeholder))
+			at++;
+		else {
+			if (!placeholder.literal)
+				found |= 1U << placeholder.word;
+			at += placeholder.length;
+		}
+	return found;
 }
 
 int

@@ -14,15 +14,20 @@
 
 #include "listener.h"
 
+enum word { WORD_PORT, WORD_HOST, WORD_ADDR, WORD_FD, WORD_COUNT };
+
+/* The words of which text has a placeholder: a set of 1 << enum word. */
+unsigned	template_words(const char *text, size_t length);
+
 /*
  * Expands length bytes of text, which may contain NULs, against the
  * listeners.  fds says whether there are descriptors to speak of (there are
- * none under reserve).  Stores in *result a string that the caller frees, a
+ * none under reserve, say).  Stores in *result a string that the caller frees, a
  * NUL after it, and in *result_length, unless that is NULL, its length.
  * Returns 0, or -1 with the reason in failure: a socket that is not there,
  * a <port> or <host> of a unix socket, an <fd> without descriptors.
  */
-int	template_expand(const char *text, size_t length,
+int		template_expand(const char *text, size_t length,
     const struct listeners *listeners, bool fds, char **result,
     size_t *result_length, struct failure *failure);
 

@@ -1,0 +1,75 @@
+#ifndef ADOPT_H
+#define ADOPT_H
+
+/*
+ * The service's bind() answered with our listening socket.
+ *
+ * The service runs under a seccomp filter that reports bind() and nothing
+ * else (seccomp(2), SECCOMP_RET_USER_NOTIF; seccomp_unotify(2)).  Where one
+ * names a number of ours, our socket takes the place of the service's own
+ * descriptor and the call answers 0; every other goes on untouched.  The
+ * service's memory is only read.  Linux 5.9 or later.
+ */
+
+#include <poll.h>
+#include <stdint.h>
+
+#include "decision.h"
+#include "listener.h"
+#include "message.h"
+
+struct gift;
+
+struct adoption {
+	int			 notify;	/* the filter's; owned */
+	bool			 killable;	/* WAIT_KILLABLE_RECV */
+	struct listeners	*listeners;
+	const struct maps	*maps;
+	const struct console	*console;
+	const char		*service;	/* its name, for messages */
+	struct gift		*gifts;		/* owned; who got what */
+	size_t			 gift_count;
+	char			 elsewhere[ADDR_MAX];	/* what it bound */
+	int64_t			 waiting_since;	/* ms; 0: no client waits */
+	bool			 settled;	/* taken, or said that not */
+};
+
+/*
+ * In the process that is to become the service: installs the filter, for
+ * itself and all its descendants.  no_new_privs is set only where the kernel
+ * demands it, and *privileged says whether it did not.  Returns the
+ * listener, close-on-exec, and in *killable whether the kernel keeps the
+ * call from being restarted by signals; or -1 and errno.
+ */
+int	adopt_install(bool with_unix, bool *killable, bool *privileged);
+
+/*
+ * Whether the memory of child, a process that shares nothing of ours but
+ * was forked from us, can be read, and /proc is that of our pid namespace.
+ * 0, or -1 and errno.
+ */
+int	adopt_try(pid_t child);
+
+/* Answers one bind(), once adoption->notify is readable. */
+void	adopt_answer(struct adoption *adoption);
+
+/*
+ * What to poll(2) besides notify: appends to polls, which has room for
+ * adopt_poll_count().  After poll(2), adopt_attend() looks at the same
+ * entries: a listener that was shut down, or whose taker has ended, listens
+ * again with its full queue; clients that wait for nobody are spoken of.
+ */
+size_t	adopt_poll_count(const struct adoption *adoption);
+void	adopt_poll(const struct adoption *adoption, struct pollfd *polls);
+void	adopt_attend(struct adoption *adoption, const struct pollfd *polls);
+
+/* Milliseconds until adopt_attend() wants to be called again; -1: never. */
+int	adopt_timeout(const struct adoption *adoption);
+
+/* Whether any descendant holds one of the sockets. */
+bool	adopt_is_held(const struct adoption *adoption);
+
+/* Closes all sockets: clients are refused. */
+void	adopt_close_sockets(struct adoption *adoption);
+
+#endif

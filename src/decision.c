@@ -1,0 +1,174 @@
+#include <stddef.h>
+#include <string.h>
+
+#include "decision.h"
+
+enum nearness { FAR, ACCEPTABLE, SAME_FAMILY, SAME_ADDRESS };
+
+/* All addresses as IPv6, the IPv4 ones mapped. */
+static struct in6_addr
+as_ipv6(const union address *address)
+{
+	struct in6_addr result = { 0 };
+
+	if (address->any.sa_family == AF_INET6)
+		return address->in6.sin6_addr;
+	result.s6_addr[10] = result.s6_addr[11] = 0xff;
+	memcpy(&result.s6_addr[12], &address->in.sin_addr, 4);
+	return result;
+}
+
+static bool
+is_wildcard(const union address *address)
+{
+	struct in6_addr ip = as_ipv6(address);
+
+	return IN6_IS_ADDR_UNSPECIFIED(&ip) || (IN6_IS_ADDR_V4MAPPED(&ip) &&
+	    memcmp(&ip.s6_addr[12], "\0\0\0\0", 4) == 0);
+}
+
+static bool
+is_loopback(const union address *address)
+{
+	struct in6_addr ip = as_ipv6(address);
+
+	return IN6_IS_ADDR_LOOPBACK(&ip) ||
+	    (IN6_IS_ADDR_V4MAPPED(&ip) && ip.s6_addr[12] == 127);
+}
+
+static enum nearness
+compare(const struct request *request, const struct listener *listener)
+{
+	const union address *asked = &request->address;
+	const union address *ours = &listener->address;
+	struct in6_addr a = as_ipv6(asked), b = as_ipv6(ours);
+
+	if (IN6_ARE_ADDR_EQUAL(&a, &b))
+		return SAME_ADDRESS;
+	if (!is_wildcard(asked) && !(is_loopback(asked) &&
+	    (is_loopback(ours) || is_wildcard(ours))))
+		return FAR;
+	return asked->any.sa_family == ours->any.sa_family ? SAME_FAMILY :
+	    ACCEPTABLE;
+}
+
+static bool
+is_mapped(unsigned port, size_t which, const struct listeners *listeners,
+    const struct maps *maps)
+{
+	size_t i;
+
+	for (i = 0; i < maps->count; i++)
+		if (maps->list[i].port == port && (maps->list[i].socket ==
+		    which || listeners->list[which].port ==
+		    listeners->list[maps->list[i].socket].port))
+			return true;
+	return false;
+}
+
+static int
+decide_ip(const struct request *request, const struct listeners *listeners,
+    const struct maps *maps)
+{
+	unsigned port = address_port(&request->address);
+	enum nearness nearness, best = FAR;
+	const struct listener *listener;
+	int which = -1;
+	size_t i;
+
+	if (port == 0 || !request->standard || request->length <
+	    (request->address.any.sa_family == AF_INET ?
+	    sizeof(struct sockaddr_in) :
+	    offsetof(struct sockaddr_in6, sin6_scope_id)))
+		return -1;
+	for (i = 0; i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (listener->fd == -1 || listener->host[0] == '\0' ||
+		    listener->type != request->type ||
+		    (listener->port != port &&
+		    !is_mapped(port, i, listeners, maps)))
+			continue;
+		nearness = compare(request, listener);
+		if (nearness > best) {
+			best = nearness;
+			which = (int)i;
+		}
+	}
+	return which;
+}
+
+static bool
+is_our_path(const struct request *request, const struct listener *listener)
+{
+	if (listener->inode != 0)
+		return request->inode == listener->inode &&
+		    request->device == listener->device;
+	return request->length > sizeof(sa_family_t) &&
+	    request->length == listener->length &&
+	    request->address.un.sun_path[0] == '\0' &&
+	    memcmp(&request->address, &listener->address,
+	    request->length) == 0;
+}
+
+static int
+decide_unix(const struct request *request, const struct listeners *listeners)
+{
+	const struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (listener->fd != -1 && listener->type == request->type &&
+		    listener->address.any.sa_family == AF_UNIX &&
+		    is_our_path(request, listener))
+			return (int)i;
+	}
+	return -1;
+}
+
+int
+decide(const struct request *request, const struct listeners *listeners,
+    const struct maps *maps)
+{
+	if (!request->same_network ||
+	    request->family != request->address.any.sa_family)
+		return -1;
+	switch (request->family) {
+	case AF_INET:
+	case AF_INET6:
+		return decide_ip(request, listeners, maps);
+	case AF_UNIX:
+		return decide_unix(request, listeners);
+	default:
+		return -1;
+	}
+}
+
+bool
+is_same_request(const union address *a, const union address *b)
+{
+	struct in6_addr first, second;
+
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	if (a->any.sa_family == AF_UNIX)
+		return true;
+	first = as_ipv6(a);
+	second = as_ipv6(b);
+	return address_port(a) == address_port(b) &&
+	    IN6_ARE_ADDR_EQUAL(&first, &second);
+}
+
+bool
+is_replaced(const struct request *request, const struct listener *listener)
+{
+	size_t length = strlen(listener->addr);
+
+	return listener->fd != -1 && listener->inode != 0 &&
+	    request->address.any.sa_family == AF_UNIX &&
+	    request->length >= offsetof(struct sockaddr_un, sun_path) + length &&
+	    strncmp(request->address.un.sun_path, listener->addr,
+	    sizeof(request->address.un.sun_path)) == 0 &&
+	    (request->inode != listener->inode ||
+	    request->device != listener->device);
+}
