@@ -33,23 +33,16 @@ parent_of(pid_t pid)
 	return parent;
 }
 
-/* The pidfd is opened before the parent is asked: a recycled pid differs. */
-static void
-signal_child(pid_t pid, pid_t parent, int number)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+struct visitor {
+	void	(*visit)(pid_t pid, pid_t parent, void *context);
+	void	*context;
+};
 
-	if (fd == -1)
-		return;
-	if (parent_of(pid) == parent)
-		syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
-	close(fd);
-}
-
-static size_t	signal_children(pid_t parent, int number);
+static size_t	visit_children(pid_t parent, const struct visitor *visitor);
 
 static size_t
-signal_children_of_thread(pid_t parent, const char *thread, int number)
+visit_children_of_thread(pid_t parent, const char *thread,
+    const struct visitor *visitor)
 {
 	char path[sizeof("/proc//task//children") + 2 * 20];
 	size_t count = 0;
@@ -62,16 +55,15 @@ signal_children_of_thread(pid_t parent, const char *thread, int number)
 	if (file == NULL)
 		return 0;
 	while (fscanf(file, "%d", &pid) == 1) {
-		count += 1 + signal_children(pid, number);
-		if (number != 0)
-			signal_child(pid, parent, number);
+		count += 1 + visit_children(pid, visitor);
+		visitor->visit(pid, parent, visitor->context);
 	}
 	fclose(file);
 	return count;
 }
 
 static size_t
-signal_children(pid_t parent, int number)
+visit_children(pid_t parent, const struct visitor *visitor)
 {
 	char path[64];
 	struct dirent *entry;
@@ -84,16 +76,37 @@ signal_children(pid_t parent, int number)
 		return 0;
 	while ((entry = readdir(threads)) != NULL)
 		if (isdigit((unsigned char)entry->d_name[0]))
-			count += signal_children_of_thread(parent,
-			    entry->d_name, number);
+			count += visit_children_of_thread(parent,
+			    entry->d_name, visitor);
 	closedir(threads);
 	return count;
 }
 
 size_t
+processes_visit(void (*visit)(pid_t, pid_t, void *), void *context)
+{
+	struct visitor visitor = { visit, context };
+
+	return visit_children(getpid(), &visitor);
+}
+
+/* The pidfd is opened before the parent is asked: a recycled pid differs. */
+static void
+signal_one(pid_t pid, pid_t parent, void *context)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd == -1)
+		return;
+	if (parent_of(pid) == parent)
+		syscall(SYS_pidfd_send_signal, fd, *(int *)context, NULL, 0);
+	close(fd);
+}
+
+size_t
 processes_signal(int number)
 {
-	return signal_children(getpid(), number);
+	return processes_visit(signal_one, &number);
 }
 
 bool

@@ -13,9 +13,15 @@
 #include <stdint.h>
 
 /*
- * Sends number to every descendant, 0 only counts; returns how many there
- * are, zombies included.  One that is forked meanwhile may be missed: call
- * again until none is left.  No recycled pid is hit.
+ * Calls visit for every descendant, the deepest first; returns how many
+ * there are, zombies included.  One that is forked meanwhile may be missed.
+ */
+size_t	processes_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
+    void *context);
+
+/*
+ * Sends number to every descendant: call again until none is left.  No
+ * recycled pid is hit.  Returns how many there were.
  */
 size_t	processes_signal(int number);
 

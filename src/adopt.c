@@ -1,0 +1,914 @@
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adopt.h"
+#include "process.h"
+#include "target.h"
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH	AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH	AUDIT_ARCH_AARCH64
+#elif defined(__i386__)
+#define NATIVE_ARCH	AUDIT_ARCH_I386
+#elif defined(__arm__)
+#define NATIVE_ARCH	AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define NATIVE_ARCH	AUDIT_ARCH_RISCV64
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define NATIVE_ARCH	AUDIT_ARCH_PPC64LE
+#elif defined(__s390x__)
+#define NATIVE_ARCH	AUDIT_ARCH_S390X
+#else
+#define NATIVE_ARCH	0	/* adopt_install() refuses */
+#endif
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV	(1UL << 5)	/* 5.19 */
+#endif
+
+enum { PATIENCE = 3000 };	/* ms that clients wait before it is said */
+
+/* A listener that a process has taken. */
+struct gift {
+	pid_t		process;
+	int		pidfd;		/* owned */
+	size_t		listener;	/* its number */
+	union address	asked;
+};
+
+/* One bind() on its way. */
+struct call {
+	uint64_t		 id;	/* the notification's cookie */
+	struct target		 target;
+	struct descriptor	 socket;
+	int			 copy;	/* of the socket, owned; -1: refused */
+	struct request		 request;
+};
+
+/* Options that still matter on a socket that listens, or receives. */
+static const struct kept_option {
+	int	level, option;
+} kept_options[] = {
+	{ SOL_SOCKET, SO_KEEPALIVE },
+	{ SOL_SOCKET, SO_LINGER },
+	{ SOL_SOCKET, SO_RCVTIMEO },
+	{ SOL_SOCKET, SO_SNDTIMEO },
+	{ SOL_SOCKET, SO_RCVBUF },
+	{ SOL_SOCKET, SO_SNDBUF },
+	{ SOL_SOCKET, SO_BROADCAST },
+	{ SOL_SOCKET, SO_PASSCRED },
+	{ IPPROTO_TCP, TCP_NODELAY },
+	{ IPPROTO_TCP, TCP_MAXSEG },
+	{ IPPROTO_TCP, TCP_KEEPIDLE },
+	{ IPPROTO_TCP, TCP_KEEPINTVL },
+	{ IPPROTO_TCP, TCP_KEEPCNT },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT },
+	{ IPPROTO_TCP, TCP_FASTOPEN },
+	{ IPPROTO_TCP, TCP_CONGESTION },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT },
+	{ IPPROTO_IP, IP_TOS },
+	{ IPPROTO_IP, IP_TTL },
+	{ IPPROTO_IP, IP_TRANSPARENT },
+	{ IPPROTO_IP, IP_PKTINFO },
+	{ IPPROTO_IP, IP_RECVTOS },
+	{ IPPROTO_IP, IP_RECVTTL },
+	{ IPPROTO_IPV6, IPV6_TCLASS },
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO },
+};
+
+static const int probe_of_memory = 0x70657865;
+
+int
+adopt_install(bool with_unix, bool *killable, bool *privileged)
+{
+	/* Shorter addresses than these cannot be one of ours. */
+	uint32_t shortest = with_unix ? 3 : sizeof(struct sockaddr_in);
+	uint32_t low = offsetof(struct seccomp_data, args[2]) +
+	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, shortest, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {
+		sizeof(filter) / sizeof(filter[0]), filter
+	};
+	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
+	    SECCOMP_FILTER_FLAG_SPEC_ALLOW |
+	    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	int fd;
+
+	if (NATIVE_ARCH == 0) {
+		errno = ENOSYS;
+		return -1;
+	}
+	*privileged = true;
+	for (;;) {
+		fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
+		    &program);
+		*killable = (flags &
+		    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) != 0;
+		if (fd == -1 && errno == EINVAL && *killable)
+			flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+		else if (fd == -1 && errno == EACCES && *privileged) {
+			*privileged = false;
+			if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+				return -1;
+		} else
+			return fd;
+	}
+}
+
+int
+adopt_try(pid_t child)
+{
+	struct target target;
+	char link[16];
+	ssize_t length;
+	int value;
+
+	length = readlink("/proc/self", link, sizeof(link) - 1);
+	link[length == -1 ? 0 : length] = '\0';
+	if (atoi(link) != getpid() || !target_identify(&target, child)) {
+		errno = ESRCH;
+		return -1;
+	}
+	return target_read(&target,
+	    (unsigned long long)(uintptr_t)&probe_of_memory, &value,
+	    sizeof(value));
+}
+
+static ino_t
+socket_inode(int fd)
+{
+	struct stat status;
+
+	return fd == -1 || fstat(fd, &status) == -1 ? 0 : status.st_ino;
+}
+
+static bool
+is_ours(const struct adoption *adoption, ino_t inode)
+{
+	size_t i;
+
+	for (i = 0; i < adoption->listeners->count; i++)
+		if (socket_inode(adoption->listeners->list[i].fd) == inode)
+			return true;
+	return false;
+}
+
+static bool
+can_listen(const struct listener *listener)
+{
+	return listener->fd != -1 && listener->type != SOCK_DGRAM;
+}
+
+static bool
+is_tcp(const struct listener *listener)
+{
+	return can_listen(listener) && listener->host[0] != '\0';
+}
+
+static void
+close_listener(struct listener *listener)
+{
+	if (listener->fd != -1)
+		close(listener->fd);
+	listener->fd = -1;
+}
+
+void
+adopt_close_sockets(struct adoption *adoption)
+{
+	size_t i;
+
+	for (i = 0; i < adoption->listeners->count; i++)
+		close_listener(&adoption->listeners->list[i]);
+}
+
+static bool
+is_taken(const struct adoption *adoption, size_t listener)
+{
+	size_t i;
+
+	for (i = 0; i < adoption->gift_count; i++)
+		if (adoption->gifts[i].listener == listener)
+			return true;
+	return false;
+}
+
+/*
+ * A process that we cannot look into is to bind the number itself: the
+ * reserve lets it, as long as nothing of ours listens.
+ */
+static void
+yield_to_unreadable(struct adoption *adoption, const struct target *target)
+{
+	struct listener *listener;
+	size_t i;
+
+	say_detail(adoption->console, "process %d cannot be read: %s",
+	    target->process, strerror(errno));
+	for (i = 0; i < adoption->listeners->count; i++) {
+		listener = &adoption->listeners->list[i];
+		if (listener->reserve != -1 && !is_taken(adoption, i))
+			close_listener(listener);
+	}
+}
+
+/* Learns type and protocol from the socket itself, else from its name. */
+static void
+examine_socket(struct call *call)
+{
+	struct request *request = &call->request;
+	int protocol = -1;
+	socklen_t length = sizeof(int);
+	char name[32];
+
+	call->copy = target_copy(&call->target, call->socket.number);
+	if (call->copy != -1) {
+		getsockopt(call->copy, SOL_SOCKET, SO_TYPE, &request->type,
+		    &length);
+		getsockopt(call->copy, SOL_SOCKET, SO_DOMAIN,
+		    &request->family, &length);
+		getsockopt(call->copy, SOL_SOCKET, SO_PROTOCOL, &protocol,
+		    &length);
+		request->standard = protocol == IPPROTO_TCP ||
+		    protocol == IPPROTO_UDP;
+		return;
+	}
+	target_protocol(&call->target, call->socket.number, name,
+	    sizeof(name));
+	if (strncmp(name, "TCP", 3) == 0 || strncmp(name, "UDP", 3) == 0) {
+		request->type = name[0] == 'T' ? SOCK_STREAM : SOCK_DGRAM;
+		request->family = strcmp(name + 3, "v6") == 0 ? AF_INET6 :
+		    AF_INET;
+		request->standard = true;
+	} else if (strncmp(name, "UNIX", 4) == 0) {
+		request->family = AF_UNIX;
+		request->type = strcmp(name, "UNIX-STREAM") == 0 ?
+		    SOCK_STREAM : 0;
+	}
+}
+
+static void
+examine_path(struct call *call)
+{
+	struct request *request = &call->request;
+	char path[sizeof(request->address.un.sun_path) + 1] = "", ours[256];
+	struct stat status;
+
+	if (request->address.any.sa_family != AF_UNIX ||
+	    request->address.un.sun_path[0] == '\0')
+		return;
+	memcpy(path, request->address.un.sun_path, request->length -
+	    offsetof(struct sockaddr_un, sun_path));
+	target_path(&call->target, path, ours, sizeof(ours));
+	if (stat(ours, &status) == 0) {
+		request->device = status.st_dev;
+		request->inode = status.st_ino;
+	}
+}
+
+/*
+ * Learns what a decision needs.  Returns false where there is nothing to
+ * decide: the kernel has its own answer.
+ */
+static bool
+examine(struct adoption *adoption, const struct seccomp_notif *notification,
+    struct call *call)
+{
+	const __u64 *arguments = notification->data.args;
+	struct request *request = &call->request;
+	size_t length = (uint32_t)arguments[2];
+
+	if (!target_identify(&call->target, (pid_t)notification->pid))
+		return false;
+	if (length > sizeof(struct sockaddr_storage))
+		return false;
+	if (length > sizeof(request->address))
+		length = sizeof(request->address);
+	request->length = (socklen_t)length;
+	if (target_read(&call->target, arguments[1], &request->address,
+	    length) == -1) {
+		if (errno != EFAULT && errno != ESRCH)
+			yield_to_unreadable(adoption, &call->target);
+		return false;
+	}
+	/* What was read is the caller's only while the call still waits. */
+	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
+	    &call->id) == -1 ||
+	    !target_descriptor(&call->target, (int)arguments[0],
+	    &call->socket) || call->socket.socket == 0)
+		return false;
+	request->same_network = target_shares_network(&call->target);
+	examine_socket(call);
+	examine_path(call);
+	return true;
+}
+
+/* Carries over what the service has set, told by a new socket of the kind. */
+static void
+keep_options(int from, int to, int family, int type)
+{
+	char set[64], standard[64];
+	socklen_t set_length, standard_length;
+	const struct kept_option *kept;
+	int fresh = socket(family, type | SOCK_CLOEXEC, 0);
+	size_t i;
+
+	for (i = 0; i < sizeof(kept_options) / sizeof(kept_options[0]); i++) {
+		kept = &kept_options[i];
+		set_length = standard_length = sizeof(set);
+		if (getsockopt(from, kept->level, kept->option, set,
+		    &set_length) == -1 ||
+		    getsockopt(fresh, kept->level, kept->option, standard,
+		    &standard_length) == -1 ||
+		    (set_length == standard_length &&
+		    memcmp(set, standard, set_length) == 0))
+			continue;
+		/* The kernel doubles what it is given: socket(7). */
+		if (kept->level == SOL_SOCKET && (kept->option == SO_RCVBUF ||
+		    kept->option == SO_SNDBUF))
+			*(int *)(void *)set /= 2;
+		setsockopt(to, kept->level, kept->option, set, set_length);
+	}
+	if (fresh != -1)
+		close(fresh);
+}
+
+static int
+bind_loopback(int family, int type, unsigned port)
+{
+	union address address = { .any = { .sa_family = (sa_family_t)family } };
+	int fd, on = 1;
+
+	fd = socket(family, type | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	if (family == AF_INET6) {
+		address.in6.sin6_addr = in6addr_loopback;
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	} else
+		address.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	address_set_port(&address, port);
+	if (bind(fd, &address.any, family == AF_INET6 ?
+	    sizeof(address.in6) : sizeof(address.in)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/*
+ * A second socket for a process that binds a second address: two accept
+ * loops on one open file would block or starve each other.  Where the
+ * listener is on every address this one is at a number that nobody knows.
+ */
+static int
+make_companion(const struct listener *listener)
+{
+	int fd;
+
+	fd = bind_loopback(AF_INET6, listener->type, listener->port);
+	if (fd == -1)
+		fd = bind_loopback(AF_INET, listener->type, listener->port);
+	if (fd == -1)
+		fd = bind_loopback(AF_INET, listener->type, 0);
+	return fd;
+}
+
+static int
+set_reuse(int fd, int value)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value));
+}
+
+/*
+ * A service that asked for an AF_INET6 socket could not answer on an
+ * AF_INET one.  The old socket, of which the service may have a copy, is
+ * connected to itself, so that nothing arrives there any more.
+ */
+static int
+become_ipv6(struct listener *listener)
+{
+	union address mapped = { .in6 = { .sin6_family = AF_INET6 } };
+	int fd, off = 0;
+
+	fd = socket(AF_INET6, listener->type | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	mapped.in6.sin6_port = listener->address.in.sin_port;
+	mapped.in6.sin6_addr.s6_addr[10] = 0xff;
+	mapped.in6.sin6_addr.s6_addr[11] = 0xff;
+	memcpy(&mapped.in6.sin6_addr.s6_addr[12],
+	    &listener->address.in.sin_addr, 4);
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (set_reuse(listener->fd, 1) == -1 || set_reuse(fd, 1) == -1 ||
+	    bind(fd, &mapped.any, sizeof(mapped.in6)) == -1) {
+		set_reuse(listener->fd, 0);
+		close(fd);
+		return -1;
+	}
+	set_reuse(listener->fd, 0);
+	set_reuse(fd, 0);
+	connect(listener->fd, &listener->address.any, listener->length);
+	close(listener->fd);
+	listener->fd = fd;
+	listener->address = mapped;
+	listener->length = sizeof(mapped.in6);
+	return 0;
+}
+
+/* One registration of the service's socket with an epoll instance. */
+struct registration {
+	int			epoll, number;
+	struct epoll_event	event;
+};
+
+static size_t
+read_registrations(const struct target *target, int epoll, ino_t inode,
+    const struct descriptor *list, size_t count,
+    struct registration **registrations, size_t have)
+{
+	struct registration registration = { .epoll = epoll }, *grown;
+	unsigned long long data;
+	char path[64], line[256];
+	FILE *file;
+	size_t i;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", target->thread,
+	    epoll);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return have;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (sscanf(line, "tfd: %d events: %x data: %llx",
+		    &registration.number, &registration.event.events,
+		    &data) != 3)
+			continue;
+		registration.event.data.u64 = data;
+		for (i = 0; i < count; i++)
+			if (list[i].number == registration.number &&
+			    list[i].socket == inode)
+				break;
+		grown = i == count ? NULL : reallocarray(*registrations,
+		    have + 1, sizeof(*grown));
+		if (grown == NULL)
+			continue;
+		*registrations = grown;
+		grown[have++] = registration;
+	}
+	fclose(file);
+	return have;
+}
+
+/*
+ * epoll knows a file by its number as well: the registration is made with
+ * our socket at the service's number, in a process whose numbers are free.
+ */
+static void
+repair_registrations(const struct target *target, int fd,
+    const struct registration *registrations, size_t count)
+{
+	struct epoll_event event;
+	int copy, epoll;
+	size_t i;
+	pid_t child;
+
+	if (count == 0 || (child = fork()) == -1)
+		return;
+	if (child > 0) {
+		waitpid(child, NULL, 0);
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		epoll = target_copy(target, registrations[i].epoll);
+		if (epoll == registrations[i].number)
+			epoll = dup(epoll);
+		copy = fcntl(fd, F_DUPFD, registrations[i].number + 1);
+		event = registrations[i].event;
+		if (epoll != -1 && copy != -1 &&
+		    dup2(copy, registrations[i].number) != -1)
+			epoll_ctl(epoll, EPOLL_CTL_ADD,
+			    registrations[i].number, &event);
+		fd = copy == -1 ? fd : copy;
+	}
+	_exit(0);
+}
+
+static int
+replace_descriptor(const struct adoption *adoption, const struct call *call,
+    const struct descriptor *old, int fd)
+{
+	struct seccomp_notif_addfd replacement = {
+		.id = call->id,
+		.flags = SECCOMP_ADDFD_FLAG_SETFD,
+		.srcfd = (uint32_t)fd,
+		.newfd = (uint32_t)old->number,
+		.newfd_flags = (uint32_t)(old->flags & O_CLOEXEC),
+	};
+
+	return ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ADDFD,
+	    &replacement) == -1 ? -1 : 0;
+}
+
+/* Puts fd in place of the service's socket, wherever the process has it. */
+static int
+replace_socket(const struct adoption *adoption, const struct call *call,
+    int fd)
+{
+	struct registration *registrations = NULL;
+	struct descriptor *list;
+	size_t i, known = 0, count = target_descriptors(&call->target, &list);
+	int status;
+
+	for (i = 0; i < count; i++)
+		if (list[i].epoll)
+			known = read_registrations(&call->target,
+			    list[i].number, call->socket.socket, list, count,
+			    &registrations, known);
+	status = replace_descriptor(adoption, call, &call->socket, fd);
+	for (i = 0; status == 0 && i < count; i++)
+		if (list[i].socket == call->socket.socket &&
+		    list[i].number != call->socket.number)
+			replace_descriptor(adoption, call, &list[i], fd);
+	if (status == 0)
+		repair_registrations(&call->target, fd, registrations, known);
+	free(registrations);
+	free(list);
+	return status;
+}
+
+static bool
+holds(const struct target *target, ino_t inode)
+{
+	struct descriptor *list;
+	size_t i, count = target_descriptors(target, &list);
+
+	for (i = 0; i < count; i++)
+		if (list[i].socket == inode && list[i].number >= FIRST_FD)
+			break;
+	free(list);
+	return i < count;
+}
+
+/* The process's gift of that listener for another address, or NULL. */
+static const struct gift *
+find_gift(const struct adoption *adoption, const struct call *call,
+    size_t listener, bool same)
+{
+	const struct gift *gift;
+	size_t i;
+
+	for (i = 0; i < adoption->gift_count; i++) {
+		gift = &adoption->gifts[i];
+		if (gift->process == call->target.process &&
+		    gift->listener == listener && is_same_request(
+		    &gift->asked, &call->request.address) == same)
+			return gift;
+	}
+	return NULL;
+}
+
+static void
+remember_gift(struct adoption *adoption, const struct call *call,
+    size_t listener)
+{
+	struct gift *gifts;
+
+	adoption->settled = true;
+	if (find_gift(adoption, call, listener, true) != NULL)
+		return;
+	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,
+	    sizeof(*gifts));
+	if (gifts == NULL)
+		return;
+	adoption->gifts = gifts;
+	gifts[adoption->gift_count++] = (struct gift){
+	    call->target.process, target_open(&call->target), listener,
+	    call->request.address };
+}
+
+static void
+describe(const struct request *request, char *text, size_t size)
+{
+	const union address *address = &request->address;
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	switch (address->any.sa_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof(host));
+		snprintf(text, size, "%s:%u", host, address_port(address));
+		break;
+	case AF_INET6:
+		inet_ntop(AF_INET6, &address->in6.sin6_addr, host,
+		    sizeof(host));
+		snprintf(text, size, "[%s]:%u", host, address_port(address));
+		break;
+	default:
+		strlcpy(text, "a unix socket", size);
+	}
+}
+
+/* Returns whether the call was given listener's socket, or one for it. */
+static bool
+give(struct adoption *adoption, const struct call *call, size_t which)
+{
+	struct listener *listener = &adoption->listeners->list[which];
+	char asked[ADDR_MAX];
+	int fd, flags, status;
+	bool companion;
+
+	if (listener->type == SOCK_DGRAM && call->request.family == AF_INET6 &&
+	    listener->address.any.sa_family == AF_INET &&
+	    become_ipv6(listener) == -1)
+		return false;
+	companion = find_gift(adoption, call, which, false) != NULL &&
+	    holds(&call->target, socket_inode(listener->fd));
+	fd = companion ? make_companion(listener) : listener->fd;
+	if (fd == -1)
+		return false;
+	if (call->copy != -1)
+		keep_options(call->copy, fd, call->request.family,
+		    call->request.type);
+	flags = fcntl(fd, F_GETFL);
+	if (((flags ^ call->socket.flags) & O_NONBLOCK) != 0)
+		fcntl(fd, F_SETFL, flags ^ O_NONBLOCK);
+	status = replace_socket(adoption, call, fd);
+	if (companion)
+		close(fd);
+	if (status == -1)
+		return false;
+	if (!companion)
+		remember_gift(adoption, call, which);
+	describe(&call->request, asked, sizeof(asked));
+	say_detail(adoption->console, "process %d bound %s: given %s%s",
+	    call->target.process, asked, companion ? "a companion of " : "",
+	    listener->addr);
+	return true;
+}
+
+/* What the kernel is left to decide may still concern us. */
+static void
+leave(struct adoption *adoption, const struct call *call)
+{
+	const struct request *request = &call->request;
+	struct listener *listener;
+	size_t i;
+
+	if (request->type == SOCK_STREAM && request->standard &&
+	    request->same_network && address_port(&request->address) != 0) {
+		describe(request, adoption->elsewhere,
+		    sizeof(adoption->elsewhere));
+		say_detail(adoption->console, "process %d bound %s itself",
+		    call->target.process, adoption->elsewhere);
+	}
+	for (i = 0; i < adoption->listeners->count; i++) {
+		listener = &adoption->listeners->list[i];
+		if (is_replaced(request, listener)) {
+			say_detail(adoption->console, "process %d binds %s "
+			    "itself", call->target.process, listener->addr);
+			close_listener(listener);
+			adoption->settled = true;
+		}
+	}
+}
+
+/*
+ * Without WAIT_KILLABLE_RECV a signal may have the kernel issue the call
+ * again after it was answered: then the socket is ours already.
+ */
+static bool
+is_issued_again(const struct adoption *adoption, const struct call *call)
+{
+	const struct gift *gift;
+	size_t i;
+
+	for (i = 0; !adoption->killable && i < adoption->gift_count; i++) {
+		gift = &adoption->gifts[i];
+		if (gift->process == call->target.process &&
+		    is_same_request(&gift->asked, &call->request.address))
+			return true;
+	}
+	return false;
+}
+
+static bool
+answer(struct adoption *adoption, const struct call *call)
+{
+	int which;
+
+	if (is_ours(adoption, call->socket.socket))
+		return is_issued_again(adoption, call);
+	which = decide(&call->request, adoption->listeners, adoption->maps);
+	if (which != -1 && give(adoption, call, (size_t)which))
+		return true;
+	leave(adoption, call);
+	return false;
+}
+
+void
+adopt_answer(struct adoption *adoption)
+{
+	/* The kernel's structures may be longer than those we know. */
+	union {
+		struct seccomp_notif notification;
+		char room[1024];
+	} in = { .room = { 0 } };
+	union {
+		struct seccomp_notif_resp response;
+		char room[1024];
+	} out = { .room = { 0 } };
+	struct call call = { .copy = -1 };
+
+	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_RECV,
+	    &in.notification) == -1)
+		return;
+	out.response.id = call.id = in.notification.id;
+	if (!examine(adoption, &in.notification, &call) ||
+	    !answer(adoption, &call))
+		out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);
+	if (call.copy != -1)
+		close(call.copy);
+}
+
+size_t
+adopt_poll_count(const struct adoption *adoption)
+{
+	return adoption->listeners->count + adoption->gift_count;
+}
+
+void
+adopt_poll(const struct adoption *adoption, struct pollfd *polls)
+{
+	const struct listener *list = adoption->listeners->list;
+	bool curious = !adoption->settled && adoption->waiting_since == 0;
+	size_t i;
+
+	/* A unix socket that was shut down would never cease to say so. */
+	for (i = 0; i < adoption->listeners->count; i++, polls++)
+		*polls = (struct pollfd){ .fd = is_tcp(&list[i]) || curious ?
+		    list[i].fd : -1, .events = curious ? POLLIN : 0 };
+	for (i = 0; i < adoption->gift_count; i++, polls++)
+		*polls = (struct pollfd){ .fd = adoption->gifts[i].pidfd,
+		    .events = POLLIN };
+}
+
+static void
+listen_again(struct adoption *adoption, struct listener *listener)
+{
+	if (!can_listen(listener))
+		return;
+	if (listen(listener->fd, listener->backlog) == -1)
+		close_listener(listener);
+	else
+		say_detail(adoption->console, "listening on %s again",
+		    listener->addr);
+}
+
+static bool
+has_clients(const struct listener *listener)
+{
+	struct pollfd poll_one = { .fd = listener->fd, .events = POLLIN };
+
+	return poll(&poll_one, 1, 0) == 1 && (poll_one.revents & POLLIN) != 0;
+}
+
+static void
+say_waiting(struct adoption *adoption, const struct listener *listener)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+	char clients[48] = "", hint[2 * ADDR_MAX] = "";
+
+	if (is_tcp(listener) && getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO,
+	    &info, &length) == 0)
+		snprintf(clients, sizeof(clients), ", %u client%s queued",
+		    info.tcpi_unacked, info.tcpi_unacked == 1 ? "" : "s");
+	if (adoption->elsewhere[0] != '\0')
+		snprintf(hint, sizeof(hint), "; it bound %s: try --map %s",
+		    adoption->elsewhere,
+		    strrchr(adoption->elsewhere, ':') + 1);
+	if (listener->host[0] != '\0')
+		say(adoption->console, "still waiting for %s to bind %u "
+		    "(%d s%s)%s", adoption->service, listener->port,
+		    PATIENCE / 1000, clients, hint);
+	else
+		say(adoption->console, "still waiting for %s to bind %s "
+		    "(%d s%s)%s", adoption->service, listener->addr,
+		    PATIENCE / 1000, clients, hint);
+}
+
+static void
+attend_waiting(struct adoption *adoption)
+{
+	size_t i;
+
+	if (adoption->settled || adoption->waiting_since == 0 ||
+	    process_clock() - adoption->waiting_since < PATIENCE)
+		return;
+	adoption->settled = true;
+	for (i = 0; i < adoption->listeners->count; i++)
+		if (has_clients(&adoption->listeners->list[i]))
+			say_waiting(adoption, &adoption->listeners->list[i]);
+}
+
+static void
+end_gift(struct adoption *adoption, size_t which)
+{
+	struct gift *gift = &adoption->gifts[which];
+
+	listen_again(adoption, &adoption->listeners->list[gift->listener]);
+	close(gift->pidfd);
+	*gift = adoption->gifts[--adoption->gift_count];
+}
+
+void
+adopt_attend(struct adoption *adoption, const struct pollfd *polls)
+{
+	struct listeners *listeners = adoption->listeners;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		if ((polls[i].revents & POLLHUP) != 0)
+			listen_again(adoption, &listeners->list[i]);
+		else if ((polls[i].revents & POLLIN) != 0)
+			adoption->waiting_since = process_clock();
+	}
+	polls += listeners->count;
+	for (i = adoption->gift_count; i > 0; i--)
+		if ((polls[i - 1].revents & POLLIN) != 0)
+			end_gift(adoption, i - 1);
+	attend_waiting(adoption);
+}
+
+int
+adopt_timeout(const struct adoption *adoption)
+{
+	int64_t left;
+
+	if (adoption->settled || adoption->waiting_since == 0)
+		return -1;
+	left = adoption->waiting_since + PATIENCE - process_clock();
+	return left < 0 ? 0 : (int)left;
+}
+
+struct search {
+	const struct adoption	*adoption;
+	bool			 found;
+};
+
+static void
+search_one(pid_t pid, pid_t parent, void *context)
+{
+	struct search *search = context;
+	struct target target = { pid, pid };
+	struct descriptor *list;
+	size_t i, count;
+
+	(void)parent;
+	count = target_descriptors(&target, &list);
+	for (i = 0; i < count; i++)
+		if (list[i].socket != 0 &&
+		    is_ours(search->adoption, list[i].socket))
+			search->found = true;
+	free(list);
+}
+
+bool
+adopt_is_held(const struct adoption *adoption)
+{
+	struct search search = { adoption, false };
+
+	processes_visit(search_one, &search);
+	return search.found;
+}
