@@ -51,6 +51,7 @@ struct gift {
 	pid_t		process;
 	int		pidfd;		/* owned */
 	size_t		listener;	/* its number */
+	int		number;		/* the descriptor that it replaced */
 	union address	asked;
 };
 
@@ -567,20 +568,23 @@ replace_socket(const struct adoption *adoption, const struct call *call,
 	return status;
 }
 
+/* But for the copy that it was passed, which it may not know of. */
 static bool
-holds(const struct target *target, ino_t inode)
+holds(const struct target *target, const struct gift *gift, ino_t inode)
 {
+	int passed = FIRST_FD + (int)gift->listener;
 	struct descriptor *list;
 	size_t i, count = target_descriptors(target, &list);
 
 	for (i = 0; i < count; i++)
-		if (list[i].socket == inode && list[i].number >= FIRST_FD)
+		if (list[i].socket == inode && (list[i].number != passed ||
+		    gift->number == passed))
 			break;
 	free(list);
 	return i < count;
 }
 
-/* The process's gift of that listener for another address, or NULL. */
+/* The process's gift of that listener, for the same or another address. */
 static const struct gift *
 find_gift(const struct adoption *adoption, const struct call *call,
     size_t listener, bool same)
@@ -614,7 +618,7 @@ remember_gift(struct adoption *adoption, const struct call *call,
 	adoption->gifts = gifts;
 	gifts[adoption->gift_count++] = (struct gift){
 	    call->target.process, target_open(&call->target), listener,
-	    call->request.address };
+	    call->socket.number, call->request.address };
 }
 
 static void
@@ -643,6 +647,7 @@ static bool
 give(struct adoption *adoption, const struct call *call, size_t which)
 {
 	struct listener *listener = &adoption->listeners->list[which];
+	const struct gift *other;
 	char asked[ADDR_MAX];
 	int fd, flags, status;
 	bool companion;
@@ -651,8 +656,9 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 	    listener->address.any.sa_family == AF_INET &&
 	    become_ipv6(listener) == -1)
 		return false;
-	companion = find_gift(adoption, call, which, false) != NULL &&
-	    holds(&call->target, socket_inode(listener->fd));
+	other = find_gift(adoption, call, which, false);
+	companion = other != NULL &&
+	    holds(&call->target, other, socket_inode(listener->fd));
 	fd = companion ? make_companion(listener) : listener->fd;
 	if (fd == -1)
 		return false;

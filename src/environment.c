@@ -201,7 +201,7 @@ set_fields(struct environment *environment, const char *name,
 static int
 set_protocol(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
-    const struct identity *self, struct failure *failure)
+    bool passes, const struct identity *self, struct failure *failure)
 {
 	const struct listener *first = &listeners->list[0];
 
@@ -211,7 +211,7 @@ set_protocol(struct environment *environment,
 	if (set_fields(environment, "LISTEN_PORTS", listeners, false,
 	    failure) == -1)
 		return -1;
-	if (options->handoff == RESERVE)
+	if (!passes)
 		return 0;
 	if (set_number(environment, "LISTEN_FDS", listeners->count,
 	    failure) == -1 ||
@@ -230,7 +230,7 @@ set_protocol(struct environment *environment,
 static int
 apply_settings(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
-    struct failure *failure)
+    bool passes, struct failure *failure)
 {
 	const struct assignment *setting;
 	char *value;
@@ -240,8 +240,8 @@ apply_settings(struct environment *environment,
 	for (i = 0; i < options->settings.count; i++) {
 		setting = &options->settings.list[i];
 		if (template_expand(setting->template,
-		    strlen(setting->template), listeners,
-		    options->handoff != RESERVE, &value, NULL, failure) == -1)
+		    strlen(setting->template), listeners, passes, &value,
+		    NULL, failure) == -1)
 			return -1;
 		status = set(environment, setting->name, value, failure);
 		free(value);
@@ -254,7 +254,7 @@ apply_settings(struct environment *environment,
 int
 environment_make(struct environment *environment, char *const variables[],
     const struct listeners *listeners, const struct options *options,
-    const struct identity *self, struct failure *failure)
+    bool passes, const struct identity *self, struct failure *failure)
 {
 	char *variable;
 	size_t i;
@@ -269,9 +269,10 @@ environment_make(struct environment *environment, char *const variables[],
 	}
 	for (i = 0; i < sizeof(protocol) / sizeof(protocol[0]); i++)
 		unset(environment, protocol[i]);
-	if (set_protocol(environment, listeners, options, self, failure) == -1)
-		return -1;
-	if (apply_settings(environment, listeners, options, failure) == -1)
+	if (set_protocol(environment, listeners, options, passes, self,
+	    failure) == -1 ||
+	    apply_settings(environment, listeners, options, passes,
+	    failure) == -1)
 		return -1;
 	return append(environment, NULL, failure);
 }

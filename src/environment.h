@@ -44,13 +44,14 @@ int	environment_inherited(char *const variables[],
 
 /*
  * Fills environment with variables less every stale LISTEN_*, then with
- * LISTEN_* for the listeners, as options wants them, then with its -e.
+ * LISTEN_* for the listeners, only the ports where it passes no sockets,
+ * then with the -e of options.
  * Returns 0, or -1 with the reason in failure; either way environment is
  * for environment_free().
  */
 int	environment_make(struct environment *environment,
     char *const variables[], const struct listeners *listeners,
-    const struct options *options, const struct identity *self,
+    const struct options *options, bool passes, const struct identity *self,
     struct failure *failure);
 void	environment_free(struct environment *environment);
 

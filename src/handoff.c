@@ -1,5 +1,11 @@
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "handoff.h"
@@ -40,39 +46,38 @@ move_into_place(struct listener *listener, int number,
 	return fcntl(number, F_SETFD, 0);
 }
 
-int
-handoff_sockets(struct listeners *listeners, const struct console *console,
-    struct failure *failure)
+static int
+pass_sockets(struct launch *launch, struct failure *failure)
 {
-	int end = FIRST_FD + (int)listeners->count, number;
-	struct listener *list = listeners->list;
-	size_t i;
+	struct listener *list = launch->listeners.list;
+	size_t i, count = launch->listeners.count;
+	int end = FIRST_FD + (int)count, number;
 
-	for (i = 0; i < listeners->count; i++)
+	for (i = 0; i < count; i++)
 		if (list[i].reserve != -1) {
 			close(list[i].reserve);
 			list[i].reserve = -1;
 		}
-	for (i = 0; i < listeners->count; i++)
+	for (i = 0; i < count; i++)
 		if (move_away(&list[i], FIRST_FD + (int)i, end) == -1)
 			return fail(failure, errno, "pass %s", list[i].addr);
-	for (i = 0; i < listeners->count; i++) {
+	for (i = 0; i < count; i++) {
 		number = FIRST_FD + (int)i;
-		if (move_into_place(&list[i], number, console) == -1)
+		if (move_into_place(&list[i], number, &launch->console) == -1)
 			return fail(failure, errno, "pass %s as fd %d",
 			    list[i].addr, number);
 	}
 	return 0;
 }
 
-int
-handoff_reserves(struct listeners *listeners, struct failure *failure)
+static int
+pass_reserves(struct launch *launch, struct failure *failure)
 {
 	struct listener *listener;
 	size_t i;
 
-	for (i = 0; i < listeners->count; i++) {
-		listener = &listeners->list[i];
+	for (i = 0; i < launch->listeners.count; i++) {
+		listener = &launch->listeners.list[i];
 		close(listener->fd);
 		listener->fd = -1;
 		if (listener->reserve != -1 &&
@@ -83,12 +88,92 @@ handoff_reserves(struct listeners *listeners, struct failure *failure)
 	return 0;
 }
 
-int
-handoff_exec(char *const command[], const struct environment *environment,
+void
+handoff_save_signals(struct signals *signals)
+{
+	struct sigaction action = { .sa_handler = SIG_IGN };
+
+	sigprocmask(SIG_SETMASK, NULL, &signals->mask);
+	/* A reader that went is EPIPE. */
+	sigaction(SIGPIPE, &action, &signals->pipe);
+	/* Ignored, it would have the kernel reap our children. */
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, &signals->child);
+}
+
+void
+handoff_restore_signals(const struct signals *signals)
+{
+	sigaction(SIGPIPE, &signals->pipe, NULL);
+	sigaction(SIGCHLD, &signals->child, NULL);
+	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
+}
+
+static int
+execute(const struct launch *launch, const struct environment *environment,
     struct failure *failure)
 {
+	struct signals ignored;
+
+	say_detail(&launch->console, "executing %s", launch->command[0]);
+	handoff_restore_signals(&launch->signals);
 	environ = environment->list;
-	execvp(command[0], command);
-	fail(failure, errno, "execute %s", command[0]);
+	execvp(launch->command[0], launch->command);
+	fail(failure, errno, "execute %s", launch->command[0]);
+	handoff_save_signals(&ignored);
 	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
+}
+
+int
+handoff_become(struct launch *launch, struct failure *failure)
+{
+	struct identity self = environment_identify();
+	struct environment environment;
+	char **inherited = environ;
+	int status = STATUS_FAILED;
+
+	if (environment_make(&environment, environ, &launch->listeners,
+	    launch->options, launch->passes, &self, failure) == 0 &&
+	    (launch->handoff == RESERVE ? pass_reserves(launch, failure) :
+	    launch->passes ? pass_sockets(launch, failure) : 0) == 0)
+		status = execute(launch, &environment, failure);
+	environ = inherited;
+	environment_free(&environment);
+	return status;
+}
+
+/* The directories of PATH as execvp(3) has them, with -e's PATH if any. */
+static const char *
+search_path(const struct launch *launch)
+{
+	const struct assignments *settings = &launch->options->settings;
+	const char *path = getenv("PATH");
+	size_t i;
+
+	for (i = 0; i < settings->count; i++)
+		if (strcmp(settings->list[i].name, "PATH") == 0)
+			path = settings->list[i].template;
+	return path == NULL ? "/bin:/usr/bin" : path;
+}
+
+bool
+handoff_is_set_id(const struct launch *launch)
+{
+	const char *name = launch->command[0], *path = search_path(launch);
+	char file[PATH_MAX];
+	struct stat status;
+	size_t length;
+
+	if (strchr(name, '/') != NULL)
+		return stat(name, &status) == 0 &&
+		    (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+	for (; *path != '\0'; path += length + (path[length] == ':')) {
+		length = strcspn(path, ":");
+		snprintf(file, sizeof(file), "%.*s/%s", (int)length, path,
+		    name);
+		if (access(file, X_OK) == 0 && stat(file, &status) == 0 &&
+		    S_ISREG(status.st_mode))
+			return (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+	}
+	return false;
 }

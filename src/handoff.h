@@ -2,8 +2,10 @@
 #define HANDOFF_H
 
 /*
- * Turns the process into the service.
+ * Turns this process into the service.
  */
+
+#include <signal.h>
 
 #include "environment.h"
 #include "listener.h"
@@ -16,23 +18,40 @@ enum {
 	STATUS_NOT_FOUND = 127		/* COMMAND was not found */
 };
 
-/*
- * Moves each listener's socket to its number, 3 and up, and lets it be
- * inherited; closes what the caller had open there.  Returns 0, or -1.
- */
-int	handoff_sockets(struct listeners *listeners,
-    const struct console *console, struct failure *failure);
+/* What the caller had set for signals that portexec uses itself. */
+struct signals {
+	sigset_t		mask;
+	struct sigaction	pipe, child;
+};
 
-/* Lets the reserves be inherited, at whatever numbers they are, and closes
- * the rest.  Returns 0, or -1. */
-int	handoff_reserves(struct listeners *listeners, struct failure *failure);
+/* Everything between the command line and the service. */
+struct launch {
+	const struct options	*options;
+	struct console		 console;
+	struct signals		 signals;
+	enum handoff		 handoff;
+	bool			 passes;	/* sockets, at fd 3 and up */
+	struct listeners	 listeners;
+	char			**command;	/* expanded; owned */
+	bool			 executed;	/* the service ran */
+};
+
+/* Ignores SIGPIPE and stops ignoring SIGCHLD; the other way round. */
+void	handoff_save_signals(struct signals *signals);
+void	handoff_restore_signals(const struct signals *signals);
 
 /*
- * Executes command, searched for along the PATH of environment.  Returns
- * only where that failed, STATUS_NOT_FOUND or STATUS_CANNOT_EXECUTE, with
- * the reason in failure.
+ * Makes this process the service: its environment, its sockets at fd 3 and
+ * up (or the reserves, at whatever numbers they are), its signals; what the
+ * caller had open at those numbers is closed.  Returns only where that
+ * failed, with the exit status, and the reason in failure.
  */
-int	handoff_exec(char *const command[],
-    const struct environment *environment, struct failure *failure);
+int	handoff_become(struct launch *launch, struct failure *failure);
+
+/*
+ * Whether COMMAND, searched for along the PATH that the service will have,
+ * runs with another's rights, which no_new_privs would deny it.
+ */
+bool	handoff_is_set_id(const struct launch *launch);
 
 #endif

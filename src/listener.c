@@ -155,9 +155,24 @@ truncate_list(struct listeners *listeners, size_t count)
 }
 
 void
-listeners_discard(struct listeners *listeners)
+listeners_close(struct listeners *listeners)
 {
-	truncate_list(listeners, 0);
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		close_socket(&listeners->list[i].fd);
+		close_socket(&listeners->list[i].reserve);
+	}
+}
+
+void
+listeners_discard(struct listeners *listeners, bool ran)
+{
+	if (ran)
+		listeners_close(listeners);
+	else
+		truncate_list(listeners, 0);
+	listeners->count = 0;
 	free(listeners->list);
 	listeners->list = NULL;
 }

@@ -71,7 +71,13 @@ const struct listener	*listeners_find(const struct listeners *listeners,
 /* listen(2) on all that can and were not inherited.  0, or -1. */
 int	listeners_listen(struct listeners *listeners, struct failure *failure);
 
-/* Closes all sockets, removes the paths that they made, frees the list. */
-void	listeners_discard(struct listeners *listeners);
+/* Closes all sockets; the list and the paths stay. */
+void	listeners_close(struct listeners *listeners);
+
+/*
+ * Closes all sockets and frees the list; and unless a service ran, removes
+ * the paths that they made.
+ */
+void	listeners_discard(struct listeners *listeners, bool ran);
 
 #endif

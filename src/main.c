@@ -2,14 +2,15 @@
  * portexec: run a service on a port that the kernel picks.
  *
  * The sockets are bound, and listen, before the service is executed in
- * this same process; so nobody can take the port in between, and a client
- * can connect at once.
+ * this same process: so nobody can take the port in between, and a client
+ * can connect at once.  A service that binds its port itself is handed the
+ * socket when it does (adopt); then portexec stays, as its parent.
  *
  * argv -> options -> endpoints -> listeners -> templates -> handoff
  */
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +22,8 @@
 #include "message.h"
 #include "options.h"
 #include "report.h"
+#include "supervise.h"
 #include "template.h"
-
-/* Everything between the command line and the service. */
-struct launch {
-	const struct options	*options;
-	struct console		 console;
-	struct identity		 self;
-	struct listeners	 listeners;
-	struct reports		 reports;
-	struct environment	 environment;
-	char			**command;	/* expanded; owned */
-};
 
 static int
 show(void (*print)(FILE *), struct failure *failure)
@@ -53,11 +44,12 @@ print_version(FILE *output)
 static int
 inherit_sockets(struct launch *launch, struct failure *failure)
 {
+	struct identity self = environment_identify();
 	size_t count;
 	char **names;
 	int status;
 
-	if (environment_inherited(environ, &launch->self, &count, &names,
+	if (environment_inherited(environ, &self, &count, &names,
 	    failure) == -1)
 		return -1;
 	if (count > 0 && launch->options->handoff == RESERVE)
@@ -68,6 +60,41 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 		    failure);
 	free(names);
 	return status;
+}
+
+/* Whether the service will be told a port, take a descriptor, or neither. */
+static void
+choose_handoff(struct launch *launch, const struct reports *reports)
+{
+	const struct assignments *settings = &launch->options->settings;
+	unsigned words = reports_words(reports);
+	char *const *argument;
+	size_t i;
+
+	for (argument = launch->options->command + 1; *argument != NULL;
+	    argument++)
+		words |= template_words(*argument, strlen(*argument));
+	for (i = 0; i < settings->count; i++)
+		words |= template_words(settings->list[i].template,
+		    strlen(settings->list[i].template));
+	launch->handoff = options_choose(launch->options, words);
+}
+
+/* A service that binds its port itself may need what is open at fd 3. */
+static void
+choose_passing(struct launch *launch)
+{
+	size_t inherited = launch->listeners.count, i;
+	size_t count = inherited + launch->options->endpoint_count;
+
+	launch->passes = launch->handoff != RESERVE;
+	if (launch->handoff != ADOPT)
+		return;
+	if (count == 0)
+		count = 1;
+	for (i = inherited; i < count; i++)
+		if (fcntl(FIRST_FD + (int)i, F_GETFD) != -1)
+			launch->passes = false;
 }
 
 static int
@@ -87,6 +114,28 @@ open_sockets(struct launch *launch, struct failure *failure)
 }
 
 static int
+resolve_maps(struct launch *launch, struct failure *failure)
+{
+	const struct listener *listener;
+	struct map *map;
+	size_t i;
+
+	for (i = 0; i < launch->options->maps.count; i++) {
+		map = &launch->options->maps.list[i];
+		listener = listeners_find(&launch->listeners, map->name,
+		    map->name == NULL ? 0 : strlen(map->name));
+		if (listener == NULL)
+			return fail(failure, 0, "-m %u=%s: there is no such "
+			    "socket", map->port, map->name);
+		if (listener->host[0] == '\0')
+			return fail(failure, 0, "-m %u: %s is a unix socket",
+			    map->port, listener->addr);
+		map->socket = (size_t)(listener - launch->listeners.list);
+	}
+	return 0;
+}
+
+static int
 expand_command(struct launch *launch, struct failure *failure)
 {
 	char *const *given = launch->options->command;
@@ -100,9 +149,78 @@ expand_command(struct launch *launch, struct failure *failure)
 		return fail(failure, 0, "out of memory");
 	for (i = 1; i < count; i++)
 		if (template_expand(given[i], strlen(given[i]),
-		    &launch->listeners, launch->options->handoff != RESERVE,
-		    &launch->command[i], NULL, failure) == -1)
+		    &launch->listeners, launch->passes, &launch->command[i],
+		    NULL, failure) == -1)
 			return -1;
+	return 0;
+}
+
+/* Everything that can be wrong with templates is, before anything starts. */
+static int
+try_environment(const struct launch *launch, struct failure *failure)
+{
+	struct identity self = { 0 };
+	struct environment environment;
+	int status;
+
+	status = environment_make(&environment, environ, &launch->listeners,
+	    launch->options, launch->passes, &self, failure);
+	environment_free(&environment);
+	return status;
+}
+
+/* The sockets are bound, the texts are made; nobody was told anything. */
+static int
+prepare(struct launch *launch, struct reports *reports,
+    struct failure *failure)
+{
+	if (inherit_sockets(launch, failure) == -1 ||
+	    reports_prepare(reports, launch->options, failure) == -1)
+		return -1;
+	choose_handoff(launch, reports);
+	choose_passing(launch);
+	if (open_sockets(launch, failure) == -1 ||
+	    resolve_maps(launch, failure) == -1 ||
+	    expand_command(launch, failure) == -1 ||
+	    try_environment(launch, failure) == -1)
+		return -1;
+	return reports_expand(reports, &launch->listeners, launch->passes,
+	    failure);
+}
+
+static bool
+may_reserve(const struct launch *launch)
+{
+	const struct listener *listener;
+	size_t i;
+
+	if (launch->options->has_handoff || launch->options->maps.count > 0)
+		return false;
+	for (i = 0; i < launch->listeners.count; i++) {
+		listener = &launch->listeners.list[i];
+		if (listener->inherited || listener->host[0] == '\0' ||
+		    listener->type != SOCK_STREAM)
+			return false;
+	}
+	return true;
+}
+
+/* adopt, or where that is impossible reserve, with the same numbers. */
+static int
+settle_handoff(struct launch *launch, struct supervision *supervision,
+    struct failure *failure)
+{
+	struct failure reason;
+
+	if (launch->handoff != ADOPT ||
+	    supervise_start(supervision, launch, &reason) == 0)
+		return 0;
+	if (!may_reserve(launch))
+		return fail(failure, 0, "adopt: %s", reason.text);
+	say(&launch->console, "adopt: %s; so reserve: nothing listens before "
+	    "%s does", reason.text, launch->command[0]);
+	launch->handoff = RESERVE;
+	launch->passes = false;
 	return 0;
 }
 
@@ -110,15 +228,19 @@ static void
 announce(const struct launch *launch)
 {
 	const struct listener *listener;
+	const char *word, *kind;
 	size_t i;
 
 	for (i = 0; i < launch->listeners.count; i++) {
 		listener = &launch->listeners.list[i];
-		if (launch->options->handoff != RESERVE)
-			say(&launch->console, "%s %s%s, fd %zu",
-			    listener->inherited ? "inherited" : "listening on",
-			    listener->addr, listener->type == SOCK_DGRAM ?
-			    " (datagrams)" : "", FIRST_FD + i);
+		word = listener->inherited ? "inherited" : "listening on";
+		kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
+		if (launch->handoff == INHERIT)
+			say(&launch->console, "%s %s%s, fd %zu", word,
+			    listener->addr, kind, FIRST_FD + i);
+		else if (launch->handoff == ADOPT)
+			say(&launch->console, "%s %s%s, until %s binds it",
+			    word, listener->addr, kind, launch->command[0]);
 		else if (listener->reserve != -1)
 			say(&launch->console, "%u reserved for %s",
 			    listener->port, launch->command[0]);
@@ -126,86 +248,62 @@ announce(const struct launch *launch)
 }
 
 static int
-hand_over(struct launch *launch, struct failure *failure)
+publish(struct launch *launch, struct reports *reports,
+    struct failure *failure)
 {
-	if (launch->options->handoff == RESERVE)
-		return handoff_reserves(&launch->listeners, failure);
-	return handoff_sockets(&launch->listeners, &launch->console, failure);
-}
-
-/* Opens and writes everything that the service will find. */
-static int
-prepare(struct launch *launch, struct failure *failure)
-{
-	const struct options *options = launch->options;
-
-	if (inherit_sockets(launch, failure) == -1 ||
-	    reports_prepare(&launch->reports, options, failure) == -1 ||
-	    open_sockets(launch, failure) == -1 ||
-	    expand_command(launch, failure) == -1 ||
-	    environment_make(&launch->environment, environ,
-	    &launch->listeners, options, &launch->self, failure) == -1 ||
-	    reports_expand(&launch->reports, &launch->listeners,
-	    options->handoff != RESERVE, failure) == -1)
-		return -1;
-	if (options->handoff != RESERVE &&
+	if (launch->handoff != RESERVE &&
 	    listeners_listen(&launch->listeners, failure) == -1)
 		return -1;
 	announce(launch);
-	if (reports_write(&launch->reports, failure) == -1)
-		return -1;
-	return hand_over(launch, failure);
+	return reports_write(reports, failure);
+}
+
+/*
+ * Runs the service, and returns its exit status, or one of our own with the
+ * reason in failure; the same process where nobody has to stay.
+ */
+static int
+run(struct launch *launch, struct reports *reports, struct failure *failure)
+{
+	struct supervision supervision;
+
+	if (prepare(launch, reports, failure) == -1 ||
+	    settle_handoff(launch, &supervision, failure) == -1)
+		return STATUS_FAILED;
+	if (publish(launch, reports, failure) == -1) {
+		if (launch->handoff == ADOPT)
+			supervise_abandon(&supervision, launch);
+		return STATUS_FAILED;
+	}
+	if (launch->handoff == ADOPT)
+		return supervise_run(&supervision, launch, failure);
+	return handoff_become(launch, failure);
 }
 
 static void
-discard(struct launch *launch)
+discard(struct launch *launch, struct reports *reports)
 {
 	size_t i;
 
-	reports_discard(&launch->reports);
-	listeners_discard(&launch->listeners);
-	environment_free(&launch->environment);
+	reports_discard(reports, launch->executed);
+	listeners_discard(&launch->listeners, launch->executed);
 	for (i = 0; launch->command != NULL && launch->command[i] != NULL; i++)
 		free(launch->command[i]);
 	free(launch->command);
 }
 
-/* Becomes the service; returns only with a failure. */
-static int
-run(const struct options *options, const struct timespec *start,
-    const struct sigaction *sigpipe, struct failure *failure)
-{
-	struct launch launch = {
-		.options = options,
-		.console = { options->verbosity, *start },
-		.self = environment_identify(),
-	};
-	int status = STATUS_FAILED;
-
-	if (prepare(&launch, failure) == 0) {
-		say_detail(&launch.console, "executing %s", launch.command[0]);
-		sigaction(SIGPIPE, sigpipe, NULL);
-		status = handoff_exec(launch.command, &launch.environment,
-		    failure);
-		signal(SIGPIPE, SIG_IGN);
-	}
-	discard(&launch);
-	return status;
-}
-
 int
 main(int argc, char *argv[])
 {
-	struct sigaction sigpipe, ignore = { .sa_handler = SIG_IGN };
 	struct options options;
-	struct failure failure;
-	struct timespec start;
+	struct launch launch = { .options = &options };
+	struct reports reports = { NULL, 0 };
+	struct failure failure = { "" };
 	int status = STATUS_FAILED;
 
 	setprogname("portexec");
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	/* A reader that went is EPIPE, until the service is executed. */
-	sigaction(SIGPIPE, &ignore, &sigpipe);
+	clock_gettime(CLOCK_MONOTONIC, &launch.console.start);
+	handoff_save_signals(&launch.signals);
 	if (options_parse(&options, argc, argv, &failure) == 0)
 		switch (options.action) {
 		case SHOW_HELP:
@@ -215,11 +313,13 @@ main(int argc, char *argv[])
 			status = show(print_version, &failure);
 			break;
 		case RUN:
-			status = run(&options, &start, &sigpipe, &failure);
+			launch.console.verbosity = options.verbosity;
+			status = run(&launch, &reports, &failure);
 			break;
 		}
-	if (status != EXIT_SUCCESS)
+	if (failure.text[0] != '\0')
 		say_failure(&failure);
+	discard(&launch, &reports);
 	options_free(&options);
 	return status;
 }

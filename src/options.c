@@ -116,6 +116,7 @@ add_assignment(struct assignments *assignments, const char *name,
 	assignments->list = list;
 	list[assignments->count].name = strndup(name, name_length);
 	list[assignments->count].template = template;
+	list[assignments->count].is_port_file = false;
 	if (list[assignments->count].name == NULL)
 		return fail(failure, 0, "out of memory");
 	assignments->count++;
@@ -152,6 +153,21 @@ add_file(struct options *options, const char *text, struct failure *failure)
 		    text);
 	return add_assignment(&options->files, text, length,
 	    text + length + 1, failure);
+}
+
+static int
+add_port_file(struct options *options, const char *file,
+    struct failure *failure)
+{
+	struct assignments *files = &options->files;
+
+	if (*file == '\0')
+		return fail(failure, 0, "-p '': the file's name is empty");
+	if (add_assignment(files, file, strlen(file), "<port>",
+	    failure) == -1)
+		return -1;
+	files->list[files->count - 1].is_port_file = true;
+	return 0;
 }
 
 static int
@@ -230,11 +246,7 @@ parse_option(struct options *options, int key, const char *word,
 	case 'e':
 		return add_setting(options, optarg, failure);
 	case 'p':
-		if (*optarg == '\0')
-			return fail(failure, 0, "-p '': the file's name is "
-			    "empty");
-		return add_assignment(&options->files, optarg, strlen(optarg),
-		    "<port>", failure);
+		return add_port_file(options, optarg, failure);
 	case 'w':
 		return add_file(options, optarg, failure);
 	case 'm':

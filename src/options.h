@@ -18,6 +18,7 @@ enum handoff { INHERIT, ADOPT, RESERVE };
 struct assignment {
 	char		*name;		/* a variable or a file; owned */
 	const char	*template;	/* as given, or a constant */
+	bool		 is_port_file;	/* -p: not for the service */
 };
 
 struct assignments {

@@ -13,6 +13,11 @@
 
 #include "process.h"
 
+enum {
+	BETWEEN_KILLS = 20,	/* ms; one may be forked meanwhile */
+	AFTER_KILL = 5000	/* ms; one in the kernel may not end at all */
+};
+
 /* The fourth field of proc_pid_stat(5), behind the command's name. */
 static pid_t
 parent_of(pid_t pid)
@@ -130,4 +135,30 @@ process_clock(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+process_stop_begin(struct stop *stop, int grace)
+{
+	stop->kill_at = process_clock() + grace;
+	stop->give_up_at = stop->kill_at + AFTER_KILL;
+	processes_signal(SIGTERM);
+	processes_signal(SIGCONT);
+}
+
+int
+process_stop_step(struct stop *stop)
+{
+	int64_t left = stop->kill_at - process_clock();
+
+	if (left > 0)
+		return (int)left;
+	processes_signal(SIGKILL);
+	return BETWEEN_KILLS;
+}
+
+bool
+process_stop_goes_on(const struct stop *stop)
+{
+	return process_clock() < stop->give_up_at;
 }

@@ -31,6 +31,21 @@ size_t	processes_signal(int number);
  */
 bool	processes_reap(pid_t pid, int *status, bool *ended);
 
+/*
+ * A stop of all descendants: TERM, after a time KILL, and some seconds
+ * later no more patience with those that even that does not end.
+ * process_stop_begin() sends the TERM; then, until nothing is left or
+ * process_stop_goes_on() is false, process_stop_step() is called whenever
+ * the milliseconds that it returned have gone by, or a child has ended.
+ */
+struct stop {
+	int64_t	kill_at, give_up_at;	/* on process_clock() */
+};
+
+void	process_stop_begin(struct stop *stop, int grace);
+int	process_stop_step(struct stop *stop);
+bool	process_stop_goes_on(const struct stop *stop);
+
 /* Milliseconds on CLOCK_MONOTONIC. */
 int64_t	process_clock(void);
 

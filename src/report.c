@@ -116,11 +116,25 @@ reports_prepare(struct reports *reports, const struct options *options,
 	reports->count = files->count;
 	for (i = 0; i < files->count; i++) {
 		reports->list[i].file = files->list[i].name;
+		reports->list[i].is_port_file = files->list[i].is_port_file;
 		if (prepare(&reports->list[i], files->list[i].template,
 		    failure) == -1)
 			return -1;
 	}
 	return 0;
+}
+
+unsigned
+reports_words(const struct reports *reports)
+{
+	unsigned words = 0;
+	size_t i;
+
+	for (i = 0; i < reports->count; i++)
+		if (!reports->list[i].is_port_file)
+			words |= template_words(reports->list[i].template,
+			    reports->list[i].template_length);
+	return words;
 }
 
 static int
@@ -257,7 +271,7 @@ reports_write(struct reports *reports, struct failure *failure)
 }
 
 void
-reports_discard(struct reports *reports)
+reports_discard(struct reports *reports, bool ran)
 {
 	struct report *report;
 	struct stat status;
@@ -265,7 +279,7 @@ reports_discard(struct reports *reports)
 
 	for (i = 0; i < reports->count; i++) {
 		report = &reports->list[i];
-		if (report->inode != 0 &&
+		if (!ran && report->inode != 0 &&
 		    lstat(report->file, &status) == 0 &&
 		    status.st_dev == report->device &&
 		    status.st_ino == report->inode)

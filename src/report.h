@@ -15,6 +15,7 @@ struct report {
 	char		*template;	/* owned */
 	char		*text;		/* owned; expanded, with its newline */
 	size_t		 template_length, text_length;
+	bool		 is_port_file;
 	dev_t		 device;	/* of the regular file written, */
 	ino_t		 inode;		/* 0: none */
 };
@@ -32,6 +33,9 @@ struct reports {
 int	reports_prepare(struct reports *reports, const struct options *options,
     struct failure *failure);
 
+/* The placeholders (template.h) of those that the service may read: -w's. */
+unsigned	reports_words(const struct reports *reports);
+
 /* Expands the templates; nothing is written. */
 int	reports_expand(struct reports *reports,
     const struct listeners *listeners, bool fds, struct failure *failure);
@@ -44,7 +48,10 @@ int	reports_expand(struct reports *reports,
  */
 int	reports_write(struct reports *reports, struct failure *failure);
 
-/* Removes the regular files that were written, and frees the list. */
-void	reports_discard(struct reports *reports);
+/*
+ * Frees the list; and unless a service ran, removes the regular files that
+ * were written.
+ */
+void	reports_discard(struct reports *reports, bool ran);
 
 #endif

@@ -1,0 +1,192 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "keeper.h"
+#include "process.h"
+#include "supervise.h"
+
+/*
+ * Those of the terminal's job control stop the front as they stop the
+ * service, which is in the same group; those of a fault are the front's own.
+ */
+static void
+choose_signals(sigset_t *set)
+{
+	static const int not_ours[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,
+	    SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT,
+	    SIGPIPE };
+	struct sigaction action;
+	int number;
+	size_t i;
+
+	sigfillset(set);
+	for (i = 0; i < sizeof(not_ours) / sizeof(not_ours[0]); i++)
+		sigdelset(set, not_ours[i]);
+	/* What was ignored on entry stays ignored. */
+	for (number = 1; number < NSIG; number++)
+		if (sigaction(number, NULL, &action) == 0 &&
+		    action.sa_handler == SIG_IGN)
+			sigdelset(set, number);
+}
+
+static void
+wait_for_end(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+}
+
+int
+supervise_start(struct supervision *supervision, struct launch *launch,
+    struct failure *failure)
+{
+	struct note note;
+	sigset_t signals;
+	int ends[2];
+
+	choose_signals(&signals);
+	if (channel_open(ends) == -1)
+		return fail(failure, errno, "socketpair");
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	supervision->channel = ends[0];
+	supervision->signals = signalfd(-1, &signals, SFD_CLOEXEC);
+	supervision->keeper = supervision->signals == -1 ? -1 : fork();
+	if (supervision->keeper == 0) {
+		close(ends[0]);
+		close(supervision->signals);
+		keeper_main(launch, ends[1]);
+	}
+	if (supervision->keeper == -1)
+		fail(failure, errno, "fork");
+	close(ends[1]);
+	if (supervision->keeper != -1) {
+		if (channel_receive(ends[0], &note, NULL) != 1)
+			fail(failure, 0, "the keeper has ended");
+		else if (note.kind == NOTE_READY)
+			return 0;
+		else
+			*failure = note.failure;
+	}
+	supervise_abandon(supervision, launch);
+	return -1;
+}
+
+void
+supervise_abandon(struct supervision *supervision, struct launch *launch)
+{
+	close(supervision->channel);
+	if (supervision->keeper != -1)
+		wait_for_end(supervision->keeper);
+	close(supervision->signals);
+	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	sigprocmask(SIG_SETMASK, &launch->signals.mask, NULL);
+}
+
+static void
+forward_signal(const struct supervision *supervision)
+{
+	struct note note = { .kind = NOTE_SIGNAL };
+	struct signalfd_siginfo signal;
+
+	if (read(supervision->signals, &signal, sizeof(signal)) !=
+	    sizeof(signal) || signal.ssi_signo == SIGCHLD)
+		return;
+	/* The terminal's keys reach the whole group: once is enough. */
+	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
+	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
+		note.kind = NOTE_STOP;
+	note.value = (int)signal.ssi_signo;
+	channel_send(supervision->channel, &note, -1);
+}
+
+/* Waits for the note that says how it ended; false where the keeper died. */
+static bool
+await_end(const struct supervision *supervision, struct note *note)
+{
+	struct pollfd polls[] = {
+		{ .fd = supervision->channel, .events = POLLIN },
+		{ .fd = supervision->signals, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(polls, 2, -1) == -1)
+			continue;
+		if (polls[0].revents != 0)
+			return channel_receive(supervision->channel, note,
+			    NULL) == 1;
+		if (polls[1].revents != 0)
+			forward_signal(supervision);
+	}
+}
+
+/* What the keeper kept is ours now: we are the next subreaper. */
+static void
+stop_orphans(const struct supervision *supervision, int grace)
+{
+	struct pollfd poll_one = { .fd = supervision->signals,
+	    .events = POLLIN };
+	struct signalfd_siginfo signal;
+	struct stop stop;
+
+	process_stop_begin(&stop, grace);
+	while (processes_reap(0, NULL, NULL) && process_stop_goes_on(&stop))
+		if (poll(&poll_one, 1, process_stop_step(&stop)) == 1 &&
+		    read(supervision->signals, &signal, sizeof(signal)) == -1)
+			break;
+}
+
+/* Without a second core: the service has left its own. */
+static int
+end_as(int status)
+{
+	sigset_t one;
+	int number;
+
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	number = WTERMSIG(status);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	signal(number, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	return 128 + number;
+}
+
+int
+supervise_run(struct supervision *supervision, struct launch *launch,
+    struct failure *failure)
+{
+	struct note note = { .kind = NOTE_GO };
+
+	failure->text[0] = '\0';
+	channel_send(supervision->channel, &note, -1);
+	listeners_close(&launch->listeners);
+	if (!await_end(supervision, &note)) {
+		launch->executed = true;
+		stop_orphans(supervision, launch->options->kill_after);
+		fail(failure, 0, "the keeper was killed");
+		return STATUS_FAILED;
+	}
+	launch->executed = note.kind != NOTE_FAILED;
+	if (note.kind == NOTE_FAILED) {
+		*failure = note.failure;
+		wait_for_end(supervision->keeper);
+		return note.value;
+	}
+	note.kind = NOTE_RELEASED;
+	channel_send(supervision->channel, &note, -1);
+	return end_as(note.value);
+}
