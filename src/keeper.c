@@ -231,9 +231,9 @@ say_end(const struct keeper *keeper)
 }
 
 static void
-tell_end(struct keeper *keeper)
+tell_end(struct keeper *keeper, enum note_kind kind)
 {
-	struct note note = { .kind = NOTE_ENDED, .value = keeper->status };
+	struct note note = { .kind = kind, .value = keeper->status };
 
 	if (keeper->front != -1)
 		channel_send(keeper->front, &note, -1);
@@ -259,7 +259,7 @@ attend_children(struct keeper *keeper)
 			if (keeper->status != 0 &&
 			    !adopt_is_held(&keeper->adoption))
 				adopt_close_sockets(&keeper->adoption);
-			tell_end(keeper);
+			tell_end(keeper, NOTE_LEFT);
 		}
 	}
 	return children;
@@ -393,7 +393,6 @@ keeper_main(struct launch *launch, int channel)
 	keeper.children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 	start_service(&keeper, group);
 	keep(&keeper);
-	if (keeper.told || keeper.front != -1)
-		tell_end(&keeper);
+	tell_end(&keeper, NOTE_ENDED);
 	_exit(0);
 }

@@ -170,6 +170,7 @@ supervise_run(struct supervision *supervision, struct launch *launch,
     struct failure *failure)
 {
 	struct note note = { .kind = NOTE_GO };
+	bool nothing_left;
 
 	failure->text[0] = '\0';
 	channel_send(supervision->channel, &note, -1);
@@ -186,7 +187,10 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 		wait_for_end(supervision->keeper);
 		return note.value;
 	}
+	nothing_left = note.kind == NOTE_ENDED;
 	note.kind = NOTE_RELEASED;
 	channel_send(supervision->channel, &note, -1);
+	if (nothing_left)
+		wait_for_end(supervision->keeper);
 	return end_as(note.value);
 }
