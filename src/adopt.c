@@ -8,8 +8,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/tcp.h>
 #include <stddef.h>
@@ -21,24 +19,6 @@
 #include "adopt.h"
 #include "process.h"
 #include "target.h"
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH	AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH	AUDIT_ARCH_AARCH64
-#elif defined(__i386__)
-#define NATIVE_ARCH	AUDIT_ARCH_I386
-#elif defined(__arm__)
-#define NATIVE_ARCH	AUDIT_ARCH_ARM
-#elif defined(__riscv) && __riscv_xlen == 64
-#define NATIVE_ARCH	AUDIT_ARCH_RISCV64
-#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define NATIVE_ARCH	AUDIT_ARCH_PPC64LE
-#elif defined(__s390x__)
-#define NATIVE_ARCH	AUDIT_ARCH_S390X
-#else
-#define NATIVE_ARCH	0	/* adopt_install() refuses */
-#endif
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV	(1UL << 5)	/* 5.19 */
@@ -98,17 +78,17 @@ static const struct kept_option {
 
 static const int probe_of_memory = 0x70657865;
 
-int
-adopt_install(bool with_unix, bool *killable, bool *privileged)
+size_t
+adopt_filter(struct sock_filter filter[ADOPT_FILTER_MAX], bool with_unix)
 {
 	/* Shorter addresses than these cannot be one of ours. */
 	uint32_t shortest = with_unix ? 3 : sizeof(struct sockaddr_in);
 	uint32_t low = offsetof(struct seccomp_data, args[2]) +
 	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
-	struct sock_filter filter[] = {
+	struct sock_filter instructions[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ADOPT_ARCH, 0, 5),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 3),
@@ -117,15 +97,26 @@ adopt_install(bool with_unix, bool *killable, bool *privileged)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
+
+	_Static_assert(sizeof(instructions) / sizeof(instructions[0]) <=
+	    ADOPT_FILTER_MAX, "the filter outgrew its room");
+	memcpy(filter, instructions, sizeof(instructions));
+	return sizeof(instructions) / sizeof(instructions[0]);
+}
+
+int
+adopt_install(bool with_unix, bool *killable, bool *privileged)
+{
+	struct sock_filter filter[ADOPT_FILTER_MAX];
 	struct sock_fprog program = {
-		sizeof(filter) / sizeof(filter[0]), filter
+		(unsigned short)adopt_filter(filter, with_unix), filter
 	};
 	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
 	    SECCOMP_FILTER_FLAG_SPEC_ALLOW |
 	    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	int fd;
 
-	if (NATIVE_ARCH == 0) {
+	if (ADOPT_ARCH == 0) {
 		errno = ENOSYS;
 		return -1;
 	}
@@ -338,7 +329,10 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 static void
 keep_options(int from, int to, int family, int type)
 {
-	char set[64], standard[64];
+	union {
+		char	bytes[64];
+		int	number;
+	} set, standard;
 	socklen_t set_length, standard_length;
 	const struct kept_option *kept;
 	int fresh = socket(family, type | SOCK_CLOEXEC, 0);
@@ -347,18 +341,18 @@ keep_options(int from, int to, int family, int type)
 	for (i = 0; i < sizeof(kept_options) / sizeof(kept_options[0]); i++) {
 		kept = &kept_options[i];
 		set_length = standard_length = sizeof(set);
-		if (getsockopt(from, kept->level, kept->option, set,
+		if (getsockopt(from, kept->level, kept->option, &set,
 		    &set_length) == -1 ||
-		    getsockopt(fresh, kept->level, kept->option, standard,
+		    getsockopt(fresh, kept->level, kept->option, &standard,
 		    &standard_length) == -1 ||
 		    (set_length == standard_length &&
-		    memcmp(set, standard, set_length) == 0))
+		    memcmp(&set, &standard, set_length) == 0))
 			continue;
 		/* The kernel doubles what it is given: socket(7). */
 		if (kept->level == SOL_SOCKET && (kept->option == SO_RCVBUF ||
 		    kept->option == SO_SNDBUF))
-			*(int *)(void *)set /= 2;
-		setsockopt(to, kept->level, kept->option, set, set_length);
+			set.number /= 2;
+		setsockopt(to, kept->level, kept->option, &set, set_length);
 	}
 	if (fresh != -1)
 		close(fresh);

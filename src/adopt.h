@@ -11,12 +11,34 @@
  * service's memory is only read.  Linux 5.9 or later.
  */
 
+#include <linux/audit.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <stdint.h>
 
 #include "decision.h"
 #include "listener.h"
 #include "message.h"
+
+#if defined(__x86_64__)
+#define ADOPT_ARCH	AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ADOPT_ARCH	AUDIT_ARCH_AARCH64
+#elif defined(__i386__)
+#define ADOPT_ARCH	AUDIT_ARCH_I386
+#elif defined(__arm__)
+#define ADOPT_ARCH	AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ADOPT_ARCH	AUDIT_ARCH_RISCV64
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ADOPT_ARCH	AUDIT_ARCH_PPC64LE
+#elif defined(__s390x__)
+#define ADOPT_ARCH	AUDIT_ARCH_S390X
+#else
+#define ADOPT_ARCH	0	/* adopt_install() refuses */
+#endif
+
+enum { ADOPT_FILTER_MAX = 8 };	/* instructions */
 
 struct gift;
 
@@ -33,6 +55,14 @@ struct adoption {
 	int64_t			 waiting_since;	/* ms; 0: no client waits */
 	bool			 settled;	/* taken, or said that not */
 };
+
+/*
+ * The filter's instructions; returns how many.  It reports a bind() of the
+ * native architecture whose address is long enough to be one of ours, which
+ * is shorter where a unix socket is among them.
+ */
+size_t	adopt_filter(struct sock_filter filter[ADOPT_FILTER_MAX],
+    bool with_unix);
 
 /*
  * In the process that is to become the service: installs the filter, for

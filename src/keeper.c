@@ -290,11 +290,11 @@ keep_on(struct keeper *keeper, struct pollfd *polls)
 	adopt_poll(adoption, polls + 3);
 	if (poll(polls, count, choose_timeout(keeper)) == -1)
 		return true;
+	adopt_attend(adoption, polls + 3);
 	if ((polls[2].revents & POLLIN) != 0)
 		adopt_answer(adoption);
 	else if (polls[2].revents != 0)
 		keeper->filter_gone = true;
-	adopt_attend(adoption, polls + 3);
 	if (polls[0].revents != 0)
 		attend_front(keeper);
 	if (attend_children(keeper))
@@ -310,8 +310,7 @@ keep(struct keeper *keeper)
 	size_t room;
 
 	do {
-		/* One bind() in a round adds one entry to poll at the most. */
-		room = 4 + adopt_poll_count(&keeper->adoption);
+		room = 3 + adopt_poll_count(&keeper->adoption);
 		grown = reallocarray(polls, room, sizeof(*polls));
 		if (grown == NULL)
 			break;

@@ -272,7 +272,7 @@ run(struct launch *launch, struct reports *reports, struct failure *failure)
 		return STATUS_FAILED;
 	if (publish(launch, reports, failure) == -1) {
 		if (launch->handoff == ADOPT)
-			supervise_abandon(&supervision, launch);
+			supervise_abandon(&supervision);
 		return STATUS_FAILED;
 	}
 	if (launch->handoff == ADOPT)

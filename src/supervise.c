@@ -16,27 +16,31 @@
 #include "supervise.h"
 
 /*
- * Those of the terminal's job control stop the front as they stop the
- * service, which is in the same group; those of a fault are the front's own.
+ * A signalfd for what is forwarded, and SIGCHLD.  Not for those of job
+ * control, which stop the front as they stop the service, being of one
+ * group; nor for a fault of the front's own.
  */
-static void
-choose_signals(sigset_t *set)
+static int
+open_signals(void)
 {
-	static const int not_ours[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,
-	    SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT,
-	    SIGPIPE };
+	static const int not_forwarded[] = { SIGTSTP, SIGTTIN, SIGTTOU,
+	    SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+	    SIGABRT, SIGPIPE };
 	struct sigaction action;
+	sigset_t set;
 	int number;
 	size_t i;
 
-	sigfillset(set);
-	for (i = 0; i < sizeof(not_ours) / sizeof(not_ours[0]); i++)
-		sigdelset(set, not_ours[i]);
+	sigfillset(&set);
+	for (i = 0; i < sizeof(not_forwarded) / sizeof(not_forwarded[0]); i++)
+		sigdelset(&set, not_forwarded[i]);
 	/* What was ignored on entry stays ignored. */
 	for (number = 1; number < NSIG; number++)
 		if (sigaction(number, NULL, &action) == 0 &&
 		    action.sa_handler == SIG_IGN)
-			sigdelset(set, number);
+			sigdelset(&set, number);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 static void
@@ -46,25 +50,24 @@ wait_for_end(pid_t pid)
 		;
 }
 
+/*
+ * Signals have their usual effect here and until supervise_run(): the front
+ * may wait for the reader of a FIFO, and ^C is to end that.  The keeper then
+ * sees that the front is gone.
+ */
 int
 supervise_start(struct supervision *supervision, struct launch *launch,
     struct failure *failure)
 {
 	struct note note;
-	sigset_t signals;
 	int ends[2];
 
-	choose_signals(&signals);
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	supervision->channel = ends[0];
-	supervision->signals = signalfd(-1, &signals, SFD_CLOEXEC);
-	supervision->keeper = supervision->signals == -1 ? -1 : fork();
+	supervision->keeper = fork();
 	if (supervision->keeper == 0) {
 		close(ends[0]);
-		close(supervision->signals);
 		keeper_main(launch, ends[1]);
 	}
 	if (supervision->keeper == -1)
@@ -72,25 +75,22 @@ supervise_start(struct supervision *supervision, struct launch *launch,
 	close(ends[1]);
 	if (supervision->keeper != -1) {
 		if (channel_receive(ends[0], &note, NULL) != 1)
-			fail(failure, 0, "the keeper has ended");
+			fail(failure, 0, "the keeper was killed");
 		else if (note.kind == NOTE_READY)
 			return 0;
 		else
 			*failure = note.failure;
 	}
-	supervise_abandon(supervision, launch);
+	supervise_abandon(supervision);
 	return -1;
 }
 
 void
-supervise_abandon(struct supervision *supervision, struct launch *launch)
+supervise_abandon(struct supervision *supervision)
 {
 	close(supervision->channel);
 	if (supervision->keeper != -1)
 		wait_for_end(supervision->keeper);
-	close(supervision->signals);
-	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-	sigprocmask(SIG_SETMASK, &launch->signals.mask, NULL);
 }
 
 static void
@@ -173,6 +173,8 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 	bool nothing_left;
 
 	failure->text[0] = '\0';
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	supervision->signals = open_signals();
 	channel_send(supervision->channel, &note, -1);
 	listeners_close(&launch->listeners);
 	if (!await_end(supervision, &note)) {

@@ -21,7 +21,7 @@
 struct supervision {
 	pid_t	keeper;
 	int	channel;	/* to the keeper; owned */
-	int	signals;	/* a signalfd; owned */
+	int	signals;	/* a signalfd; owned; supervise_run()'s */
 };
 
 /*
@@ -32,11 +32,8 @@ struct supervision {
 int	supervise_start(struct supervision *supervision,
     struct launch *launch, struct failure *failure);
 
-/*
- * Ends what supervise_start() made, before supervise_run().
- */
-void	supervise_abandon(struct supervision *supervision,
-    struct launch *launch);
+/* Ends what supervise_start() made; instead of supervise_run(). */
+void	supervise_abandon(struct supervision *supervision);
 
 /*
  * Lets the service be executed, and waits for its end.  Returns its exit
