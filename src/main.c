@@ -117,6 +117,7 @@ announce(const struct launch *launch)
 		if (launch->options->handoff != RESERVE)
 			say(&launch->console, "%s %s%s, fd %zu",
 			    listener->inherited ? "inherited" : "listening on",
+			    listener->addr[0] == '\0' ? "a nameless socket" :
 			    listener->addr, listener->type == SOCK_DGRAM ?
 			    " (datagrams)" : "", FIRST_FD + i);
 		else if (listener->reserve != -1)
