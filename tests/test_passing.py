@@ -1,7 +1,5 @@
 """What the service gets: descriptors, LISTEN_*, and all else untouched."""
 
-import contextlib
-import fcntl
 import itertools
 import json
 import os
@@ -11,53 +9,12 @@ import socket
 import subprocess
 
 import harness
-from harness import PORTEXEC, PROBE, environment
+from harness import (PORTEXEC, PROBE, arrange, environment, pidfd_inode,
+                     port, ports, protocol)
 
 STALE = {'LISTEN_FDS': '7', 'LISTEN_PID': '1', 'LISTEN_PIDFDID': '1',
          'LISTEN_FDNAMES': 'a:b:c', 'LISTEN_FDS_FIRST_FD': '5',
          'LISTEN_PORT': '1', 'LISTEN_PORTS': '1:2'}
-CLOEXEC = 0o2000000
-
-
-def arrange(fds=None, closed=()):
-    """Options for Popen: fds maps numbers to descriptors, which are
-    inherited there, and no other from 3; the numbers in closed are closed.
-    """
-    def child():
-        moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 500)
-                 for number, fd in (fds or {}).items()}
-        for fd in map(int, os.listdir('/proc/self/fd')):
-            with contextlib.suppress(OSError):      # the folder's own
-                os.set_inheritable(fd, fd < 3)
-        for number, fd in moved.items():
-            os.dup2(fd, number, inheritable=True)
-        for number in closed:
-            os.close(number)
-    return {'preexec_fn': child, 'close_fds': False}
-
-
-def pidfd_inode(pid):
-    """As LISTEN_PIDFDID has it; None where it is not the process's alone."""
-    pidfd = os.pidfd_open(pid)
-    try:
-        inode = os.fstat(pidfd).st_ino
-    finally:
-        os.close(pidfd)
-    other = os.pidfd_open(os.getppid())
-    try:
-        return None if os.fstat(other).st_ino == inode else inode
-    finally:
-        os.close(other)
-
-
-def variables(report):
-    return dict(entry.split('=', 1) for entry in report['environ'])
-
-
-def protocol(report):
-    """The LISTEN_* of the report, without the prefix."""
-    return {name[7:]: value for name, value in variables(report).items()
-            if name.startswith('LISTEN_')}
 
 
 class Passing(harness.Case):
@@ -67,17 +24,6 @@ class Passing(harness.Case):
                                  **{'stdout': subprocess.DEVNULL, **options})
         with open(self.path('report')) as file:
             return {**json.load(file), 'stderr': done.stderr}
-
-    def ports(self, report):
-        """The sockets' ports, or paths, in the order of their fds, which
-        begin with 3, without a gap and without close-on-exec."""
-        sockets = sorted(int(fd) for fd, what in report['fds'].items()
-                         if 'type' in what)
-        self.assertEqual(sockets, list(range(3, 3 + len(sockets))))
-        self.assertEqual([report['fds'][str(fd)]['cloexec']
-                          for fd in sockets], [0] * len(sockets))
-        return [report['fds'][str(fd)]['address'].rsplit(':', 1)[-1]
-                for fd in sockets]
 
 
 class Descriptors(Passing):
@@ -89,9 +35,9 @@ class Descriptors(Passing):
             [socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_STREAM,
              socket.SOCK_STREAM])
         self.assertEqual(report['fds']['5']['address'], './s')
-        ports = self.ports(report)
-        ports[2] = ''
-        self.assertEqual(protocol(report)['PORTS'], ':'.join(ports))
+        numbers = ports(report)
+        numbers[2] = ''
+        self.assertEqual(protocol(report)['PORTS'], ':'.join(numbers))
         self.assertEqual(protocol(report)['FDNAMES'], 'b:a:unknown:unknown')
 
     def test_no_reserve_is_left(self):
@@ -110,8 +56,7 @@ class Descriptors(Passing):
         report = self.probe(*options)
         self.assertEqual(protocol(report)['FDS'], '150')
         self.assertEqual(protocol(report)['FDNAMES'], ':'.join(names))
-        ports = self.ports(report)
-        self.assertEqual(protocol(report)['PORTS'], ':'.join(ports))
+        self.assertEqual(protocol(report)['PORTS'], ':'.join(ports(report)))
         self.assertEqual([report['fds'][str(3 + i)]['type']
                           for i in range(150)],
                          [socket.SOCK_DGRAM if i % 3 else socket.SOCK_STREAM
@@ -174,6 +119,14 @@ class Descriptors(Passing):
     def plain(self, **options):
         """The probe's report without portexec."""
         return self.report(program='/usr/bin/env', **options)
+
+    def test_reserve_replaces_none(self):
+        with open(self.write('taken', ''), 'r+') as file:
+            report = self.report('-v', '-H', 'reserve', **arrange(
+                {3: file.fileno(), 4: file.fileno(), 9: file.fileno()}))
+        for fd in ('3', '4', '9'):
+            self.assertEqual(report['fds'][fd]['link'], self.path('taken'))
+        self.assertNotIn('was open', report['stderr'])
 
     def test_process_substitution(self):
         done = self.run_portexec(
@@ -300,138 +253,6 @@ class Settings(Passing):
                           message='execute true')
 
 
-class Inherited(Passing):
-    """Sockets that portexec was passed itself."""
-
-    def setUp(self):
-        super().setUp()
-        self.sockets = [socket.socket() for i in range(2)]
-        for inherited in self.sockets:
-            self.addCleanup(inherited.close)
-            inherited.bind(('127.0.0.1', 0))
-            inherited.listen()
-        self.numbers = [str(inherited.getsockname()[1])
-                        for inherited in self.sockets]
-
-    def inherit(self, *arguments, fds=None, run=None, **variables_given):
-        """Runs the probe under a portexec that was passed the sockets; the
-        variables may contain {pid} and {inode}, its own."""
-        given = {'LISTEN_FDS': '2', 'LISTEN_PID': '{pid}', **variables_given}
-        passed = fds or {3 + i: inherited.fileno()
-                         for i, inherited in enumerate(self.sockets)}
-
-        def child():
-            pid, inode = os.getpid(), pidfd_inode(os.getpid())
-            arrange(passed)['preexec_fn']()
-            os.execve(PORTEXEC, [PORTEXEC, *arguments, '--', PROBE],
-                      environment(**{name: value.format(pid=pid, inode=inode)
-                                     for name, value in given.items()}))
-        return (run or self.probe)(*arguments, preexec_fn=child,
-                                   close_fds=False)
-
-    def test_keep_place_and_names_and_new_ones_follow(self):
-        report = self.inherit('-l', 'new=0', '-l', './s',
-                              LISTEN_FDNAMES='web:admin')
-        ports = self.ports(report)
-        self.assertEqual(ports[:2], self.numbers)
-        found = protocol(report)
-        self.assertEqual(found['FDS'], '4')
-        self.assertEqual(found['FDNAMES'], 'web:admin:new:unknown')
-        self.assertEqual(found['PORT'], self.numbers[0])
-        self.assertEqual(found['PORTS'], ':'.join([*ports[:3], '']))
-        self.assertEqual(found['PID'], str(report['pid']))
-        self.assertRegex(report['stderr'], 'inherited 127.0.0.1:%s, fd 3\n'
-                         '.*inherited 127.0.0.1:%s, fd 4\n'
-                         '.*listening on .*, fd 5\n' % tuple(self.numbers))
-
-    def test_the_default_socket_is_not_added(self):
-        report = self.inherit()
-        self.assertEqual(self.ports(report), self.numbers)
-        self.assertEqual(protocol(report)['FDNAMES'], 'unknown:unknown')
-        self.assertEqual(protocol(report)['FDS'], '2')
-
-    def test_names(self):
-        for given, expected in {'a:b': 'a:b', 'a:': 'a:unknown',
-                                ':b': 'unknown:b', 'a': 'unknown:unknown',
-                                'a:b:c': 'unknown:unknown',
-                                '': 'unknown:unknown'}.items():
-            with self.subTest(given=given):
-                report = self.inherit(LISTEN_FDNAMES=given)
-                self.assertEqual(protocol(report)['FDNAMES'], expected)
-
-    def test_placeholders_count_them(self):
-        report = self.inherit('-l', 'new=0', '-e', 'A={port}:{port:1}:'
-                              '{port:admin}:{fd:new}:{fd:2}',
-                              LISTEN_FDNAMES='web:admin')
-        web, admin = self.numbers
-        self.assertEqual(variables(report)['A'],
-                         f'{web}:{admin}:{admin}:5:5')
-
-    def test_flags_and_backlog_stay(self):
-        self.sockets[0].setblocking(False)
-        self.sockets[0].listen(7)
-        report = self.inherit('-l', '0')
-        self.assertTrue(report['fds']['3']['flags'] & os.O_NONBLOCK)
-        self.assertEqual(report['fds']['3']['backlog'], 7)
-
-    def test_not_ours_is_stale(self):
-        cases = {
-            'the parent': {'LISTEN_PID': str(os.getpid())},
-            'a digit more': {'LISTEN_PID': '{pid}0'},
-            'rubbish behind': {'LISTEN_PID': '{pid}x'},
-            'empty': {'LISTEN_PID': ''},
-            'the inode of another': {'LISTEN_PIDFDID': '1'},
-            'no inode': {'LISTEN_PIDFDID': 'x'},
-            'none passed': {'LISTEN_FDS': '0'},
-            'fewer than none': {'LISTEN_FDS': '-1'},
-            'no number': {'LISTEN_FDS': '2x'},
-            'more than there can be': {'LISTEN_FDS': '99999999999999999999'},
-        }
-        for what, case in cases.items():
-            with self.subTest(what=what):
-                report = self.inherit(LISTEN_FDNAMES='a:b',
-                                      LISTEN_FDS_FIRST_FD='9', **case)
-                self.assertEqual(protocol(report)['FDS'], '1')
-                self.assertEqual(protocol(report)['FDNAMES'], 'unknown')
-                self.assertNotIn('FDS_FIRST_FD', protocol(report))
-                self.assertNotIn(protocol(report)['PORT'], self.numbers)
-                self.assertEqual(report['fds']['3']['address'],
-                                 '127.0.0.1:' + protocol(report)['PORT'])
-                # What is not at a number of ours is not ours to close.
-                self.assertEqual(port(report['fds']['4']), self.numbers[1])
-
-    def test_own_inode(self):
-        if pidfd_inode(os.getpid()) is None:    # then none is to be there
-            report = self.inherit(LISTEN_PIDFDID='5')
-            self.assertEqual(protocol(report)['FDS'], '1')
-        else:
-            report = self.inherit(LISTEN_PIDFDID='{inode}')
-            self.assertEqual(self.ports(report), self.numbers)
-            self.assertEqual(protocol(report)['PIDFDID'],
-                             str(report['pidfd']))
-
-    def test_something_else_than_sockets(self):
-        with open(self.write('file', '')) as file:
-            for fds, message in (
-                    ({3: file.fileno()}, 'inherited fd 3: Socket operation '
-                     'on non-socket'),
-                    ({3: self.sockets[0].fileno(), 4: file.fileno()},
-                     'inherited fd 4: Socket operation on non-socket'),
-                    ({3: self.sockets[0].fileno()},
-                     'inherited fd 4: Bad file descriptor')):
-                with self.subTest(message=message):
-                    self.inherit(
-                        '-l', './s', '-p', 'port', fds=fds,
-                        run=lambda *arguments, **options: self.assert_fails(
-                            *arguments, message=message, exact=True,
-                            **options))
-
-    def test_cannot_be_reserved(self):
-        self.inherit('-H', 'reserve', run=lambda *arguments, **options:
-                     self.assert_fails(*arguments, message='inherited',
-                                       **options))
-
-
 class Process(Passing):
     def test_same_process(self):
         """Seen while portexec waits for the FIFO's reader, and after."""
@@ -535,10 +356,6 @@ def subsets(values):
     return itertools.chain.from_iterable(
         itertools.combinations(values, size)
         for size in range(len(values) + 1))
-
-
-def port(described):
-    return described['address'].rsplit(':', 1)[1]
 
 
 def stat_fields(pid):
