@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 
 import harness
 from harness import (PORTEXEC, PROBE, arrange, environment, pidfd_inode,
@@ -15,6 +16,19 @@ from harness import (PORTEXEC, PROBE, arrange, environment, pidfd_inode,
 STALE = {'LISTEN_FDS': '7', 'LISTEN_PID': '1', 'LISTEN_PIDFDID': '1',
          'LISTEN_FDNAMES': 'a:b:c', 'LISTEN_FDS_FIRST_FD': '5',
          'LISTEN_PORT': '1', 'LISTEN_PORTS': '1:2'}
+
+# In a network namespace: of 32 numbers one is free for UDP as well.
+TAKE_ALL_BUT_ONE = '''
+import socket, subprocess, sys
+with open('/proc/sys/net/ipv4/ip_local_port_range', 'w') as file:
+    file.write('40000 40031')
+taken = []
+for number in range(40000, 40032):
+    if number != 40016:
+        taken.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+        taken[-1].bind(('::', number))
+sys.exit(subprocess.run(sys.argv[1:]).returncode)
+'''
 
 
 class Passing(harness.Case):
@@ -97,6 +111,24 @@ class Descriptors(Passing):
                 [f'fd {fd} was open and is closed'
                  for fd in taken if fd < 6])
 
+    def test_numbers_in_an_unfortunate_order(self):
+        """A group that had to try many numbers has left low descriptors
+        free, and its sockets stand where the next ones are to go."""
+        namespace = ['unshare', '-n' if harness.is_root() else '-rn']
+        if subprocess.run([*namespace, 'true'], check=False,
+                          stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest('no network namespace')
+        done = self.run_portexec(
+            *namespace[1:], sys.executable, '-c', TAKE_ALL_BUT_ONE,
+            PORTEXEC, '-l', 'tcp+udp:*:0', '-l', './a', '-l', './b', '-l',
+            './c', '--', PROBE, program=namespace[0])
+        report = json.loads(done.stdout)
+        self.assertEqual(ports(report),
+                         ['40016', '40016', './a', './b', './c'])
+        self.assertEqual([report['fds'][fd]['type'] for fd in '34'],
+                         [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+        self.assertEqual(protocol(report)['PORTS'], '40016:40016:::')
+
     def test_other_descriptors_keep_their_flags(self):
         first = os.open(self.write('first', ''), os.O_RDWR | os.O_APPEND)
         second, third = socket.socketpair()
@@ -121,9 +153,12 @@ class Descriptors(Passing):
         return self.report(program='/usr/bin/env', **options)
 
     def test_reserve_replaces_none(self):
+        """And takes none of the standard three where they are closed."""
         with open(self.write('taken', ''), 'r+') as file:
-            report = self.report('-v', '-H', 'reserve', **arrange(
-                {3: file.fileno(), 4: file.fileno(), 9: file.fileno()}))
+            fds = {fd: file.fileno() for fd in (3, 4, 9)}
+            closed = self.report('-H', 'reserve', **arrange(fds, (0, 1, 2)))
+            report = self.report('-v', '-H', 'reserve', **arrange(fds))
+        self.assertEqual(set(closed['fds']), {'3', '4', '5', '9'})
         for fd in ('3', '4', '9'):
             self.assertEqual(report['fds'][fd]['link'], self.path('taken'))
         self.assertNotIn('was open', report['stderr'])
