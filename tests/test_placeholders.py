@@ -3,7 +3,7 @@
 import os
 
 import harness
-from harness import PORTEXEC, PROBE
+from harness import PORTEXEC
 
 # The sockets of most tests; the one named "1" is at number 5.
 SOCKETS = ['-l', 'web=0', '-l', 'six=[::1]:0', '-l', 'udp=udp:127.0.0.2:0',
