@@ -173,7 +173,8 @@ class Descriptors(Passing):
         """make -j has fds 3 and 4 open, or did until it took to a FIFO."""
         self.write('Makefile', 'all: one two\none two:\n'
                    f'\t+{PORTEXEC} -v -- {PROBE} -o $@.report\n')
-        self.run_portexec('-j2', program='make')
+        self.run_portexec('-j2', program='make', env=environment(
+            MAKEFLAGS=None, MFLAGS=None, MAKELEVEL=None))
         for name in ('one', 'two'):
             report = json.loads(self.read(name + '.report'))
             self.assertEqual(report['fds']['3']['listens'], 1)
