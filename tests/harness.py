@@ -6,6 +6,7 @@ wait is for a condition and has a deadline.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -50,6 +51,61 @@ def environment(**changes):
         else:
             result[name] = str(value)
     return result
+
+
+def arrange(fds=None, closed=()):
+    """Options for Popen: fds maps numbers to descriptors, which are
+    inherited there, and no other from 3; the numbers in closed are closed.
+    """
+    def child():
+        moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 500)
+                 for number, fd in (fds or {}).items()}
+        for fd in map(int, os.listdir('/proc/self/fd')):
+            with contextlib.suppress(OSError):      # the folder's own
+                os.set_inheritable(fd, fd < 3)
+        for number, fd in moved.items():
+            os.dup2(fd, number, inheritable=True)
+        for number in closed:
+            os.close(number)
+    return {'preexec_fn': child, 'close_fds': False}
+
+
+def pidfd_inode(pid):
+    """As LISTEN_PIDFDID has it; None where it is not the process's alone."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        inode = os.fstat(pidfd).st_ino
+    finally:
+        os.close(pidfd)
+    other = os.pidfd_open(os.getppid())
+    try:
+        return None if os.fstat(other).st_ino == inode else inode
+    finally:
+        os.close(other)
+
+
+def protocol(report):
+    """The LISTEN_* of a probe's report, without that prefix."""
+    given = dict(entry.split('=', 1) for entry in report['environ'])
+    return {name[7:]: value for name, value in given.items()
+            if name.startswith('LISTEN_')}
+
+
+def port(described):
+    """Of one of the report's sockets; of a unix one its path."""
+    return described['address'].rsplit(':', 1)[-1]
+
+
+def ports(report):
+    """The ports, or paths, of the sockets in a probe's report, which begin
+    with fd 3, without a gap and without close-on-exec."""
+    fds = sorted(int(fd) for fd, what in report['fds'].items()
+                 if 'type' in what)
+    found = [report['fds'][str(fd)] for fd in fds]
+    if (fds != list(range(3, 3 + len(fds))) or
+            any(what['cloexec'] for what in found)):
+        raise AssertionError(f'not as sd_listen_fds(3) has it: {found}')
+    return [port(what) for what in found]
 
 
 def wait_for(condition, what, seconds=DEADLINE):
@@ -189,8 +245,8 @@ class Case(unittest.TestCase):
         before = sorted(os.listdir(self.directory))
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()
-                 if not re.match(r'portexec: (listening on|inherited|\d+ '
-                                 'reserved)', line)]
+                 if not re.match(r'portexec: ((listening on|inherited) .*, '
+                                 r'fd \d+$|\d+ reserved)', line)]
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertTrue(lines[0].startswith('portexec: '), lines[0])
         if exact:
