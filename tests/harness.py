@@ -185,7 +185,8 @@ class Case(unittest.TestCase):
         """Reads one line of the launched portexec's standard error, and
         returns the address that it names: '127.0.0.1:4711', '/path'."""
         line = process.stderr.readline()
-        found = re.match(r'portexec: (?:listening on|inherited) ([^\s,]+)', line)
+        found = re.match(r'portexec: (?:listening on|inherited) ([^\s,]+)',
+                         line)
         self.assertIsNotNone(found, f'{line!r} {process.stderr.read()!r}'
                              if found is None else '')
         return found[1]
