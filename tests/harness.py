@@ -326,5 +326,33 @@ def refuse_ipv6():
         raise OSError(ctypes.get_errno(), 'prctl')
 
 
+def sockets(report):
+    """The sockets of a probe's report, in order from fd 3."""
+    result = []
+    while (fd := report['fds'].get(str(3 + len(result)))) is not None:
+        if 'type' not in fd:
+            break
+        result.append(fd)
+    return result
+
+
+def addresses(report):
+    """Where they are, the numbers replaced: equal ones by equal letters."""
+    letters = {}
+    result = []
+    for fd in sockets(report):
+        host, colon, port = fd['address'].rpartition(':')
+        if fd['domain'] == socket.AF_UNIX:
+            result.append(fd['address'])
+        else:
+            letters.setdefault(port, chr(ord('A') + len(letters)))
+            result.append(host + colon + letters[port])
+    return result
+
+
+def variables(report):
+    return dict(entry.split('=', 1) for entry in report['environ'])
+
+
 def is_root():
     return os.geteuid() == 0
