@@ -9,40 +9,13 @@ import struct
 import subprocess
 
 import harness
-from harness import Case, PROBE, connect, in_namespace, read_all
+from harness import (Case, PROBE, addresses, connect, in_namespace, read_all,
+                     sockets, variables)
 from socket import (AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET,
                     SOCK_STREAM)
 
 UNIX_TYPES = {'unix': SOCK_STREAM, 'unixgram': SOCK_DGRAM,
               'unixpacket': SOCK_SEQPACKET}
-
-
-def sockets(report):
-    """The sockets of a probe's report, in order from fd 3."""
-    result = []
-    while (fd := report['fds'].get(str(3 + len(result)))) is not None:
-        if 'type' not in fd:
-            break
-        result.append(fd)
-    return result
-
-
-def addresses(report):
-    """Where they are, the numbers replaced: equal ones by equal letters."""
-    letters = {}
-    result = []
-    for fd in sockets(report):
-        host, colon, port = fd['address'].rpartition(':')
-        if fd['domain'] == AF_UNIX:
-            result.append(fd['address'])
-        else:
-            letters.setdefault(port, chr(ord('A') + len(letters)))
-            result.append(host + colon + letters[port])
-    return result
-
-
-def variables(report):
-    return dict(entry.split('=', 1) for entry in report['environ'])
 
 
 def autobound(address):
