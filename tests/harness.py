@@ -206,8 +206,8 @@ class Case(unittest.TestCase):
         before = sorted(os.listdir(self.directory))
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()
-                 if not re.match(r'portexec: (listening on|inherited|\d+ '
-                                 'reserved)', line)]
+                 if not re.match(r'portexec: ((listening on|inherited) .*, '
+                                 r'fd \d+$|\d+ reserved)', line)]
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertTrue(lines[0].startswith('portexec: '), lines[0])
         if exact:
