@@ -187,6 +187,18 @@ class TwoSteps(Case):
                              ['127.0.0.1:A'])
 
 
+    @in_namespace
+    def test_udp_numbers_are_not_given_twice(self):
+        self.sysctl(RANGE, '40000 40003')
+        for host in '127.0.0.1', '[::1]':
+            specs = ['-l', f'udp:{host}:0'] * 4
+            found = variables(self.probe(*specs))
+            self.assertEqual(sorted(found['LISTEN_PORTS'].split(':')),
+                             ['40000', '40001', '40002', '40003'])
+            self.assert_fails(*specs, '-l', f'udp:{host}:0', '--', 'true',
+                              message=f'listen on {host}:0: Address already')
+
+
 class Groups(Case):
     @in_namespace
     def test_finds_the_one_number_that_is_free(self):
