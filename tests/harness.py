@@ -91,10 +91,14 @@ def pidfd_inode(pid):
         os.close(other)
 
 
+def variables(report):
+    """The environment in a probe's report."""
+    return dict(entry.split('=', 1) for entry in report['environ'])
+
+
 def protocol(report):
     """The LISTEN_* of a probe's report, without that prefix."""
-    given = dict(entry.split('=', 1) for entry in report['environ'])
-    return {name[7:]: value for name, value in given.items()
+    return {name[7:]: value for name, value in variables(report).items()
             if name.startswith('LISTEN_')}
 
 
@@ -403,10 +407,6 @@ def addresses(report):
             letters.setdefault(port, chr(ord('A') + len(letters)))
             result.append(host + colon + letters[port])
     return result
-
-
-def variables(report):
-    return dict(entry.split('=', 1) for entry in report['environ'])
 
 
 def is_root():
