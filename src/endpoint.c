@@ -107,8 +107,8 @@ parse_name(struct endpoint *endpoint, const char *name, size_t length,
 		return fail(failure, 0, "socket '%s': the name is empty",
 		    endpoint->spec);
 	if (length > ENDPOINT_NAME_MAX)
-		return fail(failure, 0, "socket '%.40s...': the name is longer "
-		    "than %d characters", endpoint->spec, ENDPOINT_NAME_MAX);
+		return fail(failure, 0, "socket '%s': the name is longer than %d "
+		    "characters", endpoint->spec, ENDPOINT_NAME_MAX);
 	for (i = 0; i < length; i++)
 		if (name[i] < ' ' || name[i] > '~' || name[i] == '\\')
 			return fail(failure, 0, "socket '%s': a name is "
@@ -131,8 +131,8 @@ parse_unix(struct endpoint *endpoint, const char *text, struct failure *failure)
 		    endpoint->spec);
 	/* One byte stays for the NUL that most readers expect. */
 	if (length >= sizeof(un->sun_path))
-		return fail(failure, 0, "socket '%.40s...': the path is longer "
-		    "than %zu bytes", endpoint->spec, sizeof(un->sun_path) - 1);
+		return fail(failure, 0, "socket '%s': the path is longer than "
+		    "%zu bytes", endpoint->spec, sizeof(un->sun_path) - 1);
 	memcpy(un->sun_path, text, length);
 	endpoint->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 	    length);

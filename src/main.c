@@ -228,19 +228,21 @@ static void
 announce(const struct launch *launch)
 {
 	const struct listener *listener;
-	const char *word, *kind;
+	const char *addr, *kind, *word;
 	size_t i;
 
 	for (i = 0; i < launch->listeners.count; i++) {
 		listener = &launch->listeners.list[i];
 		word = listener->inherited ? "inherited" : "listening on";
 		kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
+		addr = listener->addr[0] == '\0' ? "a nameless socket" :
+		    listener->addr;
 		if (launch->handoff == INHERIT)
-			say(&launch->console, "%s %s%s, fd %zu", word,
-			    listener->addr, kind, FIRST_FD + i);
+			say(&launch->console, "%s %s%s, fd %zu", word, addr,
+			    kind, FIRST_FD + i);
 		else if (launch->handoff == ADOPT)
 			say(&launch->console, "%s %s%s, until %s binds it",
-			    word, listener->addr, kind, launch->command[0]);
+			    word, addr, kind, launch->command[0]);
 		else if (listener->reserve != -1)
 			say(&launch->console, "%u reserved for %s",
 			    listener->port, launch->command[0]);

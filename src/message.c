@@ -16,20 +16,38 @@ keep_on_one_line(char *text)
 			*text = '?';
 }
 
+/* What is too long is cut in its middle: the reason is at its end. */
+static void
+copy_shortened(char *text, size_t size, const char *whole)
+{
+	size_t length = strlen(whole), tail = size / 4;
+
+	if (length < size)
+		strlcpy(text, whole, size);
+	else
+		snprintf(text, size, "%.*s...%s", (int)(size - tail - 4),
+		    whole, whole + length - tail);
+}
+
 int
 fail(struct failure *failure, int error, const char *format, ...)
 {
-	const char *reason = error == 0 ? "" : strerror(error);
-	char what[sizeof(failure->text) - 128];
+	char *what = NULL, *whole = NULL;
 	va_list arguments;
 	int length;
 
 	va_start(arguments, format);
-	length = vsnprintf(what, sizeof(what), format, arguments);
+	length = vasprintf(&what, format, arguments);
 	va_end(arguments);
-	snprintf(failure->text, sizeof(failure->text), "%s%s%s%s", what,
-	    length >= (int)sizeof(what) ? "..." : "",
-	    error == 0 ? "" : ": ", reason);
+	if (length == -1 || asprintf(&whole, "%s%s%s", what,
+	    error == 0 ? "" : ": ", error == 0 ? "" : strerror(error)) == -1)
+		strlcpy(failure->text, "out of memory", sizeof(failure->text));
+	else {
+		copy_shortened(failure->text, sizeof(failure->text), whole);
+		free(whole);
+	}
+	if (length != -1)
+		free(what);
 	keep_on_one_line(failure->text);
 	errno = error;
 	return -1;

@@ -25,7 +25,7 @@ struct console {
 /*
  * Fills failure with the formatted text, and with ": " and strerror(error)
  * where error is not 0.  Control characters become '?', so that it stays
- * one line, and a long text is cut, never the reason.  Sets errno to error,
+ * one line, and a long one is cut in its middle.  Sets errno to error,
  * and returns -1, always: `return fail(failure, errno, "...")`.
  */
 int	fail(struct failure *failure, int error, const char *format, ...)

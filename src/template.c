@@ -76,6 +76,9 @@ expand_one(FILE *output, const char *text,
 	if (listener == NULL)
 		return fail(failure, 0, "%.*s: there is no such socket",
 		    length, text);
+	if (placeholder->word != WORD_FD && listener->addr[0] == '\0')
+		return fail(failure, 0, "%.*s: the socket has no address",
+		    length, text);
 	switch (placeholder->word) {
 	case WORD_PORT:
 	case WORD_HOST:

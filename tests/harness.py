@@ -6,15 +6,23 @@ wait is for a condition and has a deadline.
 """
 
 import contextlib
+import ctypes
+import fcntl
+import functools
 import json
 import os
+import platform
+import random
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import sys
 import tempfile
 import time
+import traceback
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -50,6 +58,65 @@ def environment(**changes):
         else:
             result[name] = str(value)
     return result
+
+
+def arrange(fds=None, closed=()):
+    """Options for Popen: fds maps numbers to descriptors, which are
+    inherited there, and no other from 3; the numbers in closed are closed.
+    """
+    def child():
+        moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 500)
+                 for number, fd in (fds or {}).items()}
+        for fd in map(int, os.listdir('/proc/self/fd')):
+            with contextlib.suppress(OSError):      # the folder's own
+                os.set_inheritable(fd, fd < 3)
+        for number, fd in moved.items():
+            os.dup2(fd, number, inheritable=True)
+        for number in closed:
+            os.close(number)
+    return {'preexec_fn': child, 'close_fds': False}
+
+
+def pidfd_inode(pid):
+    """As LISTEN_PIDFDID has it; None where it is not the process's alone."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        inode = os.fstat(pidfd).st_ino
+    finally:
+        os.close(pidfd)
+    other = os.pidfd_open(os.getppid())
+    try:
+        return None if os.fstat(other).st_ino == inode else inode
+    finally:
+        os.close(other)
+
+
+def variables(report):
+    """The environment in a probe's report."""
+    return dict(entry.split('=', 1) for entry in report['environ'])
+
+
+def protocol(report):
+    """The LISTEN_* of a probe's report, without that prefix."""
+    return {name[7:]: value for name, value in variables(report).items()
+            if name.startswith('LISTEN_')}
+
+
+def port(described):
+    """Of one of the report's sockets; of a unix one its path."""
+    return described['address'].rsplit(':', 1)[-1]
+
+
+def ports(report):
+    """The ports, or paths, of the sockets in a probe's report, which begin
+    with fd 3, without a gap and without close-on-exec."""
+    fds = sorted(int(fd) for fd, what in report['fds'].items()
+                 if 'type' in what)
+    found = [report['fds'][str(fd)] for fd in fds]
+    if (fds != list(range(3, 3 + len(fds))) or
+            any(what['cloexec'] for what in found)):
+        raise AssertionError(f'not as sd_listen_fds(3) has it: {found}')
+    return [port(what) for what in found]
 
 
 def wait_for(condition, what, seconds=DEADLINE):
@@ -136,6 +203,14 @@ class Case(unittest.TestCase):
         with open(self.path(name)) as file:
             return file.read()
 
+    def sysctl(self, name, value):
+        """Sets what belongs to the namespace that the test runs in."""
+        try:
+            with open('/proc/sys/' + name, 'w') as file:
+                file.write(str(value))
+        except OSError as error:
+            self.skipTest(f'{name}: {error}')
+
     def run_portexec(self, *arguments, status=0, env=None, program=None,
                      **options):
         """Runs it to its end; asserts the status unless that is None.
@@ -169,7 +244,8 @@ class Case(unittest.TestCase):
         """Reads one line of the launched portexec's standard error, and
         returns the address that it names: '127.0.0.1:4711', '/path'."""
         line = process.stderr.readline()
-        found = re.match(r'portexec: (?:listening on|inherited) (\S+)', line)
+        found = re.match(r'portexec: (?:listening on|inherited) ([^\s,]+)',
+                         line)
         self.assertIsNotNone(found, f'{line!r} {process.stderr.read()!r}'
                              if found is None else '')
         return found[1]
@@ -189,8 +265,8 @@ class Case(unittest.TestCase):
         before = sorted(os.listdir(self.directory))
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()
-                 if not re.match(r'portexec: (listening on|inherited|\d+ '
-                                 'reserved)', line)]
+                 if not re.match(r'portexec: ((listening on|inherited) .*, '
+                                 r'fd \d+$|\d+ reserved)', line)]
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertTrue(lines[0].startswith('portexec: '), lines[0])
         if exact:
@@ -210,6 +286,127 @@ def listening(host='127.0.0.1', port=0, family=socket.AF_INET, reuse=True):
         stray.bind((host, port))
         stray.listen()
         yield stray
+
+
+def free_number():
+    """A number that nobody uses, below those that the kernel gives out."""
+    while True:
+        number = random.randrange(20000, 32000)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as trial:
+                    trial.bind(('0.0.0.0', number))
+            return number
+        except OSError:
+            pass
+
+
+def enter_namespace():
+    """Gives this process a network of its own, in which lo is up; one that
+    may not have that becomes root of a user namespace first."""
+    new_user, new_net, get_flags, set_flags = (0x10000000, 0x40000000,
+                                               0x8913, 0x8914)
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(new_net) == -1:
+        if libc.unshare(new_user | new_net) == -1:
+            raise OSError(ctypes.get_errno(), 'unshare')
+        for name, text in (('setgroups', 'deny'), ('uid_map', f'0 {user} 1'),
+                           ('gid_map', f'0 {group} 1')):
+            with open('/proc/self/' + name, 'w') as file:
+                file.write(text)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = bytearray(struct.pack('16s24x', b'lo'))
+        fcntl.ioctl(control, get_flags, request)
+        request[16] |= 1        # IFF_UP
+        fcntl.ioctl(control, set_flags, request)
+
+
+def in_namespace(test):
+    """Decorates a test that is to run in a network namespace of its own: in
+    a child, whose failure or skip becomes the test's."""
+    def run_in_child(case, output):
+        # Sub-tests and clean-ups are the child's own, and end with it.
+        case._outcome, case._cleanups = None, []
+        word = 'passed'
+        try:
+            try:
+                enter_namespace()
+            except OSError as error:
+                case.skipTest(f'no network namespace: {error}')
+            test(case)
+        except unittest.SkipTest as skip:
+            word, text = 'skipped', str(skip)
+        except BaseException:
+            word, text = 'failed', traceback.format_exc()
+        case.doCleanups()
+        output.write(word + '\n' + (text if word != 'passed' else ''))
+        output.flush()
+
+    @functools.wraps(test)
+    def run(case):
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            try:
+                with open(writing, 'w') as output:
+                    run_in_child(case, output)
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with open(reading) as pipe:
+            word, _, text = pipe.read().partition('\n')
+        os.waitpid(child, 0)
+        if word == 'skipped':
+            case.skipTest(text)
+        if word != 'passed':
+            case.fail(text or 'the child of the test died')
+    return run
+
+
+def refuse_ipv6():
+    """From here on socket(AF_INET6) says EAFNOSUPPORT, as under a kernel
+    without IPv6: for Popen's preexec_fn."""
+    number = {'x86_64': 41, 'aarch64': 198}[platform.machine()]
+    load, equal, answer = 0x20, 0x15, 0x06      # of linux/bpf_common.h
+    steps = [(load, 0, 0, 0),                   # the system call's number
+             (equal, 0, 3, number),
+             (load, 0, 0, 16),                  # its first argument
+             (equal, 0, 1, socket.AF_INET6),
+             (answer, 0, 0, 0x50000 | 97),      # EAFNOSUPPORT
+             (answer, 0, 0, 0x7fff0000)]        # go on
+    code = ctypes.create_string_buffer(
+        b''.join(struct.pack('HBBI', *step) for step in steps))
+    program = struct.pack('HP', len(steps), ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    # PR_SET_NO_NEW_PRIVS, and PR_SET_SECCOMP with a filter
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program):
+        raise OSError(ctypes.get_errno(), 'prctl')
+
+
+def sockets(report):
+    """The sockets of a probe's report, in order from fd 3."""
+    result = []
+    while (fd := report['fds'].get(str(3 + len(result)))) is not None:
+        if 'type' not in fd:
+            break
+        result.append(fd)
+    return result
+
+
+def addresses(report):
+    """Where they are, the numbers replaced: equal ones by equal letters."""
+    letters = {}
+    result = []
+    for fd in sockets(report):
+        host, colon, port = fd['address'].rpartition(':')
+        if fd['domain'] == socket.AF_UNIX:
+            result.append(fd['address'])
+        else:
+            letters.setdefault(port, chr(ord('A') + len(letters)))
+            result.append(host + colon + letters[port])
+    return result
 
 
 def is_root():

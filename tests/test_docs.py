@@ -1,0 +1,424 @@
+"""The documents: against the code, against each other, and as they run."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+import harness
+from harness import PORTEXEC, TOP, wait_for
+
+SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
+            'HANDOFFS', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES',
+            'DIAGNOSTICS', 'SEE ALSO', 'CAVEATS']
+
+# What the examples call ./server, which takes its sockets, and ./myserver,
+# which is told a port.  Both say hello to whoever asks.
+SERVICE = '''#!/usr/bin/env python3
+import os, selectors, socket, sys
+
+def given():
+    if os.environ['LISTEN_PID'] != str(os.getpid()):
+        sys.exit('the sockets are for another process')
+    fds = range(3, 3 + int(os.environ['LISTEN_FDS']))
+    if sys.argv[1:2] == ['--fd']:
+        fds = [int(sys.argv[2])]
+        address, fd = os.environ['SERVER_STARTER_PORT'].split('=')
+        name = socket.socket(fileno=os.dup(fds[0])).getsockname()
+        assert (address, fd) == ('%s:%d' % name, sys.argv[2])
+    return [socket.socket(fileno=fd) for fd in fds]
+
+def told():
+    how = sys.argv[1] if len(sys.argv) > 1 else None
+    host, port = '127.0.0.1', os.environ.get('PORT')
+    if how == '--port':
+        port = sys.argv[2]
+    elif how == '--config':
+        with open(sys.argv[2]) as file:
+            host, port = file.read().split(' = ')[1].split(':')
+    return [socket.create_server((host, int(port)))]
+
+selector = selectors.DefaultSelector()
+for listener in given() if sys.argv[0] == './server' else told():
+    selector.register(listener, selectors.EVENT_READ)
+while True:
+    for key, _ in selector.select():
+        if key.fileobj.type == socket.SOCK_DGRAM:
+            client = key.fileobj.recvfrom(1024)[1]
+            key.fileobj.sendto(b'hello', client)
+            continue
+        client, _ = key.fileobj.accept()
+        client.recv(1024)
+        client.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n')
+        client.close()
+'''
+
+# Not docker: a stub that, like it, has another process bind the port that
+# is to be published, one that has inherited no descriptor.
+DOCKER = '''#!/usr/bin/env python3
+import re, subprocess, sys
+command = ' '.join(sys.argv[1:])
+found = re.fullmatch('run (?:--rm )?-p 127.0.0.1:([0-9]+):80 image', command)
+if found is None:
+    sys.exit('the stub for docker does not know: ' + command)
+sys.exit(subprocess.call(['./myserver', '--port', found[1]], close_fds=True))
+'''
+
+# Not npm: a stub that, like it, runs the start script as a shell's child.
+NPM = '''#!/bin/sh
+[ "$*" = start ] || exit 1
+sh -c './myserver; exit $?'
+'''
+
+
+def text_of(name):
+    with open(os.path.join(TOP, name)) as file:
+        return file.read()
+
+
+def manual():
+    """The manual's sections: {name: its lines}."""
+    parts = re.split(r'^\.Sh (.*)\n', text_of('man/portexec.1'),
+                     flags=re.MULTILINE)
+    return {name: text.splitlines()
+            for name, text in zip(parts[1::2], parts[2::2])}
+
+
+def plain(text):
+    """What roff makes of the escapes in the manual's literal text."""
+    for escape, result in (('\\(aq', "'"), ('\\-', '-'), ('\\&', ''),
+                           ('\\e', '\\')):
+        text = text.replace(escape, result)
+    return text
+
+
+def items(section, beginning):
+    """The rest of a section's .It lines that begin so, in order."""
+    start = '.It ' + beginning
+    return [line[len(start):] for line in manual()[section]
+            if line.startswith(start)]
+
+
+def table(file, name, pattern):
+    """The rows of a table in the code; every row matches the pattern."""
+    body = re.search(name + r'\[\w*\] = \{\n(.*?)^\};', text_of(file),
+                     re.MULTILINE | re.DOTALL)[1]
+    rows = re.findall(r'^\t' + pattern, body, re.MULTILINE)
+    assert rows and len(rows) == len(re.findall(r'^\t\S', body,
+                                                re.MULTILINE)), name
+    return rows
+
+
+def options():
+    """[(letter or '', name, value or '')] of the option table."""
+    return table('src/options.c', 'rows', r'''\{ (?:'(.)'|\w+), "([\w-]+)", '''
+                 r'(?:NULL|"([^"]*)"),')
+
+
+def socket_options():
+    """[(name, value or '')] of the table of socket options."""
+    return table('src/endpoint.c', 'socket_options',
+                 r'\[\w+\] = \{ "(\w+)", (?:NULL|"(\w+)"),\n.*(?:\n\t .*)*')
+
+
+def types():
+    return table('src/endpoint.c', 'transports', r'\{ "([\w+]+)", AF_.*')
+
+
+def mdoc(value):
+    """NAME[=VALUE] as mdoc has it."""
+    words = ['Op' if token == '[' else token if token == '=' else
+             'Ar ' + token.lower()
+             for token in re.findall(r'[A-Z]+|=|\[', value)]
+    return ' Ns '.join(words).replace('Op Ns', 'Op')
+
+
+class Tables(harness.Case):
+    def help(self):
+        return self.run_portexec('--help').stdout.splitlines()
+
+    def test_help_has_the_options(self):
+        expected = [('  -%s, --%s %s' if letter else '  %s    --%s %s') %
+                    row for row in options() for letter in row[:1]]
+        self.assertEqual([line for line in self.help()
+                          if re.match(' +-', line)],
+                         [line.rstrip() for line in expected])
+
+    def test_manual_has_the_options(self):
+        expected = [(f'{letter} , Fl ' if letter else '') + '-' + name +
+                    (' ' + mdoc(value) if value else '')
+                    for letter, name, value in options()]
+        self.assertEqual(items('DESCRIPTION', 'Fl '), expected)
+
+    def test_synopsis_has_the_options(self):
+        lines = manual()['SYNOPSIS']
+        flags = ''
+        for letter, name, value in options():
+            if value:
+                self.assertIn(f'.Op Fl {letter} {mdoc(value)}', lines)
+            elif not letter:
+                self.assertIn('.Op Fl -' + name, lines)
+            else:
+                flags += letter
+        self.assertEqual(flags, 'qvhV')
+        self.assertIn('.Op Fl qv', lines)
+        self.assertIn('.Fl h | V', lines)
+
+    def test_help_has_types_and_socket_options(self):
+        lines = self.help()
+        self.assertIn('  TYPE: ' + ', '.join(types()), lines)
+        start = [line[:10] for line in lines].index('  ADDRESS:') + 1
+        self.assertEqual(
+            [line.split()[0] for line in lines[start:lines.index('', start)]],
+            [f'{name}={value}' if value else name
+             for name, value in socket_options()])
+
+    def test_manual_has_types_and_socket_options(self):
+        self.assertEqual(
+            items('SOCKETS', 'Cm '),
+            types() + [name + (' Ns = Ns ' + mdoc(value) if value else '')
+                       for name, value in socket_options()])
+
+    def test_manual_has_the_handoffs(self):
+        names = table('src/options.c', 'handoffs', r'\{ "(\w+)", \w+ \},')
+        self.assertEqual(items('HANDOFFS', 'Cm '), names)
+        self.assertIn(' or '.join(names), '\n'.join(self.help()))
+
+    def test_manual_has_the_variables(self):
+        body = re.search(r'protocol\[\] = \{(.*?)\};',
+                         text_of('src/environment.c'), re.DOTALL)[1]
+        self.assertEqual(sorted(items('ENVIRONMENT', 'Ev LISTEN_')),
+                         sorted(re.findall(r'"LISTEN_(\w+)"', body)))
+
+    def test_manual_has_the_statuses(self):
+        self.assertEqual(items('EXIT STATUS', ''),
+                         re.findall(r'STATUS_\w+ = (\d+)',
+                                    text_of('src/handoff.h')))
+
+
+class Manual(harness.Case):
+    def test_sections(self):
+        self.assertEqual(list(manual()), SECTIONS)
+        for name in re.findall(r'^\.Sx (.*?)(?: [.,;])?$',
+                               text_of('man/portexec.1'), re.MULTILINE):
+            self.assertIn(name, SECTIONS)
+
+    def test_lint(self):
+        if shutil.which('mandoc') is None:
+            self.skipTest('mandoc is not installed')
+        done = subprocess.run(
+            ['mandoc', '-Tlint', '-Wwarning', 'man/portexec.1'], cwd=TOP,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, ''))
+
+    def failures(self, taken):
+        """Command lines that fail, or say something worth telling."""
+        return [
+            ['-Z'], ['-l'], ['--quiet=3'], [], ['-H', 'x', 'true'],
+            ['-l', 'x:y:0', 'true'], ['-l', taken, 'true'],
+            ['-H', 'reserve', 'true'], ['-l', 'udp:0', 'true'],
+            ['-v', '--', PORTEXEC, 'true'],
+            ['--', PORTEXEC, '-H', 'reserve', 'true'],
+            ['--', 'sh', '-c', 'export LISTEN_PID=$$ LISTEN_FDS=1; '
+             'exec "$0" true 3<&-', PORTEXEC],
+            ['--no-pid', '--', 'sh', '-c', 'exec "$0" -v true 3</dev/null',
+             PORTEXEC],
+            ['true', '<port:x>'], ['-l', './s', 'true', '{port}'],
+            ['-H', 'reserve', 'true', '{fd}'], ['-w', 'x=@x', 'true'],
+            ['-w', 'y=@missing', 'true'], ['-w', 'y=@.', 'true'],
+            ['-p', '/proc/version', 'true'], ['-p', '/dev/full', 'true'],
+            ['./missing'],
+        ]
+
+    def test_diagnostics(self):
+        """Every message of the manual is one of the program's, and every
+        message that it can be made to say is in the manual."""
+        patterns = {}
+        for item in items('DIAGNOSTICS', '"'):
+            text = re.escape('portexec: ' + plain(item.rstrip('"')))
+            for form, what in (('%s', '.+'), ('%d', r'\d+'),
+                               ('%f', r'[\d.]+')):
+                text = text.replace(form, what)
+            patterns[re.compile(text)] = item
+        self.write('x', '')
+        said = []
+        with harness.listening() as stray:
+            taken = '%s:%d' % stray.getsockname()
+            for arguments in self.failures(taken):
+                done = self.run_portexec(*arguments, status=None)
+                said += done.stderr.splitlines()
+        for line in said:
+            self.assertTrue(any(p.fullmatch(line) for p in patterns), line)
+        for pattern, item in patterns.items():
+            self.assertTrue(any(map(pattern.fullmatch, said)), item)
+
+
+class Examples(harness.Case):
+    """Each is a script for sh -e, in a folder with the services that it
+    names.  With & in it, it ends by itself; else its service stays, and a
+    client gets an answer at every address that portexec announced."""
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.directory
+        os.mkdir(self.path('bin'))
+        os.symlink(PORTEXEC, self.path('bin/portexec'))
+        self.write('bin/docker', DOCKER, 0o755)
+        self.write('bin/npm', NPM, 0o755)
+
+    def start(self, script):
+        """Starts it in a process group of its own, in a new folder."""
+        self.directory = tempfile.mkdtemp(dir=self.home)
+        for name in ('server', 'myserver'):
+            self.write(name, SERVICE, 0o755)
+        self.write('app.conf.in', 'listen = <addr>')
+        self.write('hello.txt', '')
+        self.write('github', 'BEFORE=1\n')
+        path = self.home + '/bin:' + os.environ['PATH']
+        with open(self.path('out'), 'w') as out, \
+                open(self.path('err'), 'w') as err:
+            process = subprocess.Popen(
+                ['sh', '-e', '-c', script], stdin=subprocess.DEVNULL,
+                stdout=out, stderr=err, cwd=self.directory,
+                start_new_session=True, env=harness.environment(
+                    PATH=path, GITHUB_ENV=self.path('github')))
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        """Not reaped before, so that the group's number is still its."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    @staticmethod
+    def ended(process):
+        """Its status, as waitid(2) has it, but left to be reaped."""
+        return os.waitid(os.P_PID, process.pid,
+                         os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+    def announced(self):
+        """[(address, whether for datagrams)] of what portexec said."""
+        return [(address or '127.0.0.1:' + port, bool(datagrams))
+                for address, datagrams, port in re.findall(
+                    r'^portexec: (?:(?:listening on|inherited) (\S+)'
+                    r'( \(datagrams\))?, fd \d+|(\d+) reserved for .*)$',
+                    self.read('err'), re.MULTILINE)]
+
+    def ask(self, address, datagrams):
+        if address.startswith('./'):
+            address = self.path(address)
+        if datagrams:
+            with harness.connect(address, socket.SOCK_DGRAM) as client:
+                client.send(b'?')
+                return client.recv(1024).decode()
+
+        def answer():
+            try:
+                return harness.http_get(address)
+            except ConnectionRefusedError:  # reserved, and not yet bound
+                return None
+        return wait_for(answer, address + ': ' + self.read('err'))
+
+    def run_example(self, script):
+        process = self.start(script)
+        if re.search('&$', script, re.MULTILINE):
+            end = wait_for(lambda: self.ended(process), script)
+            self.assertEqual((end.si_code, end.si_status), (os.CLD_EXITED, 0),
+                             self.read('err'))
+        if 'curl' in script:
+            self.assertIn('hello', self.read('out'))
+            return
+        first = wait_for(lambda: self.announced() or self.ended(process),
+                         script)
+        self.assertIsInstance(first, list, self.read('err'))
+        self.ask(*first[0])     # all has been said when the service answers
+        for address, datagrams in self.announced():
+            self.assertIn('hello', self.ask(address, datagrams), address)
+        if 'GITHUB_ENV' in script:
+            port = first[0][0].rpartition(':')[2]
+            self.assertEqual(self.read('github'), f'BEFORE=1\nPORT={port}\n')
+
+    def run_all(self, scripts, count):
+        self.assertGreaterEqual(len(scripts), count)
+        for script in scripts:
+            self.assertIn('portexec', script)
+            with self.subTest(script=script):
+                self.run_example(script)
+
+    def test_manual(self):
+        blocks = re.findall(r'^\.Bd -literal .*?\n(.*?)^\.Ed$',
+                            '\n'.join(manual()['EXAMPLES']),
+                            re.MULTILINE | re.DOTALL)
+        for block in blocks:    # a bare ' would not come out as one
+            self.assertNotIn("'", block)
+        self.run_all([plain(block) for block in blocks], 10)
+
+    def test_readme(self):
+        self.run_all(re.findall(r'^```sh\n(.*?)^```$', text_of('README.md'),
+                                re.MULTILINE | re.DOTALL), 3)
+
+    def test_readme_table(self):
+        self.run_all(re.findall(r'^\|.*?`(portexec .*?)`',
+                                text_of('README.md'), re.MULTILINE), 5)
+
+
+class Pages(harness.Case):
+    def targets(self):
+        return re.findall(r'^([a-z-]+):', text_of('Makefile'), re.MULTILINE)
+
+    def test_readme_is_there_by_both_names(self):
+        self.assertEqual(os.readlink(os.path.join(TOP, 'README')),
+                         'README.md')
+
+    def test_the_two_commands(self):
+        for command in ('make deps demo', 'make deps check'):
+            self.assertIn(f'\n    {command} ', text_of('README.md'))
+
+    def test_make_targets_are_there(self):
+        for name in ('README.md', 'docs/HACKING.md'):
+            commands = re.findall(r'(?:^ {4}|`|&& )(?:sudo )?make((?: [a-z-]+)'
+                                  r'+)\b(?!=)', text_of(name), re.MULTILINE)
+            self.assertTrue(commands, name)
+            for command in commands:
+                for target in command.split():
+                    self.assertIn(target, self.targets(), name + command)
+
+    def test_links_lead_somewhere(self):
+        for target in re.findall(r'\]\((.*?)\)', text_of('README.md')):
+            self.assertTrue(os.path.exists(os.path.join(TOP, target)), target)
+
+    def test_news_and_version(self):
+        version = text_of('VERSION').strip()
+        self.assertEqual(text_of('NEWS').splitlines()[0],
+                         'portexec ' + version)
+        self.assertEqual(self.run_portexec('-V').stdout,
+                         f'portexec {version}\n')
+
+    def test_hacking_has_every_file(self):
+        self.assertEqual(
+            sorted(re.findall(r'^\| (\w+\.c) \|', text_of('docs/HACKING.md'),
+                              re.MULTILINE)),
+            sorted(name for name in os.listdir(os.path.join(TOP, 'src'))
+                   if name.endswith('.c')))
+
+    def test_demo(self):
+        self.assertRegex(text_of('Makefile'), r'\ndemo: .*\n\t@tests/demo\n')
+        path = [os.path.dirname(PORTEXEC),
+                os.path.join(harness.BUILD, 'tests'), os.environ['PATH']]
+        done = subprocess.run(
+            [os.path.join(TOP, 'tests', 'demo')], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=4 * harness.DEADLINE,
+            env=harness.environment(PATH=':'.join(path)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        clients = [i for i, line in enumerate(lines)
+                   if line.startswith('$ curl ')]
+        self.assertEqual(len(clients), 2, done.stdout)
+        self.assertIn('hello from fd 3', lines)
+        for i in clients:
+            self.assertRegex('\n'.join(lines[i:]),
+                             r'^\$ curl .*(\\\n.*)?\n[^$# ].')

@@ -1,0 +1,200 @@
+"""Sockets that portexec was passed itself: kept, or stale."""
+
+import os
+import socket
+
+import harness
+from harness import (PORTEXEC, PROBE, arrange, environment, pidfd_inode,
+                     port, ports, protocol)
+
+
+class Inherited(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.sockets = [socket.socket() for i in range(2)]
+        for inherited in self.sockets:
+            self.addCleanup(inherited.close)
+            inherited.bind(('127.0.0.1', 0))
+            inherited.listen()
+        self.numbers = [str(inherited.getsockname()[1])
+                        for inherited in self.sockets]
+
+    def passing(self, arguments, fds=None, **given):
+        """Options for Popen: portexec with these arguments is passed the
+        sockets.  What is given may contain {pid} and {inode}, its own."""
+        given = {'LISTEN_FDS': '2', 'LISTEN_PID': '{pid}', **given}
+        passed = fds or {3 + i: inherited.fileno()
+                         for i, inherited in enumerate(self.sockets)}
+
+        def child():
+            pid, inode = os.getpid(), pidfd_inode(os.getpid())
+            arrange(passed)['preexec_fn']()
+            os.execve(PORTEXEC, [PORTEXEC, *arguments],
+                      environment(**{name: value.format(pid=pid, inode=inode)
+                                     for name, value in given.items()}))
+        return {'preexec_fn': child, 'close_fds': False}
+
+    def inherit(self, *arguments, **given):
+        """The report of the probe under such a portexec."""
+        return self.probe(*arguments, **self.passing(
+            [*arguments, '--', PROBE], **given))
+
+    def test_keep_place_and_names_and_new_ones_follow(self):
+        report = self.inherit('-v', '-l', 'new=0', '-l', './s',
+                              LISTEN_FDNAMES='web:admin')
+        numbers = ports(report)
+        self.assertEqual(numbers[:2], self.numbers)
+        self.assertEqual(numbers[3], './s')
+        found = protocol(report)
+        self.assertEqual(found['FDS'], '4')
+        self.assertEqual(found['FDNAMES'], 'web:admin:new:unknown')
+        self.assertEqual(found['PORT'], self.numbers[0])
+        self.assertEqual(found['PORTS'], ':'.join(numbers[:3]) + ':')
+        self.assertEqual(found['PID'], str(report['pid']))
+        self.assertIn('portexec: inherited 127.0.0.1:%s, fd 3\n'
+                      'portexec: inherited 127.0.0.1:%s, fd 4\n'
+                      'portexec: listening on 127.0.0.1:%s, fd 5\n'
+                      % tuple(numbers[:3]), report['stderr'])
+        self.assertNotIn('was open', report['stderr'])
+
+    def test_the_default_socket_is_not_added(self):
+        report = self.inherit()
+        self.assertEqual(ports(report), self.numbers)
+        self.assertEqual(protocol(report)['FDNAMES'], 'unknown:unknown')
+        self.assertEqual(protocol(report)['FDS'], '2')
+
+    def test_names(self):
+        for given, expected in {'a:b': 'a:b', 'a:': 'a:unknown',
+                                ':b': 'unknown:b', 'a': 'unknown:unknown',
+                                'a:b:c': 'unknown:unknown',
+                                '': 'unknown:unknown'}.items():
+            with self.subTest(given=given):
+                report = self.inherit(LISTEN_FDNAMES=given)
+                self.assertEqual(protocol(report)['FDNAMES'], expected)
+
+    def test_placeholders_count_them(self):
+        report = self.inherit('-l', 'new=0', '-e', 'A={port}:{port:1}:'
+                              '{port:admin}:{fd:new}:{fd:2}',
+                              LISTEN_FDNAMES='web:admin')
+        web, admin = self.numbers
+        self.assertIn(f'A={web}:{admin}:{admin}:5:5', report['environ'])
+
+    def test_flags_and_backlog_stay(self):
+        self.sockets[0].setblocking(False)
+        self.sockets[0].listen(7)
+        report = self.inherit('-l', '0')
+        self.assertTrue(report['fds']['3']['flags'] & os.O_NONBLOCK)
+        self.assertEqual(report['fds']['3']['backlog'], 7)
+
+    def test_not_ours_is_stale(self):
+        cases = {
+            'the parent': {'LISTEN_PID': str(os.getpid())},
+            'a digit more': {'LISTEN_PID': '{pid}0'},
+            'rubbish behind': {'LISTEN_PID': '{pid}x'},
+            'empty': {'LISTEN_PID': ''},
+            'the inode of another': {'LISTEN_PIDFDID': '1'},
+            'no inode': {'LISTEN_PIDFDID': 'x'},
+            'an empty inode': {'LISTEN_PIDFDID': ''},
+            'none passed': {'LISTEN_FDS': '0'},
+            'fewer than none': {'LISTEN_FDS': '-1'},
+            'no number': {'LISTEN_FDS': '2x'},
+            'more than there can be': {'LISTEN_FDS': '99999999999999999999'},
+        }
+        for what, case in cases.items():
+            with self.subTest(what=what):
+                report = self.inherit(LISTEN_FDNAMES='a:b',
+                                      LISTEN_FDS_FIRST_FD='9', **case)
+                self.assertEqual(protocol(report)['FDS'], '1')
+                self.assertEqual(protocol(report)['FDNAMES'], 'unknown')
+                self.assertNotIn('FDS_FIRST_FD', protocol(report))
+                self.assertNotIn(protocol(report)['PORT'], self.numbers)
+                self.assertEqual(report['fds']['3']['address'],
+                                 '127.0.0.1:' + protocol(report)['PORT'])
+                # What is not at a number of ours is not ours to close.
+                self.assertEqual(port(report['fds']['4']), self.numbers[1])
+
+    def test_own_inode(self):
+        if pidfd_inode(os.getpid()) is None:    # then none is to be there
+            report = self.inherit(LISTEN_PIDFDID='5')
+            self.assertEqual(protocol(report)['FDS'], '1')
+        else:
+            report = self.inherit(LISTEN_PIDFDID='{inode}')
+            self.assertEqual(ports(report), self.numbers)
+            self.assertEqual(protocol(report)['PIDFDID'],
+                             str(report['pidfd']))
+
+    def test_something_else_than_sockets(self):
+        with open(self.write('file', '')) as file:
+            for fds, message in (
+                    ({3: file.fileno()}, 'inherited fd 3: Socket operation '
+                     'on non-socket'),
+                    ({3: self.sockets[0].fileno(), 4: file.fileno()},
+                     'inherited fd 4: Socket operation on non-socket'),
+                    ({3: self.sockets[0].fileno()},
+                     'inherited fd 4: Bad file descriptor')):
+                with self.subTest(message=message):
+                    self.assert_refused(message, '-l', './s', '-p', 'port',
+                                        fds=fds)
+
+    def assert_refused(self, message, *arguments, **given):
+        arguments = [*arguments, 'sh', '-c', '>ran']
+        self.assert_fails(*arguments, message=message, exact=True,
+                          **self.passing(arguments, **given))
+
+    def test_cannot_be_reserved(self):
+        self.assert_refused('inherited sockets cannot be reserved', '-H',
+                            'reserve')
+
+    def unix_socket(self, path):
+        result = socket.socket(socket.AF_UNIX)
+        self.addCleanup(result.close)
+        if path is not None:
+            result.bind(path)
+            result.listen()
+        return result
+
+    def test_unix(self):
+        held = self.unix_socket(self.path('held'))
+        report = self.inherit('-l', '0', fds={3: held.fileno()},
+                              LISTEN_FDS='1')
+        self.assertEqual(report['fds']['3']['address'], self.path('held'))
+        self.assertNotIn('PORT', protocol(report))
+        self.assertEqual(protocol(report)['PORTS'],
+                         ':' + port(report['fds']['4']))
+
+    def test_a_path_of_the_callers_stays_where_portexec_fails(self):
+        held = self.unix_socket(self.path('held'))
+        arguments = ['-l', './mine', '--', './nosuch']
+        self.assert_fails(
+            *arguments, message='./nosuch', status=127, **self.passing(
+                arguments, fds={3: held.fileno()}, LISTEN_FDS='1'))
+        harness.connect(self.path('held')).close()
+
+    def test_a_socket_without_an_address(self):
+        """It has no name that could be said."""
+        unnamed = self.unix_socket(None)
+        report = self.inherit(fds={3: unnamed.fileno()}, LISTEN_FDS='1')
+        self.assertEqual(report['fds']['3']['type'], socket.SOCK_STREAM)
+        self.assertRegex(report['stderr'],
+                         r'^portexec: inherited [^ ,].*, fd 3\n$')
+
+    def test_a_socket_without_an_address_has_no_placeholders(self):
+        unnamed = self.unix_socket(None)
+        for template in ('<addr>', '{port}', '<host:0>'):
+            with self.subTest(template=template):
+                arguments = ['-q', '--', 'sh', '-c', '>ran', template]
+                done = self.assert_fails(
+                    *arguments, message=template + ': ', **self.passing(
+                        arguments, fds={3: unnamed.fileno()},
+                        LISTEN_FDS='1'))
+                self.assertNotRegex(done.stderr, ':  ')
+
+    def test_a_connection(self):
+        """As systemd passes one with Accept=yes."""
+        with harness.connect('127.0.0.1:' + self.numbers[0]) as client:
+            served = self.sockets[0].accept()[0]
+            self.addCleanup(served.close)
+            report = self.inherit(fds={3: served.fileno()}, LISTEN_FDS='1')
+            self.assertEqual(report['fds']['3']['listens'], 0)
+            self.assertEqual(protocol(report)['PORT'], self.numbers[0])
+            client.getpeername()
