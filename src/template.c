@@ -119,8 +119,8 @@ expand_one(FILE *output, const char *text,
 		break;
 	default:
 		if (!fds)
-			return fail(failure, 0, "%.*s: under reserve the "
-			    "service gets no descriptor", length, text);
+			return fail(failure, 0, "%.*s: the service gets no "
+			    "descriptor", length, text);
 		fprintf(output, "%zu", FIRST_FD +
 		    (size_t)(listener - listeners->list));
 		break;
