@@ -247,7 +247,7 @@ class Errors(harness.Case):
         for template in ('<fd>', '{fd}', '<fd:web>', '{fd:0}'):
             with self.subTest(template=template):
                 self.assert_refused(
-                    template, 'under reserve the service gets no descriptor',
+                    template, 'the service gets no descriptor',
                     '-H', 'reserve', '-l', 'web=0')
 
     def test_an_earlier_file_of_another_template_is_not_kept(self):

@@ -319,7 +319,7 @@ class Given(Reserve):
             ['-l', spec, '--', 'true'] for spec in (
                 'udp:0', 'tcp+udp:0', 'unix:p', './p', '@', '@name',
                 'unixgram:p', 'unixpacket:p', 'tcp+udp:localhost:0')])
-        two = ('under reserve', [
+        two = ('the service gets no descriptor', [
             ['--', 'true', '<fd>'], ['--', 'true', 'x{fd}y'],
             ['--', 'true', '<fd:0>'], ['-e', 'X=<fd>', '--', 'true'],
             ['-w', 'file=<fd>', '--', 'true']])

@@ -89,7 +89,7 @@ class Types(Case):
         harness.wait_for(lambda: self.run_portexec(
             '-l', '[fe80::1%lo]:0', '--', 'true', status=None
             ).returncode == 0, 'the address is ready')
-        report = self.probe('-l', '[fe80::1%lo]:0',
+        report = self.probe('-H', 'inherit', '-l', '[fe80::1%lo]:0',
                             probe=['--', '<host>', '<addr>'])
         port = variables(report)['LISTEN_PORT']
         self.assertEqual(sockets(report)[0]['address'], f'[fe80::1]:{port}')
