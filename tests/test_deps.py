@@ -106,6 +106,11 @@ class Installs(Deps):
         self.assertLessEqual({'valgrind', 'clang-tidy'}, set(lint))
         self.assertEqual(tree, TREE)
 
+    def test_says_where_systemd_would_start_daemons(self):
+        self.assertNotIn('next boot', self.deps('servers').stdout)
+        os.makedirs(self.path('root/run/systemd/system'))
+        self.assertIn('next boot', self.deps('servers').stdout)
+
     def test_unknown_list(self):
         self.assertIn('usage: ', self.deps('everything', status=2).stderr)
         self.assertEqual(self.log('apt-get'), [])

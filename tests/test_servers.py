@@ -5,12 +5,13 @@ nothing is tried again.  Under reserve it waits until the service listens.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 
-from harness import (Case, DEADLINE, TOP, connect, end_process, environment,
-                     is_root, wait_for)
+from harness import (BUILD, Case, DEADLINE, PORTEXEC, TOP, connect,
+                     end_process, environment, is_root, wait_for)
 
 CONFIGS = os.path.join(TOP, 'tests', 'servers')
 DEBIAN_PYTHON = '/usr/bin/python3'      # has the modules that apt installs
@@ -166,8 +167,9 @@ class Inherit(Servers):
     def test_sshd(self):
         sshd = self.program('sshd')
         with open(sshd, 'rb') as file:
-            if b'sd_listen_fds' not in file.read():
-                self.skipTest(f'{sshd} does not take sockets')
+            text = file.read()
+        if b'sd_listen_fds' not in text and b'LISTEN_FDS' not in text:
+            self.skipTest(f'{sshd} does not take sockets')
         self.privilege_separation_directory()
         subprocess.run([self.program('ssh-keygen'), '-q', '-t', 'ed25519',
                         '-N', '', '-f', self.path('key')], check=True)
@@ -230,3 +232,42 @@ class Reserve(Servers):
                          'OK\n')
         self.assertEqual(self.client(service, *redis, 'get', 'k'), 'v\n')
         self.assertEqual(listening_ports(service.pid), {int(port)})
+
+
+class Demo(Case):
+    def demo(self, **changes):
+        """Runs it; it and its services leave nothing."""
+        os.mkdir(self.path('tmp'))
+        done = subprocess.run(
+            [os.path.join(TOP, 'tests', 'demo')], text=True,
+            capture_output=True, stdin=subprocess.DEVNULL, timeout=DEADLINE,
+            env=environment(**{'BUILD': BUILD, 'PROGRAM': PORTEXEC,
+                               'TMPDIR': self.path('tmp'), **changes}))
+        self.assertEqual(os.listdir(self.path('tmp')), [])
+        ports = re.findall(r'^portexec: (?:listening on 127.0.0.1:)?(\d+)',
+                           done.stderr, re.MULTILINE)
+        for port in ports:
+            wait_for(lambda: not accepts(f'127.0.0.1:{port}'), port)
+        return done, len(ports)
+
+    def test_both_answer(self):
+        done, services = self.demo()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(services, 2)
+        lines = done.stdout.splitlines()
+        for command, answer in (
+                ('$ portexec -p port -- hello &', 'hello from fd 3'),
+                ("$ portexec -p port -H reserve -- python3 -m http.server "
+                 "'<port>' &", 'hello from http.server')):
+            self.assertIn(answer, lines[lines.index(command):])
+
+    def test_a_client_that_fails(self):
+        os.mkdir(self.path('bin'))
+        self.write('bin/curl', '#!/bin/sh\nexit 7\n', 0o755)
+        done, services = self.demo(PATH=f'{self.path("bin")}:{PATH}')
+        self.assertEqual((done.returncode, services), (1, 1))
+
+    def test_a_program_that_fails(self):
+        self.write('portexec', '#!/bin/sh\nexit 125\n', 0o755)
+        done = self.demo(PROGRAM=self.path('portexec'))[0]
+        self.assertEqual(done.returncode, 1)
