@@ -283,7 +283,7 @@ class Case(unittest.TestCase):
         """
         if not is_root():
             return {}
-        program = self.path('.portexec-copy')
+        program = self.path('portexec-copy')
         shutil.copy(PORTEXEC, program)
         os.chmod(self.directory, 0o755)
         return {'program': program, 'user': 65534, 'group': 65534,
