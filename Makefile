@@ -1,19 +1,19 @@
 # portexec: `make help` lists the targets.
 
 VERSION := $(shell cat VERSION)
-PREFIX = /usr/local
+PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/portexec
-INSTALL = install
-PKG_CONFIG = pkg-config
-STATIC = auto
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+STATIC ?= auto
 BUILD = build
 PROGRAM = ./portexec
 # What `make check` tests; one that is not ours is not built.
-PORTEXEC = $(PROGRAM)
+PORTEXEC ?= $(PROGRAM)
 
-CFLAGS = -O2 -g
+CFLAGS ?= -O2 -g
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
 # Not where somebody else has chosen, and of no effect without optimization.
