@@ -16,10 +16,10 @@ PORTEXEC ?= $(PROGRAM)
 CFLAGS ?= -O2 -g
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
-# Not where somebody else has chosen, and of no effect without optimization.
-fortify = $(if $(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(findstring \
-	-fsanitize,$(CFLAGS))$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE \
-	-D_FORTIFY_SOURCE=2)
+# Not where somebody else has chosen; without optimization glibc warns of it.
+fortify = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if \
+	$(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(findstring \
+	-fsanitize,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
