@@ -324,7 +324,8 @@ class Execution(StatusCase):
             with self.subTest(command):
                 self.fails('-l', '0', '-p', 'port', '-l', './a', command,
                            status=127, exact=True, message=f'execute {command}'
-                           ': No such file or directory')
+                           ': No such file or directory',
+                           env=harness.environment(PATH='/usr/bin:/bin'))
 
     def test_cannot_be_executed(self):
         self.write('data', 'exit 0\n')
