@@ -215,15 +215,20 @@ class Order(FileCase):
 
 
 class Descriptors(FileCase):
+    def setUp(self):
+        super().setUp()
+        self.ordinary = self.as_ordinary_user()
+
     def test_each_name_of_a_descriptor(self):
         for name in ('-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'):
             with self.subTest(name):
                 done = self.run_portexec('-q', '-p', name, 'sh', '-c',
-                                         'echo $LISTEN_PORT')
+                                         'echo $LISTEN_PORT', **self.ordinary)
                 self.assertRegex(done.stdout, r'\A(\d+\n)\1\Z')
         for name in ('/dev/stderr', '/dev/fd/2', '/proc/self/fd/2'):
             with self.subTest(name):
-                done = self.run_portexec('-q', '-w', name + '=x<fd>', 'true')
+                done = self.run_portexec('-q', '-w', name + '=x<fd>', 'true',
+                                         **self.ordinary)
                 self.assertEqual((done.stdout, done.stderr), ('', 'x3\n'))
 
     def test_the_open_file_is_written(self):
@@ -242,9 +247,11 @@ class Descriptors(FileCase):
     def test_others_lines_are_kept(self):
         self.write('log', 'before\n')
         with open(self.path('log'), 'a') as log:
-            self.run_portexec('-w', '-=one', '-w', '/dev/stdout=two', 'sh',
-                              '-c', 'echo three', stdout=log)
-        self.assertEqual(self.read('log'), 'before\none\ntwo\nthree\n')
+            self.run_portexec('-q', '-w', '-=one', '-w', '/dev/stdout=two',
+                              '-w', '/dev/stderr=three', 'echo', 'four',
+                              stdout=log, stderr=log, **self.ordinary)
+        self.assertEqual(self.read('log'),
+                         'before\none\ntwo\nthree\nfour\n')
 
     def test_a_descriptor_where_a_socket_is_to_go(self):
         """It is the caller's that is written, and not the socket."""
@@ -258,19 +265,20 @@ class Descriptors(FileCase):
             with self.subTest(name):
                 self.assert_fails('-l', '0', '-l', '0', '-p', name, 'true',
                                   message=f'write {name}: Bad file '
-                                  'descriptor', exact=True)
+                                  'descriptor', exact=True, **self.ordinary)
         for name in ('-', '/dev/stdout', '/dev/fd/1'):
             with self.subTest(name):
                 self.assert_fails('-p', name, 'true', stdout=None,
                                   preexec_fn=lambda: os.close(1), exact=True,
-                                  message=f'write {name}: Bad file descriptor')
+                                  message=f'write {name}: Bad file descriptor',
+                                  **self.ordinary)
 
     def test_what_is_no_descriptor(self):
         for name in ('/dev/fd/', '/dev/fd/x', '/dev/fd/1x', '/dev/fd/-1',
                      '/dev/fd/99999999999'):
             with self.subTest(name):
                 self.assert_fails('-p', name, 'true',
-                                  message=f'write {name}: ')
+                                  message=f'write {name}: ', **self.ordinary)
 
     def test_standard_output_that_nobody_reads(self):
         reader, writer = os.pipe()
@@ -337,9 +345,10 @@ class Places(FileCase):
 
     def test_a_link_to_a_device_is_followed(self):
         os.symlink('/dev/null', self.path('link'))
-        self.run_portexec('-p', 'link', 'true')
+        ordinary = self.as_ordinary_user()
+        self.run_portexec('-p', 'link', 'true', **ordinary)
         self.assertEqual(os.readlink(self.path('link')), '/dev/null')
-        self.run_portexec('-p', '/dev/null', 'true')
+        self.run_portexec('-p', '/dev/null', 'true', **ordinary)
         self.assertTrue(stat.S_ISCHR(os.stat('/dev/null').st_mode))
 
     def test_other_hard_links_keep_the_old_text(self):

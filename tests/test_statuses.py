@@ -285,10 +285,12 @@ class Sockets(StatusCase):
 
 class FullDisk(StatusCase):
     def test_full_device(self):
+        ordinary = self.as_ordinary_user()
         for option, value in (('-p', '/dev/full'), ('-w', '/dev/full=x')):
             self.fails('-l', '0', '-l', './a', '-p', 'made', option, value,
                        'true', exact=True,
-                       message='write /dev/full: No space left on device')
+                       message='write /dev/full: No space left on device',
+                       **ordinary)
         with open('/dev/full', 'w') as full:
             self.assert_fails('-p', '-', 'true', stdout=full, exact=True,
                               message='write -: No space left on device')
@@ -412,10 +414,11 @@ class Lines(Case):
                           'directory')
 
     def test_nothing_is_on_standard_output(self):
+        ordinary = self.as_ordinary_user()
         for options in ([], ['-q'], ['-v'], ['-H', 'reserve'], ['-p', 'port'],
                         ['-v', '-w', '/dev/stderr=x'], ['-l', './a']):
             with self.subTest(options):
-                done = self.run_portexec(*options, 'true')
+                done = self.run_portexec(*options, 'true', **ordinary)
                 self.assertEqual(done.stdout, '')
         self.assertRegex(self.run_portexec('-p', '-', 'true').stdout,
                          r'\A\d+\n\Z')
