@@ -1,4 +1,4 @@
-/* fail(): what it stores is one line, cut to fit before the reason. */
+/* fail(): what it stores is one line, and a long one keeps its reason. */
 
 #include <errno.h>
 #include <string.h>
@@ -34,23 +34,20 @@ START_TEST(stores_text_and_reason)
 }
 END_TEST
 
-/* The lengths of an argument after "open ", around the end of the text. */
+/* How long an argument is, and how the text ends. */
 static const struct {
 	size_t		 length;
 	int		 error;
-	size_t		 kept;		/* of the whole text */
 	const char	*end;
 } lengths[] = {
-	{ MESSAGE_MAX - 7, 0, MESSAGE_MAX - 2, "aaa" },
-	{ MESSAGE_MAX - 6, 0, MESSAGE_MAX - 1, "aaa" },
-	{ MESSAGE_MAX - 5, 0, MESSAGE_MAX - 1, "aaa" },
-	{ 4 * MESSAGE_MAX, 0, MESSAGE_MAX - 1, "aaa" },
-	{ MESSAGE_MAX - 6 - 27, ENOENT, MESSAGE_MAX - 1,
-	    "a: No such file or directory" },
-	{ MESSAGE_MAX - 6 - 26, ENOENT, MESSAGE_MAX - 1,
-	    "a: No such file or directory" },
-	{ 4 * MESSAGE_MAX, ENOENT, MESSAGE_MAX - 1,
-	    "a: No such file or directory" },
+	{ MESSAGE_MAX / 2, 0, "aaaa" },
+	{ MESSAGE_MAX / 2, ENOENT, "aaaa: No such file or directory" },
+	{ MESSAGE_MAX, 0, "a..." },
+	{ MESSAGE_MAX, ENOENT, "a...: No such file or directory" },
+	{ 9 * MESSAGE_MAX, 0, "a..." },
+	{ 9 * MESSAGE_MAX, EINPROGRESS, "a...: Operation now in progress" },
+	{ 9 * MESSAGE_MAX, EILSEQ,
+	    "a...: Invalid or incomplete multibyte or wide character" },
 };
 
 START_TEST(cuts_what_is_too_long)
@@ -58,14 +55,35 @@ START_TEST(cuts_what_is_too_long)
 	char *argument = malloc(lengths[_i].length + 1);
 	const char *end = lengths[_i].end;
 	struct failure failure;
+	size_t length;
 
 	ck_assert_ptr_nonnull(argument);
 	memset(argument, 'a', lengths[_i].length);
 	argument[lengths[_i].length] = '\0';
 	fail(&failure, lengths[_i].error, "open %s", argument);
 	free(argument);
-	ck_assert_uint_eq(strlen(failure.text), lengths[_i].kept);
-	ck_assert_str_eq(failure.text + lengths[_i].kept - strlen(end), end);
+	length = strlen(failure.text);
+	ck_assert_uint_lt(length, MESSAGE_MAX);
+	ck_assert_uint_gt(length, MESSAGE_MAX / 2);
+	ck_assert_str_eq(failure.text + length - strlen(end), end);
+}
+END_TEST
+
+/* At no length is the reason lost, or the text longer than it may be. */
+START_TEST(keeps_the_reason_at_any_length)
+{
+	static const char reason[] = ": Permission denied";
+	char argument[MESSAGE_MAX + 64] = "";
+	struct failure failure;
+	size_t length;
+
+	for (length = 0; length < sizeof(argument) - 1; length++) {
+		fail(&failure, EACCES, "%s", argument);
+		ck_assert_uint_lt(strlen(failure.text), MESSAGE_MAX);
+		ck_assert_uint_ge(strlen(failure.text), sizeof(reason) - 1);
+		ck_assert_str_eq(strrchr(failure.text, ':'), reason);
+		argument[length] = 'a';
+	}
 }
 END_TEST
 
@@ -85,6 +103,7 @@ main(void)
 	const struct unit units[] = {
 		{ "text and reason", stores_text_and_reason, LENGTH(texts) },
 		{ "too long", cuts_what_is_too_long, LENGTH(lengths) },
+		{ "any length", keeps_the_reason_at_any_length, 1 },
 		{ "once more", replaces_an_earlier_text, 1 },
 	};
 
