@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import PROBE, TOP
+from harness import PORTEXEC, PROBE, TOP
 
 BUILD = os.path.relpath(os.path.join(harness.BUILD, 'valgrind'), TOP)
 DYNAMIC = os.path.join(BUILD, 'portexec')
@@ -22,7 +22,7 @@ EVERYTHING = ('-l', 'a=0', '-l', 'b=localhost:0', '-l', './sock', '-l',
 def load_tests(loader, tests, pattern):
     """The sanitizers do this themselves, and valgrind cannot run them; and
     of an installed program there is no dynamic build to be had."""
-    installed = not os.path.normpath(harness.PORTEXEC).startswith(TOP + os.sep)
+    installed = not os.path.normpath(PORTEXEC).startswith(TOP + os.sep)
     if harness.SANITIZED or installed:
         return unittest.TestSuite()
     return tests
@@ -47,7 +47,7 @@ class Memory(harness.Case):
         super().setUp()
         self.log = self.write('log', '')
         self.valgrind = (
-            '--leak-check=full', '--errors-for-leak-kinds=all',
+            'valgrind', '--leak-check=full', '--errors-for-leak-kinds=all',
             '--show-leak-kinds=all', '--track-fds=yes',
             f'--error-exitcode={MISUSED}', '--log-file=' + self.log,
             os.path.join(TOP, DYNAMIC))
@@ -60,10 +60,12 @@ class Memory(harness.Case):
         for which, whence in re.findall(r'== Open (.*)\n==\d+== +(.*)', log):
             self.assertEqual(whence, '<inherited from parent>', which)
 
-    def assert_clean_failure(self, *arguments, message, status=125, **options):
+    def assert_clean_failure(self, *arguments, message, status=125, outer=()):
+        """outer is a command that executes the valgrind that follows it."""
         with self.subTest(arguments=arguments):
-            self.assert_fails(*self.valgrind, *arguments, message=message,
-                              status=status, program='valgrind', **options)
+            program, *rest = (*outer, *self.valgrind)
+            self.assert_fails(*rest, *arguments, message=message,
+                              status=status, program=program)
             self.assert_clean_end()
 
     def test_usage(self):
@@ -120,8 +122,25 @@ class Memory(harness.Case):
         self.assert_clean_failure('-l', '0', '-l', '[::1%nosuchif]:0', 'true',
                                   message='No such device')
 
+    def test_inherited_sockets(self):
+        # valgrind may not know pidfd_open(2).
+        outer = (PORTEXEC, '-q', '-l', 'a=0', '-l', 'b=@', '--', 'env', '-u',
+                 'LISTEN_PIDFDID')
+        for arguments, status, message in (
+                (('./none',), 127, 'execute ./none: No such file'),
+                (('-l', 'c=0', './none'), 127, 'execute ./none: No such file'),
+                (('-p', 'no/port', 'true'), 125, 'write no/port: No such'),
+                (('-H', 'reserve', 'true'), 125, 'cannot be reserved'),
+                (('true', '{port:b}'), 125, '{port:b}: @')):
+            self.assert_clean_failure(*arguments, message=message,
+                                      status=status, outer=outer)
+        self.assert_clean_failure(
+            'true', message='inherited fd 3: Socket operation on non-socket',
+            outer=('sh', '-c', 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" '
+                   '3</dev/null', 'sh'))
+
     def test_files(self):
-        self.write('directory.in', '<port:nobody>')
+        self.write('bad.in', '<port:nobody>')
         for arguments, message in (
                 (('-p', 'no/port'), 'write no/port: No such file'),
                 (('-p', '/dev/full'), 'write /dev/full: No space left'),
@@ -129,7 +148,8 @@ class Memory(harness.Case):
                 (('-p', '/dev/fd/7'), 'write /dev/fd/7: Bad file'),
                 (('-w', 'f=@none'), 'open none: No such file'),
                 (('-w', 'f=@.'), 'read .: Is a directory'),
-                (('-w', 'f=@directory.in'), 'there is no such socket')):
+                (('-w', 'bad.in=@bad.in'), 'bad.in is its own template'),
+                (('-w', 'f=@bad.in'), 'there is no such socket')):
             self.assert_clean_failure('-p', 'first', '-l', '0', '-l', './s',
                                       *arguments, 'true', message=message)
 
@@ -150,7 +170,7 @@ class Memory(harness.Case):
         for arguments in (('--help',), ('--version',), ('-qh',),
                           ('-l', '0', '-e', 'A', '-p', 'f', '-h')):
             with self.subTest(arguments=arguments):
-                self.run_portexec(*self.valgrind, *arguments,
+                self.run_portexec(*self.valgrind[1:], *arguments,
                                   program='valgrind')
                 self.assert_clean_end()
 
@@ -162,8 +182,9 @@ class Memory(harness.Case):
                 ('-H', 'reserve', '-l', 'localhost:0', '-p', '-'),
                 ('-p', 'f', '-w', 'g=@t.in', '-l', '0', '-l', 'b=[::1]:0')):
             with self.subTest(arguments=arguments):
-                done = self.run_portexec(*self.valgrind, *arguments, PROBE,
-                                         '-o', '/dev/null', program='valgrind')
+                done = self.run_portexec(
+                    *self.valgrind[1:], *arguments, PROBE, '-o', '/dev/null',
+                    program='valgrind')
                 log = self.read('log')
                 self.assertIn('Memcheck', log)
                 self.assertNotIn(' at 0x', log, done.stderr)
