@@ -115,7 +115,7 @@ class Contents(FileCase):
         self.assert_fails('-l', './a', '-p', 'x', 'true', exact=True,
                           message='<port>: ./a is a unix socket')
         self.assert_fails('-H', 'reserve', '-w', 'x=<fd>', 'true',
-                          message='<fd>: under reserve')
+                          message='<fd>: the service gets')
 
     def test_mode(self):
         for umask in (0, 0o022, 0o027, 0o077, 0o137, 0o666, 0o777):
