@@ -34,20 +34,23 @@ START_TEST(stores_text_and_reason)
 }
 END_TEST
 
-/* How long an argument is, and how the text ends. */
+/* How long an argument is, how the text ends, and whether it was cut. */
 static const struct {
 	size_t		 length;
 	int		 error;
 	const char	*end;
+	bool		 cut;
 } lengths[] = {
-	{ MESSAGE_MAX / 2, 0, "aaaa" },
-	{ MESSAGE_MAX / 2, ENOENT, "aaaa: No such file or directory" },
-	{ MESSAGE_MAX, 0, "a..." },
-	{ MESSAGE_MAX, ENOENT, "a...: No such file or directory" },
-	{ 10000, 0, "a..." },
-	{ 10000, EINPROGRESS, "a...: Operation now in progress" },
+	{ MESSAGE_MAX / 2, 0, "aaaa", false },
+	{ MESSAGE_MAX - 6, 0, "aaaa", false },
+	{ MESSAGE_MAX - 5, 0, "aaaa", true },
+	{ MESSAGE_MAX, 0, "aaaa", true },
+	{ 10000, 0, "aaaa", true },
+	{ MESSAGE_MAX - 33, ENOENT, "a: No such file or directory", false },
+	{ MESSAGE_MAX - 32, ENOENT, "a: No such file or directory", true },
+	{ 10000, EINPROGRESS, "a: Operation now in progress", true },
 	{ 10000, EILSEQ,
-	    "a...: Invalid or incomplete multibyte or wide character" },
+	    "a: Invalid or incomplete multibyte or wide character", true },
 };
 
 START_TEST(cuts_what_is_too_long)
@@ -64,8 +67,11 @@ START_TEST(cuts_what_is_too_long)
 	free(argument);
 	length = strlen(failure.text);
 	ck_assert_uint_lt(length, MESSAGE_MAX);
-	ck_assert_uint_gt(length, MESSAGE_MAX / 2);
+	ck_assert_uint_ge(length, MESSAGE_MAX / 2);
+	ck_assert_int_eq(strncmp(failure.text, "open aaaa", 9), 0);
 	ck_assert_str_eq(failure.text + length - strlen(end), end);
+	ck_assert_int_eq(strstr(failure.text, "a...a") != NULL,
+	    lengths[_i].cut);
 }
 END_TEST
 
