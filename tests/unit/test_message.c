@@ -37,20 +37,20 @@ END_TEST
 /* How long an argument is, how the text ends, and whether it was cut. */
 static const struct {
 	size_t		 length;
-	int		 error;
 	const char	*end;
+	int		 error;
 	bool		 cut;
 } lengths[] = {
-	{ MESSAGE_MAX / 2, 0, "aaaa", false },
-	{ MESSAGE_MAX - 6, 0, "aaaa", false },
-	{ MESSAGE_MAX - 5, 0, "aaaa", true },
-	{ MESSAGE_MAX, 0, "aaaa", true },
-	{ 10000, 0, "aaaa", true },
-	{ MESSAGE_MAX - 33, ENOENT, "a: No such file or directory", false },
-	{ MESSAGE_MAX - 32, ENOENT, "a: No such file or directory", true },
-	{ 10000, EINPROGRESS, "a: Operation now in progress", true },
-	{ 10000, EILSEQ,
-	    "a: Invalid or incomplete multibyte or wide character", true },
+	{ MESSAGE_MAX / 2, "aaaa", 0, false },
+	{ MESSAGE_MAX - 6, "aaaa", 0, false },
+	{ MESSAGE_MAX - 5, "aaaa", 0, true },
+	{ MESSAGE_MAX, "aaaa", 0, true },
+	{ 10000, "aaaa", 0, true },
+	{ MESSAGE_MAX - 33, "a: No such file or directory", ENOENT, false },
+	{ MESSAGE_MAX - 32, "a: No such file or directory", ENOENT, true },
+	{ 10000, "a: Operation now in progress", EINPROGRESS, true },
+	{ 10000, "a: Invalid or incomplete multibyte or wide character",
+	    EILSEQ, true },
 };
 
 START_TEST(cuts_what_is_too_long)
