@@ -34,20 +34,23 @@ START_TEST(stores_text_and_reason)
 }
 END_TEST
 
-/* How long an argument is, and how the text ends. */
+/* How long an argument is, how the text ends, and whether it was cut. */
 static const struct {
 	size_t		 length;
-	int		 error;
 	const char	*end;
+	int		 error;
+	bool		 cut;
 } lengths[] = {
-	{ MESSAGE_MAX / 2, 0, "aaaa" },
-	{ MESSAGE_MAX / 2, ENOENT, "aaaa: No such file or directory" },
-	{ MESSAGE_MAX, 0, "a..." },
-	{ MESSAGE_MAX, ENOENT, "a...: No such file or directory" },
-	{ 10000, 0, "a..." },
-	{ 10000, EINPROGRESS, "a...: Operation now in progress" },
-	{ 10000, EILSEQ,
-	    "a...: Invalid or incomplete multibyte or wide character" },
+	{ MESSAGE_MAX / 2, "aaaa", 0, false },
+	{ MESSAGE_MAX - 6, "aaaa", 0, false },
+	{ MESSAGE_MAX - 5, "aaaa", 0, true },
+	{ MESSAGE_MAX, "aaaa", 0, true },
+	{ 10000, "aaaa", 0, true },
+	{ MESSAGE_MAX - 33, "a: No such file or directory", ENOENT, false },
+	{ MESSAGE_MAX - 32, "a: No such file or directory", ENOENT, true },
+	{ 10000, "a: Operation now in progress", EINPROGRESS, true },
+	{ 10000, "a: Invalid or incomplete multibyte or wide character",
+	    EILSEQ, true },
 };
 
 START_TEST(cuts_what_is_too_long)
@@ -64,8 +67,11 @@ START_TEST(cuts_what_is_too_long)
 	free(argument);
 	length = strlen(failure.text);
 	ck_assert_uint_lt(length, MESSAGE_MAX);
-	ck_assert_uint_gt(length, MESSAGE_MAX / 2);
+	ck_assert_uint_ge(length, MESSAGE_MAX / 2);
+	ck_assert_int_eq(strncmp(failure.text, "open aaaa", 9), 0);
 	ck_assert_str_eq(failure.text + length - strlen(end), end);
+	ck_assert_int_eq(strstr(failure.text, "a...a") != NULL,
+	    lengths[_i].cut);
 }
 END_TEST
 

@@ -239,8 +239,8 @@ static const struct {
 	{ "<port:6>", false, "<port:6>: the socket has no address" },
 	{ "<host:7>", false, "<host:7>: the socket has no address" },
 	{ "<port><port:nobody>", false, "<port:nobody>: there is no such" },
-	{ "<fd>", true, "<fd>: under reserve the service gets no descriptor" },
-	{ "x{fd:six}", true, "{fd:six}: under reserve the service gets no" },
+	{ "<fd>", true, "<fd>: the service gets no descriptor" },
+	{ "x{fd:six}", true, "{fd:six}: the service gets no" },
 	{ "<fd:nobody>", true, "<fd:nobody>: there is no such socket" },
 };
 
