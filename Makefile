@@ -1,25 +1,25 @@
 # portexec: `make help` lists the targets.
 
 VERSION := $(shell cat VERSION)
-PREFIX = /usr/local
+PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/portexec
-INSTALL = install
-PKG_CONFIG = pkg-config
-STATIC = auto
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+STATIC ?= auto
 BUILD = build
 PROGRAM = ./portexec
 # What `make check` tests; one that is not ours is not built.
-PORTEXEC = $(PROGRAM)
+PORTEXEC ?= $(PROGRAM)
 
-CFLAGS = -O2 -g
+CFLAGS ?= -O2 -g
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
-# Not where somebody else has chosen, and of no effect without optimization.
-fortify = $(if $(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(findstring \
-	-fsanitize,$(CFLAGS))$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE \
-	-D_FORTIFY_SOURCE=2)
+# Not where somebody else has chosen; without optimization glibc warns of it.
+fortify = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if \
+	$(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(findstring \
+	-fsanitize,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \

@@ -107,8 +107,8 @@ parse_name(struct endpoint *endpoint, const char *name, size_t length,
 		return fail(failure, 0, "socket '%s': the name is empty",
 		    endpoint->spec);
 	if (length > ENDPOINT_NAME_MAX)
-		return fail(failure, 0, "socket '%s': the name is longer than %d "
-		    "characters", endpoint->spec, ENDPOINT_NAME_MAX);
+		return fail(failure, 0, "socket '%s': the name is longer than "
+		    "%d characters", endpoint->spec, ENDPOINT_NAME_MAX);
 	for (i = 0; i < length; i++)
 		if (name[i] < ' ' || name[i] > '~' || name[i] == '\\')
 			return fail(failure, 0, "socket '%s': a name is "

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "environment.h"
 #include "template.h"
 
@@ -174,26 +175,22 @@ static int
 set_fields(struct environment *environment, const char *name,
     const struct listeners *listeners, bool names, struct failure *failure)
 {
-	char *value = NULL;
-	size_t i, length;
-	FILE *output;
+	struct buffer output = { 0 };
+	char *value;
+	size_t i;
 	int status;
 
-	output = open_memstream(&value, &length);
-	if (output == NULL)
-		return fail(failure, 0, "out of memory");
 	for (i = 0; i < listeners->count; i++) {
 		if (i > 0)
-			putc(':', output);
+			buffer_append(&output, ":", 1);
 		if (names)
-			fputs(listeners->list[i].name, output);
+			buffer_append_string(&output, listeners->list[i].name);
 		else if (listeners->list[i].host[0] != '\0')
-			fprintf(output, "%u", listeners->list[i].port);
+			buffer_append_number(&output, listeners->list[i].port);
 	}
-	if (fclose(output) == EOF)
-		status = fail(failure, 0, "out of memory");
-	else
-		status = set(environment, name, value, failure);
+	if (buffer_finish(&output, &value, NULL) == -1)
+		return fail(failure, 0, "out of memory");
+	status = set(environment, name, value, failure);
 	free(value);
 	return status;
 }

@@ -29,7 +29,7 @@ struct listener {
 	socklen_t	 length;
 	unsigned	 port;		/* 0 for unix */
 	char		 host[HOST_MAX];	/* "" for unix */
-	char		 addr[ADDR_MAX];	/* for a URL; unix: path; or "" */
+	char		 addr[ADDR_MAX];	/* for a URL; a path; or "" */
 	int		 fd;		/* owned; close-on-exec */
 	int		 reserve;	/* owned; close-on-exec; -1: none */
 	int		 backlog;

@@ -7,22 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "report.h"
 #include "template.h"
 
-/* Returns the descriptor that file names, or -1 where it names none. */
+/* N of /dev/fd/N or /proc/self/fd/N; -1 where it is neither. */
 static int
-named_descriptor(const char *file)
+parse_descriptor(const char *file)
 {
 	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
 	const char *error, *number;
 	size_t i;
 	int fd;
 
-	if (strcmp(file, "-") == 0 || strcmp(file, "/dev/stdout") == 0)
-		return STDOUT_FILENO;
-	if (strcmp(file, "/dev/stderr") == 0)
-		return STDERR_FILENO;
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		number = file + strlen(folders[i]);
 		if (strncmp(file, folders[i], strlen(folders[i])) != 0 ||
@@ -35,46 +32,64 @@ named_descriptor(const char *file)
 	return -1;
 }
 
+/*
+ * The descriptor that file names, as /dev/stdout does, being a link to
+ * /proc/self/fd/1; -1 where it names none.
+ */
 static int
-copy_stream(FILE *input, char **text, size_t *length)
+named_descriptor(const char *file)
 {
-	char buffer[BUFSIZ];
-	FILE *output;
-	size_t n;
-	int error;
+	char link[64];
+	ssize_t length;
+	int fd;
 
-	output = open_memstream(text, length);
-	if (output == NULL)
-		return -1;
-	while ((n = fread(buffer, 1, sizeof(buffer), input)) > 0)
-		fwrite(buffer, 1, n, output);
-	error = ferror(input) ? errno : 0;
-	if (fclose(output) == EOF)
-		error = ENOMEM;
-	errno = error;
-	return error == 0 ? 0 : -1;
+	if (strcmp(file, "-") == 0)
+		return STDOUT_FILENO;
+	fd = parse_descriptor(file);
+	if (fd != -1)
+		return fd;
+	length = readlink(file, link, sizeof(link) - 1);
+	link[length == -1 ? 0 : length] = '\0';
+	return parse_descriptor(link);
+}
+
+static int
+read_all(int fd, char **text, size_t *length)
+{
+	struct buffer buffer = { 0 };
+	char part[BUFSIZ];
+	ssize_t n;
+
+	while ((n = read(fd, part, sizeof(part))) != 0) {
+		if (n > 0)
+			buffer_append(&buffer, part, (size_t)n);
+		else if (errno != EINTR) {
+			buffer_discard(&buffer);
+			return -1;
+		}
+	}
+	return buffer_finish(&buffer, text, length);
 }
 
 static int
 read_template(struct report *report, const char *file, struct failure *failure)
 {
 	struct stat in, out;
-	FILE *input;
-	int status, error;
+	int fd, status;
 
-	input = fopen(file, "re");
-	if (input == NULL)
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
 		return fail(failure, errno, "open %s", file);
-	if (fstat(fileno(input), &in) == 0 && stat(report->file, &out) == 0 &&
-	    in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
-		fclose(input);
-		return fail(failure, 0, "%s is its own template", file);
-	}
-	status = copy_stream(input, &report->template,
-	    &report->template_length);
-	error = errno;
-	fclose(input);
-	return status == 0 ? 0 : fail(failure, error, "read %s", file);
+	if (fstat(fd, &in) == 0 && stat(report->file, &out) == 0 &&
+	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+		status = fail(failure, 0, "%s is its own template", file);
+	else if (read_all(fd, &report->template,
+	    &report->template_length) == -1)
+		status = fail(failure, errno, "read %s", file);
+	else
+		status = 0;
+	close(fd);
+	return status;
 }
 
 static int

@@ -3,8 +3,8 @@
 
 /*
  * The files of -p and -w.  A regular file appears whole, by rename(2), and
- * "-", /dev/stdout, /dev/stderr, /dev/fd/N and /proc/self/fd/N are that
- * descriptor itself; what else exists, a FIFO say, is opened and written.
+ * "-", /dev/fd/N, /proc/self/fd/N and a link to one, as /dev/stdout is, are
+ * that descriptor itself; what else exists, a FIFO say, is opened.
  */
 
 #include "listener.h"

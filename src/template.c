@@ -1,7 +1,6 @@
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "template.h"
 
 static const char *const words[WORD_COUNT] = { "port", "host", "addr", "fd" };
@@ -65,7 +64,7 @@ recognise(const char *text, size_t at, size_t length,
 }
 
 static int
-expand_one(FILE *output, const char *text,
+expand_one(struct buffer *output, const char *text,
     const struct placeholder *placeholder, const struct listeners *listeners,
     bool fds, struct failure *failure)
 {
@@ -79,33 +78,33 @@ expand_one(FILE *output, const char *text,
 	if (placeholder->word != WORD_FD && listener->addr[0] == '\0')
 		return fail(failure, 0, "%.*s: the socket has no address",
 		    length, text);
+	if ((placeholder->word == WORD_PORT ||
+	    placeholder->word == WORD_HOST) && listener->host[0] == '\0')
+		return fail(failure, 0, "%.*s: %s is a unix socket", length,
+		    text, listener->addr);
 	switch (placeholder->word) {
 	case WORD_PORT:
+		buffer_append_number(output, listener->port);
+		break;
 	case WORD_HOST:
-		if (listener->host[0] == '\0')
-			return fail(failure, 0, "%.*s: %s is a unix socket",
-			    length, text, listener->addr);
-		if (placeholder->word == WORD_PORT)
-			fprintf(output, "%u", listener->port);
-		else
-			fputs(listener->host, output);
+		buffer_append_string(output, listener->host);
 		break;
 	case WORD_ADDR:
-		fputs(listener->addr, output);
+		buffer_append_string(output, listener->addr);
 		break;
 	default:
 		if (!fds)
 			return fail(failure, 0, "%.*s: the service gets no "
 			    "descriptor", length, text);
-		fprintf(output, "%zu", FIRST_FD +
-		    (size_t)(listener - listeners->list));
+		buffer_append_number(output, FIRST_FD +
+		    (unsigned long)(listener - listeners->list));
 		break;
 	}
 	return 0;
 }
 
 static int
-expand(FILE *output, const char *text, size_t length,
+expand(struct buffer *output, const char *text, size_t length,
     const struct listeners *listeners, bool fds, struct failure *failure)
 {
 	struct placeholder placeholder;
@@ -114,12 +113,12 @@ expand(FILE *output, const char *text, size_t length,
 	while (at < length) {
 		if ((text[at] != '<' && text[at] != '{') ||
 		    !recognise(text, at, length, &placeholder)) {
-			putc(text[at++], output);
+			buffer_append(output, &text[at++], 1);
 			continue;
 		}
 		if (placeholder.literal)
-			fwrite(text + at + 1, 1, placeholder.length - 2,
-			    output);
+			buffer_append(output, text + at + 1,
+			    placeholder.length - 2);
 		else if (expand_one(output, text + at, &placeholder,
 		    listeners, fds, failure) == -1)
 			return -1;
@@ -152,21 +151,14 @@ template_expand(const char *text, size_t length,
     const struct listeners *listeners, bool fds, char **result,
     size_t *result_length, struct failure *failure)
 {
-	size_t ignored;
-	FILE *output;
-	int status;
+	struct buffer output = { 0 };
 
 	*result = NULL;
-	output = open_memstream(result,
-	    result_length == NULL ? &ignored : result_length);
-	if (output == NULL)
-		return fail(failure, 0, "out of memory");
-	status = expand(output, text, length, listeners, fds, failure);
-	if (fclose(output) == EOF && status == 0)
-		status = fail(failure, 0, "out of memory");
-	if (status == -1) {
-		free(*result);
-		*result = NULL;
+	if (expand(&output, text, length, listeners, fds, failure) == -1) {
+		buffer_discard(&output);
+		return -1;
 	}
-	return status;
+	if (buffer_finish(&output, result, result_length) == -1)
+		return fail(failure, 0, "out of memory");
+	return 0;
 }

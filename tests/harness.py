@@ -276,6 +276,21 @@ class Case(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(self.directory)), before)
         return done
 
+    def as_ordinary_user(self):
+        """Options for run_portexec with which it is not root.
+
+        The program is a copy: the tree may be where only root can go.  Use
+        it wherever a file in /dev is named: a program that is broken would
+        remove it.
+        """
+        if not is_root():
+            return {}
+        program = self.path('portexec-copy')
+        shutil.copy(PORTEXEC, program)
+        os.chmod(self.directory, 0o777)
+        return {'program': program, 'user': 65534, 'group': 65534,
+                'extra_groups': []}
+
 
 @contextlib.contextmanager
 def listening(host='127.0.0.1', port=0, family=socket.AF_INET, reuse=True):

@@ -27,15 +27,15 @@ first_that_is(int fd, const int *candidates, int family, int count)
 static int
 inet_port(int fd)
 {
-	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	struct sockaddr_in6 address = { .sin6_family = AF_UNSPEC };
 	socklen_t length = sizeof(address);
 	int port;
 
 	if (getsockname(fd, (struct sockaddr *)&address, &length) == -1)
 		return 0;
 	/* The port is at the same place in both. */
-	port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+	port = ntohs(address.sin6_port);
+	if (address.sin6_family != AF_INET && address.sin6_family != AF_INET6)
 		return 0;
 	return sd_is_socket_inet(fd, 0, 0, -1, (uint16_t)port) > 0 ? port : 0;
 }

@@ -1,0 +1,386 @@
+"""The Makefile, in a copy of the tree."""
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import unittest
+
+from harness import SANITIZED, TOP, Case
+
+BUILT = shutil.ignore_patterns('.git', 'build', 'portexec', '__pycache__',
+                               'portexec-*.tar.gz')
+SECONDS = 600       # for one build
+# Logs each call, and makes an empty file of what it was to make.
+FAKE_CC = '''#!/bin/sh
+printf '%s\\n' "$0 $*" >>"$LOG"
+while [ $# -gt 1 ]; do [ "$1" = -o ] && : >"$2"; shift; done
+'''
+FAKE_PKG_CONFIG = '''#!/bin/sh
+echo "-DFROM_PKG_CONFIG"
+'''
+# A static link that cannot be, for two reasons.
+NO_STATIC_CC = '''#!/bin/sh
+case " $* " in *" -static-pie "*) echo 'no static here' >&2; exit 1;; esac
+exec cc "$@"
+'''
+NO_STATIC_PKG_CONFIG = '''#!/bin/sh
+case " $* " in *" --static "*) exit 1;; esac
+exec pkg-config "$@"
+'''
+WHICH = '''
+import harness
+class Which(harness.Case):
+    def test(self):
+        print('says', self.run_portexec('-V').stdout)
+'''
+
+
+def sources(folder='src', end='.c'):
+    return sorted(name for name in os.listdir(os.path.join(TOP, folder))
+                  if name.endswith(end))
+
+
+def modules():
+    return [name[:-2] for name in sources()]
+
+
+def compiled(output):
+    """The modules that make says it compiled."""
+    return sorted(re.findall(r' -c -o build/(\w+)\.o', output))
+
+
+class BuildCase(Case):
+    def setUp(self):
+        super().setUp()
+        self.tree = self.path('tree')
+        shutil.copytree(TOP, self.tree, ignore=BUILT, symlinks=True)
+
+    def script(self, name, text):
+        return self.write(name, text, 0o755)
+
+    def make(self, *arguments, status=0, **variables):
+        """Variables are make's environment, beside the bare minimum."""
+        env = {'PATH': os.environ['PATH'], 'HOME': self.directory,
+               'LOG': self.path('log'), **variables}
+        done = subprocess.run(
+            ['make', *arguments], cwd=self.tree, env=env, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=SECONDS)
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    def in_tree(self, *names):
+        return os.path.join(self.tree, *names)
+
+    def files(self, folder=None):
+        folder = folder or self.tree
+        return sorted(os.path.relpath(os.path.join(path, name), folder)
+                      for path, _, names in os.walk(folder) for name in names)
+
+    def version(self):
+        return self.run_portexec('-V', program=self.in_tree('portexec')).stdout
+
+    def readelf(self, *options):
+        return subprocess.run(
+            ['readelf', '-W', *options, self.in_tree('portexec')], check=True,
+            text=True, stdout=subprocess.PIPE, env={
+                'PATH': os.environ['PATH'], 'LC_ALL': 'C'}).stdout
+
+
+class Build(BuildCase):
+    def test_make_alone(self):
+        """It builds ./portexec, and says how; then it has nothing to do."""
+        output = self.make()
+        found = re.search(r'portexec: linked (statically|dynamically)', output)
+        self.assertIsNotNone(found, output)
+        self.assertEqual('(NEEDED)' not in self.readelf('-d'),
+                         found[1] == 'statically')
+        self.assertEqual('INTERP' not in self.readelf('-l'),
+                         found[1] == 'statically')
+        with open(self.in_tree('VERSION')) as file:
+            self.assertEqual(self.version(), f'portexec {file.read()}')
+        made = [name for name in self.files()
+                if not os.path.exists(os.path.join(TOP, name)) or
+                name == 'portexec' or name.startswith('build/')]
+        self.assertIn('portexec', made)
+        self.assertEqual([name for name in made
+                          if not name.startswith('build/')], ['portexec'])
+        before = {name: os.stat(self.in_tree(name)).st_mtime_ns
+                  for name in made}
+        self.assertNotRegex(self.make(), r'(?m)^\S*cc |linked')
+        self.assertEqual(before, {
+            name: os.stat(self.in_tree(name)).st_mtime_ns for name in made})
+
+    def test_the_version_is_that_of_the_tree(self):
+        self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        with open(self.in_tree('VERSION'), 'w') as file:
+            file.write('98.7.6\n')
+        self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        self.assertEqual(self.version(), 'portexec 98.7.6\n')
+
+    def includers(self, header):
+        """The modules that a header is part of, as the sources have it."""
+        direct = {}
+        for name in sources() + sources(end='.h'):
+            with open(os.path.join(TOP, 'src', name)) as file:
+                direct[name] = set(re.findall(r'#include "(.*)"',
+                                              file.read()))
+        found, more = set(), {header}
+        while more:
+            found |= more
+            more = {name for name in direct if direct[name] & found} - found
+        return sorted(name[:-2] for name in found if name.endswith('.c'))
+
+    def test_a_touched_header_rebuilds_what_includes_it(self):
+        self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        for header in sources(end='.h'):
+            with self.subTest(header):
+                os.utime(self.in_tree('src', header))
+                output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+                self.assertEqual(compiled(output), self.includers(header))
+
+    def test_each_header_compiles_alone(self):
+        flags = subprocess.check_output(
+            ['pkg-config', '--cflags', 'libbsd-overlay'], text=True).split()
+        for header in sources(end='.h'):
+            with self.subTest(header):
+                done = subprocess.run(
+                    ['cc', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra',
+                     '-Werror', *flags, '-fsyntax-only', '-x', 'c',
+                     self.in_tree('src', header)], text=True,
+                    stderr=subprocess.PIPE)
+                self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+    def test_no_compiler_warns(self):
+        """With optimization and without, of the tests' programs either."""
+        programs = ['build/tests/' + name[:-2]
+                    for folder in ('unit', 'probes', 'examples')
+                    for name in sources(os.path.join('tests', folder))]
+        for compiler, flags in (('gcc', '-O2'), ('clang', '-O2'),
+                                ('gcc', ''), ('clang', '-O0')):
+            if shutil.which(compiler) is None:
+                self.skipTest('no ' + compiler)
+            with self.subTest(compiler, flags=flags):
+                output = self.make('-j2', f'CC={compiler}', 'all',
+                                   f'CFLAGS={flags} -Werror',
+                                   *(programs if flags == '-O2' else []))
+                self.assertNotIn('warning', output)
+        with open(self.in_tree('Makefile')) as file:
+            self.assertNotIn('-Werror', file.read())
+
+    def test_hardening(self):
+        for static in ('no', 'auto'):
+            with self.subTest(static):
+                self.make('-j2', f'STATIC={static}')
+                self.assertRegex(self.readelf('-h'), r'Type:\s+DYN ')
+                self.assertRegex(self.readelf('-d'), r'FLAGS_1\).*NOW.*PIE')
+                segments = self.readelf('-l')
+                self.assertIn('GNU_RELRO', segments)
+                self.assertRegex(segments, r'GNU_STACK .* RW  0x')
+                self.assertNotIn(' RWE ', segments)
+                symbols = self.readelf('-s')
+                self.assertRegex(symbols, r' __stack_chk_fail\b')
+                self.assertRegex(symbols, r' __(?!stack)\w+_chk\b')
+
+
+class Static(BuildCase):
+    def test_yes_and_no(self):
+        output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        self.assertNotIn('-static', output)
+        self.assertIn('(NEEDED)', self.readelf('-d'))
+        self.make('clean')
+        self.make('STATIC=yes', 'CC=' + self.script('fake-cc', FAKE_CC))
+        self.assertIn('-static-pie', self.read('log').splitlines()[-1])
+
+    def test_nonsense(self):
+        for value in ('maybe', '1', 'YES'):
+            with self.subTest(value):
+                output = self.make('STATIC=' + value, status=2,
+                                   CC=self.script('fake-cc', FAKE_CC))
+                self.assertIn('STATIC is auto, yes or no', output)
+                self.assertFalse(os.path.exists(self.in_tree('portexec')))
+
+    def test_auto_falls_back_and_says_so(self):
+        cc = self.script('cc', NO_STATIC_CC)
+        config = self.script('config', NO_STATIC_PKG_CONFIG)
+        for variable in ('CC=' + cc, 'PKG_CONFIG=' + config):
+            with self.subTest(variable):
+                output = self.make('-j2', 'CFLAGS=-O0', variable,
+                                   'STATIC=auto')
+                self.assertIn('portexec: linked dynamically '
+                              '(build/static.log says why)', output)
+                self.assertIn('(NEEDED)', self.readelf('-d'))
+                self.assertTrue(os.path.getsize(self.in_tree(
+                    'build/static.log')))
+                self.run_portexec('-q', 'true',
+                                  program=self.in_tree('portexec'))
+                os.unlink(self.in_tree('portexec'))
+                self.make('CFLAGS=-O0', variable, 'STATIC=yes', status=2)
+                self.assertFalse(os.path.exists(self.in_tree('portexec')))
+
+
+class Variables(BuildCase):
+    GIVEN = {'CPPFLAGS': '-DGIVEN_CPP=\'"two words"\'',
+             'CFLAGS': '-O1 -fno-stack-protector -DGIVEN_C',
+             'LDFLAGS': '-Wl,--given-ld'}
+
+    def log(self):
+        """What the compiler was called with: to compile, and to link."""
+        lines = self.read('log').splitlines()
+        os.unlink(self.path('log'))
+        return ([line for line in lines if ' -c ' in line],
+                [line for line in lines if ' -c ' not in line])
+
+    def test_they_are_respected(self):
+        """From the command line and from the environment."""
+        given = {**self.GIVEN, 'CC': self.script('fake-cc', FAKE_CC),
+                 'PKG_CONFIG': self.script('config', FAKE_PKG_CONFIG),
+                 'STATIC': 'no'}
+        words = [f'{name}={value}' for name, value in given.items()]
+        for arguments, variables in ((words, {}), ([], given)):
+            with self.subTest(arguments):
+                self.make('clean')
+                output = self.make(*arguments, **variables)
+                self.assertNotRegex(output, r'(?m)^g?cc ')
+                compilations, links = self.log()
+                self.assertEqual(len(compilations), len(modules()))
+                self.assertEqual(len(links), 1)
+                for line in compilations:
+                    self.assertRegex(line, r'-fstack-protector-strong .*'
+                                     r'-DFROM_PKG_CONFIG .*-DGIVEN_CPP="two '
+                                     r'words" .*-O1 -fno-stack-protector '
+                                     '-DGIVEN_C')
+                    self.assertNotIn('-O2', line)
+                self.assertRegex(links[0], '-O1 .*-Wl,--given-ld .*'
+                                 '-DFROM_PKG_CONFIG')
+                self.assertNotIn('-static', links[0])
+
+    def test_a_users_fortify_stays(self):
+        cc = self.script('fake-cc', FAKE_CC)
+        for variable in ('CPPFLAGS=-D_FORTIFY_SOURCE=3',
+                         'CFLAGS=-O2 -D_FORTIFY_SOURCE=3'):
+            self.make('CC=' + cc, variable)
+            for line in self.log()[0]:
+                self.assertEqual(line.count('FORTIFY_SOURCE'), 1)
+
+    def test_a_change_rebuilds_all(self):
+        cc = 'CC=' + self.script('fake-cc', FAKE_CC)
+        self.make(cc)
+        for variable in ('CFLAGS=-O1', 'CFLAGS=-O3', 'CPPFLAGS=-DX',
+                         'CPPFLAGS=-DX="\'"', 'LDFLAGS=-s', 'STATIC=no'):
+            with self.subTest(variable):
+                self.assertEqual(compiled(self.make(cc, variable)), modules())
+                self.assertEqual(compiled(self.make(cc, variable)), [])
+
+
+class Targets(BuildCase):
+    def quick(self, *arguments, **options):
+        """The program here is a file, and no program at all."""
+        return self.make('CC=' + self.script('fake-cc', FAKE_CC), *arguments,
+                         **options)
+
+    def test_install_and_uninstall(self):
+        for given, place in ((['PREFIX=/usr'], 'usr'), ([], 'usr/local'),
+                             (['PREFIX=/opt/a b'], 'opt/a b')):
+            with self.subTest(given):
+                root = self.path('a root')
+                output = self.quick('install', 'DESTDIR=' + root, *given)
+                self.assertEqual(self.files(root), sorted(
+                    os.path.join(place, name) for name in (
+                        'bin/portexec', 'share/man/man1/portexec.1',
+                        'share/doc/portexec/README.md',
+                        'share/doc/portexec/NEWS',
+                        'share/doc/portexec/COPYING')), output)
+                for name, mode in (('bin/portexec', 0o755),
+                                   ('share/man/man1/portexec.1', 0o644),
+                                   ('share/doc/portexec/NEWS', 0o644)):
+                    self.assertEqual(os.stat(os.path.join(
+                        root, place, name)).st_mode & 0o7777, mode)
+                for _ in range(2):
+                    self.quick('uninstall', 'DESTDIR=' + root, *given)
+                    self.assertEqual(self.files(root), [])
+                    self.assertFalse(os.path.exists(os.path.join(
+                        root, place, 'share/doc/portexec')))
+                shutil.rmtree(root)
+
+    def test_uninstall_leaves_what_is_not_ours(self):
+        root = self.path('root')
+        self.quick('install', 'DESTDIR=' + root, 'PREFIX=/usr')
+        mine = os.path.join(root, 'usr/bin/other')
+        with open(mine, 'w'):
+            pass
+        self.quick('uninstall', 'DESTDIR=' + root, 'PREFIX=/usr')
+        self.assertEqual(self.files(root), ['usr/bin/other'])
+
+    def test_clean(self):
+        before = self.files()
+        self.quick('all', 'build/tests/probe', 'build/tests/hello')
+        self.write('tree/portexec-1.2.3.tar.gz', '')
+        self.assertNotEqual(self.files(), before)
+        self.make('clean')
+        self.assertEqual(self.files(), before)
+        self.make('clean')
+
+    def test_help(self):
+        """It lists every target that a user would call."""
+        before = self.files()
+        output = self.make('help')
+        with open(self.in_tree('Makefile')) as file:
+            text = file.read().replace('\\\n', ' ')
+        targets = re.search(r'(?m)^\.PHONY:(.*)', text)[1].split()
+        self.assertIn('check', targets)
+        for target in targets:
+            if target != 'FORCE':
+                self.assertRegex(output, rf'(?m)^  {target} +\w')
+        for name in ('CC', 'CPPFLAGS', 'CFLAGS', 'LDFLAGS', 'PKG_CONFIG',
+                     'PREFIX', 'DESTDIR', 'STATIC=auto|yes|no', 'PORTEXEC=',
+                     'TESTS=', 'NO_SKIP=1'):
+            self.assertIn(name, output)
+        self.assertEqual(self.files(), before)
+
+    def test_check_of_another_program(self):
+        """The tree's own is not built."""
+        self.write('tree/tests/test_which.py', WHICH)
+        fake = self.script('another', '#!/bin/sh\necho "another $*"\n')
+        for arguments, variables in (([], {'PORTEXEC': fake}),
+                                     (['PORTEXEC=' + fake], {})):
+            output = self.make('-j2', 'check', 'TESTS=which', 'CFLAGS=-O0',
+                               *arguments, **variables)
+            self.assertIn('says another -V\n', output)
+            self.assertIn('1 passed, 0 failed, 0 skipped\n', output)
+            self.assertFalse(os.path.exists(self.in_tree('portexec')))
+        output = self.make('-j2', 'check', 'TESTS=which', 'CFLAGS=-O0')
+        self.assertRegex(output, r'says portexec \d')
+
+    def test_dist(self):
+        if shutil.which('git') is None:
+            self.skipTest('no git')
+        for command in (
+                ['init', '-q'], ['add', '-A'],
+                ['-c', 'user.name=test', '-c', 'user.email=test@localhost',
+                 'commit', '-q', '-m', 'test']):
+            subprocess.run(['git', *command], cwd=self.tree, check=True,
+                           env={'PATH': os.environ['PATH'],
+                                'HOME': self.directory})
+        committed = [name for name in self.files()
+                     if not name.startswith('.git/')]
+        self.make('dist')
+        with open(self.in_tree('VERSION')) as file:
+            name = 'portexec-' + file.read().strip()
+        with tarfile.open(self.in_tree(name + '.tar.gz')) as archive:
+            archive.extractall(self.directory)
+        self.tree = self.path(name)
+        self.assertEqual(self.files(), committed)
+        self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        self.assertEqual(self.version(), name.replace('-', ' ') + '\n')
+
+
+def load_tests(loader, tests, _):
+    """Sanitizers do not touch what these are about."""
+    return unittest.TestSuite() if SANITIZED else tests
+
+
+if __name__ == '__main__':
+    unittest.main()
