@@ -26,6 +26,12 @@
 
 enum { PATIENCE = 3000 };	/* ms that clients wait before it is said */
 
+/* How long a listener's clients have waited for the service to take it. */
+struct patience {
+	int64_t	since;		/* on process_clock(); 0: no client waits */
+	bool	settled;	/* taken, given up, or said that it is not */
+};
+
 /* A listener that a process has taken. */
 struct gift {
 	pid_t		process;
@@ -47,33 +53,34 @@ struct call {
 /* Options that still matter on a socket that listens, or receives. */
 static const struct kept_option {
 	int	level, option;
+	int	ipv4_option;	/* the same on an AF_INET socket; 0: none */
 } kept_options[] = {
-	{ SOL_SOCKET, SO_KEEPALIVE },
-	{ SOL_SOCKET, SO_LINGER },
-	{ SOL_SOCKET, SO_RCVTIMEO },
-	{ SOL_SOCKET, SO_SNDTIMEO },
-	{ SOL_SOCKET, SO_RCVBUF },
-	{ SOL_SOCKET, SO_SNDBUF },
-	{ SOL_SOCKET, SO_BROADCAST },
-	{ SOL_SOCKET, SO_PASSCRED },
-	{ IPPROTO_TCP, TCP_NODELAY },
-	{ IPPROTO_TCP, TCP_MAXSEG },
-	{ IPPROTO_TCP, TCP_KEEPIDLE },
-	{ IPPROTO_TCP, TCP_KEEPINTVL },
-	{ IPPROTO_TCP, TCP_KEEPCNT },
-	{ IPPROTO_TCP, TCP_DEFER_ACCEPT },
-	{ IPPROTO_TCP, TCP_FASTOPEN },
-	{ IPPROTO_TCP, TCP_CONGESTION },
-	{ IPPROTO_TCP, TCP_USER_TIMEOUT },
-	{ IPPROTO_IP, IP_TOS },
-	{ IPPROTO_IP, IP_TTL },
-	{ IPPROTO_IP, IP_TRANSPARENT },
-	{ IPPROTO_IP, IP_PKTINFO },
-	{ IPPROTO_IP, IP_RECVTOS },
-	{ IPPROTO_IP, IP_RECVTTL },
-	{ IPPROTO_IPV6, IPV6_TCLASS },
-	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS },
-	{ IPPROTO_IPV6, IPV6_RECVPKTINFO },
+	{ SOL_SOCKET, SO_KEEPALIVE, 0 },
+	{ SOL_SOCKET, SO_LINGER, 0 },
+	{ SOL_SOCKET, SO_RCVTIMEO, 0 },
+	{ SOL_SOCKET, SO_SNDTIMEO, 0 },
+	{ SOL_SOCKET, SO_RCVBUF, 0 },
+	{ SOL_SOCKET, SO_SNDBUF, 0 },
+	{ SOL_SOCKET, SO_BROADCAST, 0 },
+	{ SOL_SOCKET, SO_PASSCRED, 0 },
+	{ IPPROTO_TCP, TCP_NODELAY, 0 },
+	{ IPPROTO_TCP, TCP_MAXSEG, 0 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, 0 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, 0 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, 0 },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 0 },
+	{ IPPROTO_TCP, TCP_FASTOPEN, 0 },
+	{ IPPROTO_TCP, TCP_CONGESTION, 0 },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0 },
+	{ IPPROTO_IP, IP_TOS, 0 },
+	{ IPPROTO_IP, IP_TTL, 0 },
+	{ IPPROTO_IP, IP_TRANSPARENT, 0 },
+	{ IPPROTO_IP, IP_PKTINFO, 0 },
+	{ IPPROTO_IP, IP_RECVTOS, 0 },
+	{ IPPROTO_IP, IP_RECVTTL, 0 },
+	{ IPPROTO_IPV6, IPV6_TCLASS, IP_TOS },
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, IP_TTL },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, IP_PKTINFO },
 };
 
 static const int probe_of_memory = 0x70657865;
@@ -187,12 +194,44 @@ is_tcp(const struct listener *listener)
 	return can_listen(listener) && listener->host[0] != '\0';
 }
 
+/* Clients that a unix socket has queued would else wait for its last copy. */
 static void
-close_listener(struct listener *listener)
+refuse_queued(int fd)
 {
-	if (listener->fd != -1)
-		close(listener->fd);
+	int client;
+
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	while ((client = accept(fd, NULL, NULL)) != -1)
+		close(client);
+}
+
+/*
+ * The service may have a copy at fd 3: shutdown(2) ends the listening of
+ * all.  What was inherited is its giver's to end.
+ */
+static void
+end_listening(struct adoption *adoption, size_t which)
+{
+	struct listener *listener = &adoption->listeners->list[which];
+
+	adoption->patience[which].settled = true;
+	if (listener->fd == -1)
+		return;
+	if (can_listen(listener) && !listener->inherited) {
+		if (!is_tcp(listener))
+			refuse_queued(listener->fd);
+		shutdown(listener->fd, SHUT_RDWR);
+	}
+	close(listener->fd);
 	listener->fd = -1;
+}
+
+int
+adopt_begin(struct adoption *adoption)
+{
+	adoption->patience = calloc(adoption->listeners->count,
+	    sizeof(*adoption->patience));
+	return adoption->patience == NULL ? -1 : 0;
 }
 
 void
@@ -201,7 +240,7 @@ adopt_close_sockets(struct adoption *adoption)
 	size_t i;
 
 	for (i = 0; i < adoption->listeners->count; i++)
-		close_listener(&adoption->listeners->list[i]);
+		end_listening(adoption, i);
 }
 
 static bool
@@ -230,7 +269,7 @@ yield_to_unreadable(struct adoption *adoption, const struct target *target)
 	for (i = 0; i < adoption->listeners->count; i++) {
 		listener = &adoption->listeners->list[i];
 		if (listener->reserve != -1 && !is_taken(adoption, i))
-			close_listener(listener);
+			end_listening(adoption, i);
 	}
 }
 
@@ -251,12 +290,15 @@ examine_socket(struct call *call)
 		    &request->family, &length);
 		getsockopt(call->copy, SOL_SOCKET, SO_PROTOCOL, &protocol,
 		    &length);
+		/* Multipath TCP falls back to TCP; Go asks for it by itself. */
 		request->standard = protocol == IPPROTO_TCP ||
-		    protocol == IPPROTO_UDP;
+		    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
 		return;
 	}
 	target_protocol(&call->target, call->socket.number, name,
 	    sizeof(name));
+	if (strncmp(name, "MPTCP", 5) == 0)
+		memmove(name, name + 2, strlen(name + 2) + 1);
 	if (strncmp(name, "TCP", 3) == 0 || strncmp(name, "UDP", 3) == 0) {
 		request->type = name[0] == 'T' ? SOCK_STREAM : SOCK_DGRAM;
 		request->family = strcmp(name + 3, "v6") == 0 ? AF_INET6 :
@@ -352,7 +394,10 @@ keep_options(int from, int to, int family, int type)
 		if (kept->level == SOL_SOCKET && (kept->option == SO_RCVBUF ||
 		    kept->option == SO_SNDBUF))
 			set.number /= 2;
-		setsockopt(to, kept->level, kept->option, &set, set_length);
+		if (setsockopt(to, kept->level, kept->option, &set,
+		    set_length) == -1 && kept->ipv4_option != 0)
+			setsockopt(to, IPPROTO_IP, kept->ipv4_option, &set,
+			    set_length);
 	}
 	if (fresh != -1)
 		close(fresh);
@@ -490,11 +535,11 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
  * our socket at the service's number, in a process whose numbers are free.
  */
 static void
-repair_registrations(const struct target *target, int fd,
+repair_registrations(const struct target *target, int old, int fd,
     const struct registration *registrations, size_t count)
 {
 	struct epoll_event event;
-	int copy, epoll;
+	int epoll, number, ours, theirs;
 	size_t i;
 	pid_t child;
 
@@ -505,16 +550,19 @@ repair_registrations(const struct target *target, int fd,
 		return;
 	}
 	for (i = 0; i < count; i++) {
-		epoll = target_copy(target, registrations[i].epoll);
-		if (epoll == registrations[i].number)
-			epoll = dup(epoll);
-		copy = fcntl(fd, F_DUPFD, registrations[i].number + 1);
+		number = registrations[i].number;
 		event = registrations[i].event;
-		if (epoll != -1 && copy != -1 &&
-		    dup2(copy, registrations[i].number) != -1)
-			epoll_ctl(epoll, EPOLL_CTL_ADD,
-			    registrations[i].number, &event);
-		fd = copy == -1 ? fd : copy;
+		epoll = target_copy(target, registrations[i].epoll);
+		epoll = fcntl(epoll, F_DUPFD, number + 1);
+		theirs = fcntl(old, F_DUPFD, number + 1);
+		ours = fcntl(fd, F_DUPFD, number + 1);
+		/* The old socket lives on where another process has it. */
+		if (dup2(theirs, number) != -1)
+			epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL);
+		if (dup2(ours, number) != -1)
+			epoll_ctl(epoll, EPOLL_CTL_ADD, number, &event);
+		old = theirs;
+		fd = ours;
 	}
 	_exit(0);
 }
@@ -556,26 +604,48 @@ replace_socket(const struct adoption *adoption, const struct call *call,
 		    list[i].number != call->socket.number)
 			replace_descriptor(adoption, call, &list[i], fd);
 	if (status == 0)
-		repair_registrations(&call->target, fd, registrations, known);
+		repair_registrations(&call->target, call->copy, fd,
+		    registrations, known);
 	free(registrations);
 	free(list);
 	return status;
 }
 
-/* But for the copy that it was passed, which it may not know of. */
+/*
+ * Whether a descriptor is of that listener, other than the copy that was
+ * passed, of which the service may know nothing.
+ */
 static bool
-holds(const struct target *target, const struct gift *gift, ino_t inode)
+is_in_use(const struct adoption *adoption, size_t which,
+    const struct descriptor *descriptor)
 {
-	int passed = FIRST_FD + (int)gift->listener;
+	const struct listener *listener = &adoption->listeners->list[which];
+	size_t i;
+
+	if (descriptor->socket == 0 ||
+	    descriptor->socket != socket_inode(listener->fd))
+		return false;
+	if (descriptor->number != FIRST_FD + (int)which)
+		return true;
+	for (i = 0; i < adoption->gift_count; i++)
+		if (adoption->gifts[i].listener == which &&
+		    adoption->gifts[i].number == descriptor->number)
+			return true;
+	return false;
+}
+
+static bool
+uses(const struct adoption *adoption, const struct target *target,
+    size_t which)
+{
 	struct descriptor *list;
 	size_t i, count = target_descriptors(target, &list);
+	bool found = false;
 
-	for (i = 0; i < count; i++)
-		if (list[i].socket == inode && (list[i].number != passed ||
-		    gift->number == passed))
-			break;
+	for (i = 0; i < count && !found; i++)
+		found = is_in_use(adoption, which, &list[i]);
 	free(list);
-	return i < count;
+	return found;
 }
 
 /* The process's gift of that listener, for the same or another address. */
@@ -602,7 +672,7 @@ remember_gift(struct adoption *adoption, const struct call *call,
 {
 	struct gift *gifts;
 
-	adoption->settled = true;
+	adoption->patience[listener].settled = true;
 	if (find_gift(adoption, call, listener, true) != NULL)
 		return;
 	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,
@@ -641,7 +711,6 @@ static bool
 give(struct adoption *adoption, const struct call *call, size_t which)
 {
 	struct listener *listener = &adoption->listeners->list[which];
-	const struct gift *other;
 	char asked[ADDR_MAX];
 	int fd, flags, status;
 	bool companion;
@@ -650,9 +719,8 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 	    listener->address.any.sa_family == AF_INET &&
 	    become_ipv6(listener) == -1)
 		return false;
-	other = find_gift(adoption, call, which, false);
-	companion = other != NULL &&
-	    holds(&call->target, other, socket_inode(listener->fd));
+	companion = find_gift(adoption, call, which, false) != NULL &&
+	    uses(adoption, &call->target, which);
 	fd = companion ? make_companion(listener) : listener->fd;
 	if (fd == -1)
 		return false;
@@ -696,8 +764,7 @@ leave(struct adoption *adoption, const struct call *call)
 		if (is_replaced(request, listener)) {
 			say_detail(adoption->console, "process %d binds %s "
 			    "itself", call->target.process, listener->addr);
-			close_listener(listener);
-			adoption->settled = true;
+			end_listening(adoption, i);
 		}
 	}
 }
@@ -756,9 +823,10 @@ adopt_answer(struct adoption *adoption)
 	if (!examine(adoption, &in.notification, &call) ||
 	    !answer(adoption, &call))
 		out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);
+	/* As long as we have a copy of it, the old socket is not closed. */
 	if (call.copy != -1)
 		close(call.copy);
+	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);
 }
 
 size_t
@@ -771,25 +839,30 @@ void
 adopt_poll(const struct adoption *adoption, struct pollfd *polls)
 {
 	const struct listener *list = adoption->listeners->list;
-	bool curious = !adoption->settled && adoption->waiting_since == 0;
+	const struct patience *patience = adoption->patience;
+	bool curious;
 	size_t i;
 
 	/* A unix socket that was shut down would never cease to say so. */
-	for (i = 0; i < adoption->listeners->count; i++, polls++)
+	for (i = 0; i < adoption->listeners->count; i++, polls++) {
+		curious = !patience[i].settled && patience[i].since == 0;
 		*polls = (struct pollfd){ .fd = is_tcp(&list[i]) || curious ?
 		    list[i].fd : -1, .events = curious ? POLLIN : 0 };
+	}
 	for (i = 0; i < adoption->gift_count; i++, polls++)
 		*polls = (struct pollfd){ .fd = adoption->gifts[i].pidfd,
 		    .events = POLLIN };
 }
 
 static void
-listen_again(struct adoption *adoption, struct listener *listener)
+listen_again(struct adoption *adoption, size_t which)
 {
+	struct listener *listener = &adoption->listeners->list[which];
+
 	if (!can_listen(listener))
 		return;
 	if (listen(listener->fd, listener->backlog) == -1)
-		close_listener(listener);
+		end_listening(adoption, which);
 	else
 		say_detail(adoption->console, "listening on %s again",
 		    listener->addr);
@@ -829,17 +902,20 @@ say_waiting(struct adoption *adoption, const struct listener *listener)
 }
 
 static void
-attend_waiting(struct adoption *adoption)
+attend_waiting(struct adoption *adoption, size_t which)
 {
-	size_t i;
+	const struct listener *listener = &adoption->listeners->list[which];
+	struct patience *patience = &adoption->patience[which];
 
-	if (adoption->settled || adoption->waiting_since == 0 ||
-	    process_clock() - adoption->waiting_since < PATIENCE)
+	if (patience->settled || patience->since == 0 ||
+	    process_clock() - patience->since < PATIENCE)
 		return;
-	adoption->settled = true;
-	for (i = 0; i < adoption->listeners->count; i++)
-		if (has_clients(&adoption->listeners->list[i]))
-			say_waiting(adoption, &adoption->listeners->list[i]);
+	/* A service that takes the socket at fd 3 lets nobody wait. */
+	patience->since = 0;
+	if (has_clients(listener)) {
+		say_waiting(adoption, listener);
+		patience->settled = true;
+	}
 }
 
 static void
@@ -847,7 +923,7 @@ end_gift(struct adoption *adoption, size_t which)
 {
 	struct gift *gift = &adoption->gifts[which];
 
-	listen_again(adoption, &adoption->listeners->list[gift->listener]);
+	listen_again(adoption, gift->listener);
 	close(gift->pidfd);
 	*gift = adoption->gifts[--adoption->gift_count];
 }
@@ -860,26 +936,34 @@ adopt_attend(struct adoption *adoption, const struct pollfd *polls)
 
 	for (i = 0; i < listeners->count; i++) {
 		if ((polls[i].revents & POLLHUP) != 0)
-			listen_again(adoption, &listeners->list[i]);
+			listen_again(adoption, i);
 		else if ((polls[i].revents & POLLIN) != 0)
-			adoption->waiting_since = process_clock();
+			adoption->patience[i].since = process_clock();
+		attend_waiting(adoption, i);
 	}
 	polls += listeners->count;
 	for (i = adoption->gift_count; i > 0; i--)
 		if ((polls[i - 1].revents & POLLIN) != 0)
 			end_gift(adoption, i - 1);
-	attend_waiting(adoption);
 }
 
 int
 adopt_timeout(const struct adoption *adoption)
 {
-	int64_t left;
+	const struct patience *patience = adoption->patience;
+	int64_t left, least = -1, now = process_clock();
+	size_t i;
 
-	if (adoption->settled || adoption->waiting_since == 0)
-		return -1;
-	left = adoption->waiting_since + PATIENCE - process_clock();
-	return left < 0 ? 0 : (int)left;
+	for (i = 0; i < adoption->listeners->count; i++) {
+		if (patience[i].settled || patience[i].since == 0)
+			continue;
+		left = patience[i].since + PATIENCE - now;
+		if (left < 0)
+			left = 0;
+		if (least == -1 || left < least)
+			least = left;
+	}
+	return (int)least;
 }
 
 struct search {
@@ -892,16 +976,12 @@ search_one(pid_t pid, pid_t parent, void *context)
 {
 	struct search *search = context;
 	struct target target = { pid, pid };
-	struct descriptor *list;
-	size_t i, count;
+	size_t i;
 
 	(void)parent;
-	count = target_descriptors(&target, &list);
-	for (i = 0; i < count; i++)
-		if (list[i].socket != 0 &&
-		    is_ours(search->adoption, list[i].socket))
+	for (i = 0; i < search->adoption->listeners->count; i++)
+		if (uses(search->adoption, &target, i))
 			search->found = true;
-	free(list);
 }
 
 bool

@@ -41,6 +41,7 @@
 enum { ADOPT_FILTER_MAX = 8 };	/* instructions */
 
 struct gift;
+struct patience;
 
 struct adoption {
 	int			 notify;	/* the filter's; owned */
@@ -52,9 +53,11 @@ struct adoption {
 	struct gift		*gifts;		/* owned; who got what */
 	size_t			 gift_count;
 	char			 elsewhere[ADDR_MAX];	/* what it bound */
-	int64_t			 waiting_since;	/* ms; 0: no client waits */
-	bool			 settled;	/* taken, or said that not */
+	struct patience		*patience;	/* owned; with each listener */
 };
+
+/* Readies adoption, whose other members are set.  0, or -1 and errno. */
+int	adopt_begin(struct adoption *adoption);
 
 /*
  * The filter's instructions; returns how many.  It reports a bind() of the
@@ -96,10 +99,13 @@ void	adopt_attend(struct adoption *adoption, const struct pollfd *polls);
 /* Milliseconds until adopt_attend() wants to be called again; -1: never. */
 int	adopt_timeout(const struct adoption *adoption);
 
-/* Whether any descendant holds one of the sockets. */
+/*
+ * Whether any descendant holds one of the sockets, other than the copy at
+ * fd 3 and up, of which it may know nothing.
+ */
 bool	adopt_is_held(const struct adoption *adoption);
 
-/* Closes all sockets: clients are refused. */
+/* Ends the listening of all sockets, whoever holds them: clients are refused. */
 void	adopt_close_sockets(struct adoption *adoption);
 
 #endif

@@ -317,7 +317,6 @@ keep(struct keeper *keeper)
 		polls = grown;
 	} while (keep_on(keeper, polls));
 	free(polls);
-	adopt_close_sockets(&keeper->adoption);
 }
 
 static void
@@ -352,6 +351,8 @@ start_service(struct keeper *keeper, pid_t group)
 		be_service(keeper->launch, ends[1], group);
 	}
 	close(ends[1]);
+	/* Off the terminal's foreground, it may still have something to say. */
+	signal(SIGTTOU, SIG_IGN);
 	if (try_adoption(keeper, ends[0], &failure) == -1)
 		refuse(keeper, STATUS_FAILED, &failure);
 	channel_send(keeper->front, &note, -1);
@@ -379,17 +380,21 @@ keeper_main(struct launch *launch, int channel)
 		    .service = launch->command[0], .notify = -1 },
 	};
 	pid_t group = getpgrp();
+	struct failure failure;
 	sigset_t children;
 
 	setpgid(0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	/* Wakes a keeper that was stopped, to see that the front is gone. */
 	prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
-	signal(SIGTTOU, SIG_IGN);
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
 	keeper.children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (adopt_begin(&keeper.adoption) == -1) {
+		fail(&failure, errno, "keeper");
+		refuse(&keeper, STATUS_FAILED, &failure);
+	}
 	start_service(&keeper, group);
 	keep(&keeper);
 	tell_end(&keeper, NOTE_ENDED);
