@@ -253,7 +253,8 @@ attend_children(struct keeper *keeper)
 	    &keeper->ended);
 	if (!had_ended && keeper->ended) {
 		say_end(keeper);
-		if (keeper->told)
+		/* What it leaves is a daemon's only if it ended by itself. */
+		if (keeper->told || WIFSIGNALED(keeper->status))
 			begin_stop(keeper);
 		else if (children) {
 			if (keeper->status != 0 &&
