@@ -175,16 +175,15 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 	failure->text[0] = '\0';
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	supervision->signals = open_signals();
-	channel_send(supervision->channel, &note, -1);
+	launch->executed = channel_send(supervision->channel, &note, -1) == 0;
 	listeners_close(&launch->listeners);
 	if (!await_end(supervision, &note)) {
-		launch->executed = true;
 		stop_orphans(supervision, launch->options->kill_after);
 		fail(failure, 0, "the keeper was killed");
 		return STATUS_FAILED;
 	}
-	launch->executed = note.kind != NOTE_FAILED;
 	if (note.kind == NOTE_FAILED) {
+		launch->executed = false;
 		*failure = note.failure;
 		wait_for_end(supervision->keeper);
 		return note.value;
