@@ -237,8 +237,9 @@ apply_settings(struct environment *environment,
 	for (i = 0; i < options->settings.count; i++) {
 		setting = &options->settings.list[i];
 		if (template_expand(setting->template,
-		    strlen(setting->template), listeners, passes, &value,
-		    NULL, failure) == -1)
+		    strlen(setting->template), listeners, passes ?
+		    READER_WITH_FDS : READER_WITHOUT_FDS, &value, NULL,
+		    failure) == -1)
 			return -1;
 		status = set(environment, setting->name, value, failure);
 		free(value);
@@ -271,7 +272,20 @@ environment_make(struct environment *environment, char *const variables[],
 	    apply_settings(environment, listeners, options, passes,
 	    failure) == -1)
 		return -1;
-	return append(environment, NULL, failure);
+	if (append(environment, NULL, failure) == -1)
+		return -1;
+	environment->count--;
+	return 0;
+}
+
+void
+environment_hide_sockets(struct environment *environment)
+{
+	unset(environment, "LISTEN_FDS");
+	unset(environment, "LISTEN_FDNAMES");
+	unset(environment, "LISTEN_PID");
+	unset(environment, "LISTEN_PIDFDID");
+	environment->list[environment->count] = NULL;
 }
 
 void

@@ -53,6 +53,10 @@ int	environment_make(struct environment *environment,
     char *const variables[], const struct listeners *listeners,
     const struct options *options, bool passes, const struct identity *self,
     struct failure *failure);
+
+/* Takes the sockets out again, for a reader that has none: the client. */
+void	environment_hide_sockets(struct environment *environment);
+
 void	environment_free(struct environment *environment);
 
 #endif

@@ -110,16 +110,16 @@ handoff_restore_signals(const struct signals *signals)
 }
 
 static int
-execute(const struct launch *launch, const struct environment *environment,
-    struct failure *failure)
+execute(const struct launch *launch, char *const command[],
+    const struct environment *environment, struct failure *failure)
 {
 	struct signals ignored;
 
-	say_detail(&launch->console, "executing %s", launch->command[0]);
+	say_detail(&launch->console, "executing %s", command[0]);
 	handoff_restore_signals(&launch->signals);
 	environ = environment->list;
-	execvp(launch->command[0], launch->command);
-	fail(failure, errno, "execute %s", launch->command[0]);
+	execvp(command[0], command);
+	fail(failure, errno, "execute %s", command[0]);
 	handoff_save_signals(&ignored);
 	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
 }
@@ -136,10 +136,27 @@ handoff_become(struct launch *launch, struct failure *failure)
 	    launch->options, launch->passes, &self, failure) == 0 &&
 	    (launch->handoff == RESERVE ? pass_reserves(launch, failure) :
 	    launch->passes ? pass_sockets(launch, failure) : 0) == 0)
-		status = execute(launch, &environment, failure);
+		status = execute(launch, launch->command, &environment,
+		    failure);
 	environ = inherited;
 	environment_free(&environment);
 	return status;
+}
+
+int
+handoff_become_client(const struct launch *launch, struct failure *failure)
+{
+	char shell[] = "/bin/sh", option[] = "-c";
+	char *command[] = { shell, option, launch->script, NULL };
+	struct identity nobody = { 0 };
+	struct environment environment;
+
+	if (environment_make(&environment, environ, &launch->listeners,
+	    launch->options, launch->passes, &nobody, failure) == -1)
+		return STATUS_FAILED;
+	environment_hide_sockets(&environment);
+	execute(launch, command, &environment, failure);
+	return STATUS_FAILED;
 }
 
 /* The directories of PATH as execvp(3) has them, with -e's PATH if any. */

@@ -10,6 +10,7 @@
 #include "environment.h"
 #include "listener.h"
 #include "message.h"
+#include "report.h"
 
 /* Exit statuses of our own, as env(1) and timeout(1) have them. */
 enum {
@@ -33,6 +34,8 @@ struct launch {
 	bool			 passes;	/* sockets, at fd 3 and up */
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
+	char			*script;	/* the client's; owned; or NULL */
+	struct reports		*reports;
 	bool			 executed;	/* the service ran */
 };
 
@@ -47,6 +50,13 @@ void	handoff_restore_signals(const struct signals *signals);
  * failed, with the exit status, and the reason in failure.
  */
 int	handoff_become(struct launch *launch, struct failure *failure);
+
+/*
+ * Makes this process the client, `sh -c script`, which has the service's
+ * environment but for the sockets.  Returns as handoff_become() does.
+ */
+int	handoff_become_client(const struct launch *launch,
+    struct failure *failure);
 
 /*
  * Whether COMMAND, searched for along the PATH that the service will have,

@@ -64,10 +64,10 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 
 /* Whether the service will be told a port, take a descriptor, or neither. */
 static void
-choose_handoff(struct launch *launch, const struct reports *reports)
+choose_handoff(struct launch *launch)
 {
 	const struct assignments *settings = &launch->options->settings;
-	unsigned words = reports_words(reports);
+	unsigned words = reports_words(launch->reports);
 	char *const *argument;
 	size_t i;
 
@@ -149,10 +149,15 @@ expand_command(struct launch *launch, struct failure *failure)
 		return fail(failure, 0, "out of memory");
 	for (i = 1; i < count; i++)
 		if (template_expand(given[i], strlen(given[i]),
-		    &launch->listeners, launch->passes, &launch->command[i],
-		    NULL, failure) == -1)
+		    &launch->listeners, launch->passes ? READER_WITH_FDS :
+		    READER_WITHOUT_FDS, &launch->command[i], NULL,
+		    failure) == -1)
 			return -1;
-	return 0;
+	if (launch->options->client == NULL)
+		return 0;
+	return template_expand(launch->options->client,
+	    strlen(launch->options->client), &launch->listeners, READER_SHELL,
+	    &launch->script, NULL, failure);
 }
 
 /* Everything that can be wrong with templates is, before anything starts. */
@@ -171,20 +176,19 @@ try_environment(const struct launch *launch, struct failure *failure)
 
 /* The sockets are bound, the texts are made; nobody was told anything. */
 static int
-prepare(struct launch *launch, struct reports *reports,
-    struct failure *failure)
+prepare(struct launch *launch, struct failure *failure)
 {
 	if (inherit_sockets(launch, failure) == -1 ||
-	    reports_prepare(reports, launch->options, failure) == -1)
+	    reports_prepare(launch->reports, launch->options, failure) == -1)
 		return -1;
-	choose_handoff(launch, reports);
+	choose_handoff(launch);
 	choose_passing(launch);
 	if (open_sockets(launch, failure) == -1 ||
 	    resolve_maps(launch, failure) == -1 ||
 	    expand_command(launch, failure) == -1 ||
 	    try_environment(launch, failure) == -1)
 		return -1;
-	return reports_expand(reports, &launch->listeners, launch->passes,
+	return reports_expand(launch->reports, &launch->listeners, launch->passes,
 	    failure);
 }
 
@@ -205,6 +209,13 @@ may_reserve(const struct launch *launch)
 	return true;
 }
 
+/* Whether portexec stays, as the service's parent. */
+static bool
+is_supervised(const struct launch *launch)
+{
+	return launch->handoff == ADOPT || launch->script != NULL;
+}
+
 /* adopt, or where that is impossible reserve, with the same numbers. */
 static int
 settle_handoff(struct launch *launch, struct supervision *supervision,
@@ -212,16 +223,18 @@ settle_handoff(struct launch *launch, struct supervision *supervision,
 {
 	struct failure reason;
 
-	if (launch->handoff != ADOPT ||
+	if (!is_supervised(launch) ||
 	    supervise_start(supervision, launch, &reason) == 0)
 		return 0;
+	if (launch->handoff != ADOPT)
+		return fail(failure, 0, "%s", reason.text);
 	if (!may_reserve(launch))
 		return fail(failure, 0, "adopt: %s", reason.text);
 	say(&launch->console, "adopt: %s; so reserve: nothing listens before "
 	    "%s does", reason.text, launch->command[0]);
 	launch->handoff = RESERVE;
 	launch->passes = false;
-	return 0;
+	return settle_handoff(launch, supervision, failure);
 }
 
 static void
@@ -250,14 +263,13 @@ announce(const struct launch *launch)
 }
 
 static int
-publish(struct launch *launch, struct reports *reports,
-    struct failure *failure)
+publish(struct launch *launch, struct failure *failure)
 {
 	if (launch->handoff != RESERVE &&
 	    listeners_listen(&launch->listeners, failure) == -1)
 		return -1;
 	announce(launch);
-	return reports_write(reports, failure);
+	return reports_write(launch->reports, failure);
 }
 
 /*
@@ -265,41 +277,42 @@ publish(struct launch *launch, struct reports *reports,
  * reason in failure; the same process where nobody has to stay.
  */
 static int
-run(struct launch *launch, struct reports *reports, struct failure *failure)
+run(struct launch *launch, struct failure *failure)
 {
 	struct supervision supervision;
 
-	if (prepare(launch, reports, failure) == -1 ||
+	if (prepare(launch, failure) == -1 ||
 	    settle_handoff(launch, &supervision, failure) == -1)
 		return STATUS_FAILED;
-	if (publish(launch, reports, failure) == -1) {
-		if (launch->handoff == ADOPT)
+	if (publish(launch, failure) == -1) {
+		if (is_supervised(launch))
 			supervise_abandon(&supervision);
 		return STATUS_FAILED;
 	}
-	if (launch->handoff == ADOPT)
+	if (is_supervised(launch))
 		return supervise_run(&supervision, launch, failure);
 	return handoff_become(launch, failure);
 }
 
 static void
-discard(struct launch *launch, struct reports *reports)
+discard(struct launch *launch)
 {
 	size_t i;
 
-	reports_discard(reports, launch->executed);
+	reports_discard(launch->reports, launch->executed);
 	listeners_discard(&launch->listeners, launch->executed);
 	for (i = 0; launch->command != NULL && launch->command[i] != NULL; i++)
 		free(launch->command[i]);
 	free(launch->command);
+	free(launch->script);
 }
 
 int
 main(int argc, char *argv[])
 {
 	struct options options;
-	struct launch launch = { .options = &options };
 	struct reports reports = { NULL, 0 };
+	struct launch launch = { .options = &options, .reports = &reports };
 	struct failure failure = { "" };
 	int status = STATUS_FAILED;
 
@@ -316,12 +329,12 @@ main(int argc, char *argv[])
 			break;
 		case RUN:
 			launch.console.verbosity = options.verbosity;
-			status = run(&launch, &reports, &failure);
+			status = run(&launch, &failure);
 			break;
 		}
 	if (failure.text[0] != '\0')
 		say_failure(&failure);
-	discard(&launch, &reports);
+	discard(&launch);
 	options_free(&options);
 	return status;
 }

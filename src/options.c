@@ -24,6 +24,8 @@ static const struct row {
 	{ 'm', "map", "PORT[=SOCKET]",
 	    "hand SOCKET (default the first) to whoever binds PORT; "
 	    "repeatable" },
+	{ 'c', "client", "SCRIPT",
+	    "run SCRIPT with sh -c against the service, then stop that" },
 	{ 'H', "handoff", "MODE",
 	    "how the service gets its socket: inherit, adopt or reserve" },
 	{ 'k', "kill-after", "SECONDS",
@@ -251,6 +253,13 @@ parse_option(struct options *options, int key, const char *word,
 		return add_file(options, optarg, failure);
 	case 'm':
 		return add_map(options, optarg, failure);
+	case 'c':
+		if (options->client != NULL)
+			return fail(failure, 0, "-c: given twice");
+		if (*optarg == '\0')
+			return fail(failure, 0, "-c '': no script");
+		options->client = optarg;
+		return 0;
 	case 'H':
 		return set_handoff(options, optarg, failure);
 	case 'k':

@@ -45,6 +45,7 @@ struct options {
 	struct assignments	 settings;	/* -e, in order */
 	struct assignments	 files;		/* -p and -w, in order */
 	struct maps		 maps;
+	const char		*client;	/* -c, or NULL */
 	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
 	int			 kill_after;	/* -k, milliseconds */

@@ -114,17 +114,51 @@ processes_signal(int number)
 	return processes_visit(signal_one, &number);
 }
 
-bool
-processes_reap(pid_t wanted, int *status, bool *ended)
+size_t
+processes_signal_tree(pid_t root, int number)
 {
-	int found;
-	pid_t pid;
+	struct visitor visitor = { signal_one, &number };
+	size_t count = visit_children(root, &visitor);
 
-	while ((pid = waitpid(-1, &found, WNOHANG)) > 0)
-		if (pid == wanted) {
-			*status = found;
-			*ended = true;
-		}
+	signal_one(root, getpid(), &number);
+	return count + 1;
+}
+
+struct tally {
+	pid_t	besides;
+	size_t	count;
+};
+
+static void
+count_one(pid_t pid, pid_t parent, void *context)
+{
+	struct tally *tally = context;
+
+	tally->count += parent == getpid() && pid != tally->besides;
+}
+
+size_t
+processes_count_others(pid_t besides)
+{
+	struct tally tally = { besides, 0 };
+
+	processes_visit(count_one, &tally);
+	return tally.count;
+}
+
+bool
+processes_reap(struct child *const list[], size_t count)
+{
+	int status;
+	pid_t pid;
+	size_t i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < count; i++)
+			if (list[i]->pid == pid) {
+				list[i]->status = status;
+				list[i]->ended = true;
+			}
 	return pid == 0;
 }
 
@@ -144,6 +178,13 @@ process_stop_begin(struct stop *stop, int grace)
 	stop->give_up_at = stop->kill_at + AFTER_KILL;
 	processes_signal(SIGTERM);
 	processes_signal(SIGCONT);
+}
+
+void
+process_stop_hasten(struct stop *stop)
+{
+	stop->kill_at = process_clock();
+	stop->give_up_at = stop->kill_at + AFTER_KILL;
 }
 
 int

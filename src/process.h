@@ -25,16 +25,30 @@ size_t	processes_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
  */
 size_t	processes_signal(int number);
 
+/* The same for root and its descendants alone. */
+size_t	processes_signal_tree(pid_t root, int number);
+
+/* How many children this process has, besides one. */
+size_t	processes_count_others(pid_t besides);
+
+/* A child whose end matters. */
+struct child {
+	pid_t	pid;		/* 0: not started */
+	bool	ended;
+	int	status;		/* then: wait(2)'s */
+};
+
 /*
- * Reaps every child that has ended.  Stores the status of pid, in the terms
- * of wait(2), if it was among them.  Returns whether a child is left.
+ * Reaps every child that has ended, and notes the end of those in the list.
+ * Returns whether a child is left.
  */
-bool	processes_reap(pid_t pid, int *status, bool *ended);
+bool	processes_reap(struct child *const list[], size_t count);
 
 /*
  * A stop of all descendants: TERM, after a time KILL, and some seconds
  * later no more patience with those that even that does not end.
- * process_stop_begin() sends the TERM; then, until nothing is left or
+ * process_stop_begin() sends the TERM, process_stop_hasten() has the KILL
+ * follow at once; then, until nothing is left or
  * process_stop_goes_on() is false, process_stop_step() is called whenever
  * the milliseconds that it returned have gone by, or a child has ended.
  */
@@ -43,6 +57,7 @@ struct stop {
 };
 
 void	process_stop_begin(struct stop *stop, int grace);
+void	process_stop_hasten(struct stop *stop);
 int	process_stop_step(struct stop *stop);
 bool	process_stop_goes_on(const struct stop *stop);
 

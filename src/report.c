@@ -179,7 +179,8 @@ reports_expand(struct reports *reports, const struct listeners *listeners,
 	for (i = 0; i < reports->count; i++) {
 		report = &reports->list[i];
 		if (template_expand(report->template, report->template_length,
-		    listeners, fds, &report->text, &report->text_length,
+		    listeners, fds ? READER_WITH_FDS : READER_WITHOUT_FDS,
+		    &report->text, &report->text_length,
 		    failure) == -1 ||
 		    end_with_newline(report, failure) == -1)
 			return -1;

@@ -140,7 +140,7 @@ stop_orphans(const struct supervision *supervision, int grace)
 	struct stop stop;
 
 	process_stop_begin(&stop, grace);
-	while (processes_reap(0, NULL, NULL) && process_stop_goes_on(&stop))
+	while (processes_reap(NULL, 0) && process_stop_goes_on(&stop))
 		if (poll(&poll_one, 1, process_stop_step(&stop)) == 1 &&
 		    read(supervision->signals, &signal, sizeof(signal)) == -1)
 			break;

@@ -3,6 +3,10 @@
 #include "buffer.h"
 #include "template.h"
 
+/* A shell reads these as they are. */
+#define UNQUOTED	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+	"abcdefghijklmnopqrstuvwxyz0123456789._/:@%[]-"
+
 static const char *const words[WORD_COUNT] = { "port", "host", "addr", "fd" };
 
 struct placeholder {
@@ -66,7 +70,7 @@ recognise(const char *text, size_t at, size_t length,
 static int
 expand_one(struct buffer *output, const char *text,
     const struct placeholder *placeholder, const struct listeners *listeners,
-    bool fds, struct failure *failure)
+    enum reader reader, struct failure *failure)
 {
 	const struct listener *listener = listeners_find(listeners,
 	    placeholder->socket, placeholder->socket_length);
@@ -82,6 +86,11 @@ expand_one(struct buffer *output, const char *text,
 	    placeholder->word == WORD_HOST) && listener->host[0] == '\0')
 		return fail(failure, 0, "%.*s: %s is a unix socket", length,
 		    text, listener->addr);
+	if (placeholder->word == WORD_ADDR && reader == READER_SHELL &&
+	    listener->addr[strspn(listener->addr, UNQUOTED)] != '\0')
+		return fail(failure, 0, "%.*s: a shell would read %s as more "
+		    "than a word: pass it with -e", length, text,
+		    listener->addr);
 	switch (placeholder->word) {
 	case WORD_PORT:
 		buffer_append_number(output, listener->port);
@@ -93,7 +102,7 @@ expand_one(struct buffer *output, const char *text,
 		buffer_append_string(output, listener->addr);
 		break;
 	default:
-		if (!fds)
+		if (reader != READER_WITH_FDS)
 			return fail(failure, 0, "%.*s: the service gets no "
 			    "descriptor", length, text);
 		buffer_append_number(output, FIRST_FD +
@@ -105,7 +114,8 @@ expand_one(struct buffer *output, const char *text,
 
 static int
 expand(struct buffer *output, const char *text, size_t length,
-    const struct listeners *listeners, bool fds, struct failure *failure)
+    const struct listeners *listeners, enum reader reader,
+    struct failure *failure)
 {
 	struct placeholder placeholder;
 	size_t at = 0;
@@ -120,7 +130,7 @@ expand(struct buffer *output, const char *text, size_t length,
 			buffer_append(output, text + at + 1,
 			    placeholder.length - 2);
 		else if (expand_one(output, text + at, &placeholder,
-		    listeners, fds, failure) == -1)
+		    listeners, reader, failure) == -1)
 			return -1;
 		at += placeholder.length;
 	}
@@ -148,13 +158,13 @@ template_words(const char *text, size_t length)
 
 int
 template_expand(const char *text, size_t length,
-    const struct listeners *listeners, bool fds, char **result,
+    const struct listeners *listeners, enum reader reader, char **result,
     size_t *result_length, struct failure *failure)
 {
 	struct buffer output = { 0 };
 
 	*result = NULL;
-	if (expand(&output, text, length, listeners, fds, failure) == -1) {
+	if (expand(&output, text, length, listeners, reader, failure) == -1) {
 		buffer_discard(&output);
 		return -1;
 	}

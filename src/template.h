@@ -19,16 +19,22 @@ enum word { WORD_PORT, WORD_HOST, WORD_ADDR, WORD_FD, WORD_COUNT };
 /* The words of which text has a placeholder: a set of 1 << enum word. */
 unsigned	template_words(const char *text, size_t length);
 
+/* What the text is for, which decides what may stand in it. */
+enum reader {
+	READER_WITHOUT_FDS,	/* no socket is passed: <fd> is an error */
+	READER_WITH_FDS,
+	READER_SHELL		/* no <fd> either, nor what needs quotes */
+};
+
 /*
  * Expands length bytes of text, which may contain NULs, against the
- * listeners.  fds says whether there are descriptors to speak of (there are
- * none under reserve, say).  Stores in *result a string that the caller frees, a
+ * listeners.  Stores in *result a string that the caller frees, a
  * NUL after it, and in *result_length, unless that is NULL, its length.
  * Returns 0, or -1 with the reason in failure: a socket that is not there,
- * a <port> or <host> of a unix socket, an <fd> without descriptors.
+ * a <port> or <host> of a unix socket, what the reader may not have.
  */
 int		template_expand(const char *text, size_t length,
-    const struct listeners *listeners, bool fds, char **result,
+    const struct listeners *listeners, enum reader reader, char **result,
     size_t *result_length, struct failure *failure);
 
 #endif
