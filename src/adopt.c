@@ -846,7 +846,8 @@ adopt_poll(const struct adoption *adoption, struct pollfd *polls)
 	/* A unix socket that was shut down would never cease to say so. */
 	for (i = 0; i < adoption->listeners->count; i++, polls++) {
 		curious = !patience[i].settled && patience[i].since == 0;
-		*polls = (struct pollfd){ .fd = is_tcp(&list[i]) || curious ?
+		*polls = (struct pollfd){ .fd = curious ||
+		    (is_tcp(&list[i]) && adoption->notify != -1) ?
 		    list[i].fd : -1, .events = curious ? POLLIN : 0 };
 	}
 	for (i = 0; i < adoption->gift_count; i++, polls++)
@@ -861,7 +862,9 @@ listen_again(struct adoption *adoption, size_t which)
 
 	if (!can_listen(listener))
 		return;
-	if (listen(listener->fd, listener->backlog) == -1)
+	if (adoption->notify == -1)	/* it is the service's own */
+		adoption->patience[which].settled = true;
+	else if (listen(listener->fd, listener->backlog) == -1)
 		end_listening(adoption, which);
 	else
 		say_detail(adoption->console, "listening on %s again",
@@ -881,7 +884,8 @@ say_waiting(struct adoption *adoption, const struct listener *listener)
 {
 	struct tcp_info info;
 	socklen_t length = sizeof(info);
-	char clients[48] = "", hint[2 * ADDR_MAX] = "";
+	const char *verb = adoption->notify == -1 ? "accept on" : "bind";
+	char clients[48] = "", hint[2 * ADDR_MAX] = "", port[8];
 
 	if (is_tcp(listener) && getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO,
 	    &info, &length) == 0)
@@ -891,14 +895,11 @@ say_waiting(struct adoption *adoption, const struct listener *listener)
 		snprintf(hint, sizeof(hint), "; it bound %s: try --map %s",
 		    adoption->elsewhere,
 		    strrchr(adoption->elsewhere, ':') + 1);
-	if (listener->host[0] != '\0')
-		say(adoption->console, "still waiting for %s to bind %u "
-		    "(%d s%s)%s", adoption->service, listener->port,
-		    PATIENCE / 1000, clients, hint);
-	else
-		say(adoption->console, "still waiting for %s to bind %s "
-		    "(%d s%s)%s", adoption->service, listener->addr,
-		    PATIENCE / 1000, clients, hint);
+	snprintf(port, sizeof(port), "%u", listener->port);
+	say(adoption->console, "still waiting for %s to %s %s (%d s%s)%s",
+	    adoption->service, verb,
+	    listener->host[0] != '\0' ? port : listener->addr,
+	    PATIENCE / 1000, clients, hint);
 }
 
 static void

@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "adopt.h"
 #include "channel.h"
+#include "client.h"
 #include "keeper.h"
 #include "process.h"
 
@@ -22,16 +24,31 @@ struct keeper {
 	struct adoption	 adoption;
 	int		 front;		/* the channel; -1: the front is gone */
 	int		 children;	/* a signalfd for SIGCHLD */
-	pid_t		 service;
-	int		 status;	/* the service's, once it has ended */
-	bool		 ended;
-	bool		 told;		/* to stop */
+	struct child	 service, client;
+	int		 client_channel;	/* -1: none, or it has begun */
+	int64_t		 started;	/* process_clock() */
+	int		 told;		/* the signal to stop; 0: none */
+	int64_t		 told_at;
 	bool		 filter_gone;	/* nobody is under it any more */
+	bool		 service_first;	/* it was over before the client */
+	int64_t		 client_until;	/* then it is stopped; 0: no limit */
+	bool		 forced;	/* the client was stopped */
 	bool		 stopping;
 	struct stop	 stop;
 };
 
 enum { KILLABLE = 1, PRIVILEGED = 2 };	/* NOTE_READY of the service */
+
+enum {
+	ECHO = 250,	/* ms in which a signal may come again: timeout(1) */
+	LOOK = 5	/* ms between two looks for a reserved number */
+};
+
+static bool
+has_client(const struct keeper *keeper)
+{
+	return keeper->launch->script != NULL;
+}
 
 static bool
 has_unix(const struct listeners *listeners)
@@ -66,13 +83,14 @@ static _Noreturn void
 be_service(struct launch *launch, int channel, pid_t group)
 {
 	struct note note = { .kind = NOTE_READY };
-	bool killable, privileged;
+	bool killable = false, privileged = true;
 	int notify;
 
 	setpgid(0, group);
-	notify = adopt_install(has_unix(&launch->listeners), &killable,
-	    &privileged);
-	if (notify == -1) {
+	if (launch->handoff != ADOPT)
+		notify = -1;
+	else if ((notify = adopt_install(has_unix(&launch->listeners),
+	    &killable, &privileged)) == -1) {
 		note.kind = NOTE_FAILED;
 		fail(&note.failure, 0, "%s", explain(errno));
 		channel_send(channel, &note, -1);
@@ -80,12 +98,29 @@ be_service(struct launch *launch, int channel, pid_t group)
 	}
 	note.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
 	channel_send(channel, &note, notify);
-	close(notify);
+	if (notify != -1)
+		close(notify);
 	if (channel_receive(channel, &note, NULL) != 1 ||
 	    note.kind != NOTE_GO)
 		_exit(STATUS_FAILED);
 	note.kind = NOTE_FAILED;
 	note.value = handoff_become(launch, &note.failure);
+	channel_send(channel, &note, -1);
+	_exit(note.value);
+}
+
+/* In the process that becomes the client, once the note has come. */
+static _Noreturn void
+be_client(struct launch *launch, int channel, pid_t group)
+{
+	struct note note;
+
+	setpgid(0, group);
+	if (channel_receive(channel, &note, NULL) != 1 ||
+	    note.kind != NOTE_GO)
+		_exit(STATUS_FAILED);
+	note.kind = NOTE_FAILED;
+	note.value = handoff_become_client(launch, &note.failure);
 	channel_send(channel, &note, -1);
 	_exit(note.value);
 }
@@ -98,16 +133,18 @@ try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 
 	if (channel_receive(channel, &note, &adoption->notify) != 1)
 		return fail(failure, 0, "the service's process was killed");
-	if (note.kind != NOTE_READY || adoption->notify == -1) {
+	if (note.kind != NOTE_READY) {
 		*failure = note.failure;
 		return -1;
 	}
+	if (keeper->launch->handoff != ADOPT)
+		return 0;
 	adoption->killable = (note.value & KILLABLE) != 0;
 	if ((note.value & PRIVILEGED) == 0 &&
 	    handoff_is_set_id(keeper->launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    keeper->launch->command[0]);
-	if (adopt_try(keeper->service) == -1)
+	if (adopt_try(keeper->service.pid) == -1)
 		return fail(failure, errno, "the service's memory cannot be "
 		    "read");
 	return 0;
@@ -124,6 +161,7 @@ is_needed(const struct keeper *keeper, int fd, int channel)
 		    listeners->list[i].reserve == fd)
 			return true;
 	return fd == STDERR_FILENO || fd == channel || fd == keeper->front ||
+	    fd == keeper->client_channel ||
 	    fd == keeper->children || fd == keeper->adoption.notify;
 }
 
@@ -190,6 +228,36 @@ detach(struct keeper *keeper)
 	keeper->launch->console.verbosity = QUIET;
 }
 
+/*
+ * With a client, that is told first, with all that it has started: a shell
+ * that waits does nothing on INT.  Told once more, nobody has any time left.
+ */
+static void
+pass_on(struct keeper *keeper, int number, bool delivered)
+{
+	int64_t now = process_clock();
+	bool again = keeper->told != 0 && now - keeper->told_at > ECHO;
+
+	if (asks_to_stop(number) && has_client(keeper)) {
+		if (again) {
+			keeper->forced = true;
+			begin_stop(keeper);
+			process_stop_hasten(&keeper->stop);
+			return;
+		}
+		keeper->client_until = now +
+		    keeper->launch->options->kill_after;
+		if (!delivered && keeper->client.pid != 0 &&
+		    !keeper->client.ended)
+			processes_signal_tree(keeper->client.pid, number);
+	} else if (!delivered && !keeper->service.ended)
+		kill(keeper->service.pid, number);
+	if (asks_to_stop(number) && keeper->told == 0) {
+		keeper->told = number;
+		keeper->told_at = now;
+	}
+}
+
 static void
 attend_front(struct keeper *keeper)
 {
@@ -198,83 +266,166 @@ attend_front(struct keeper *keeper)
 	if (channel_receive(keeper->front, &note, NULL) != 1) {
 		close(keeper->front);
 		keeper->front = -1;
-		keeper->told = true;
+		keeper->told = SIGKILL;
 		begin_stop(keeper);
-		return;
-	}
-	switch (note.kind) {
-	case NOTE_RELEASED:
+	} else if (note.kind == NOTE_RELEASED)
 		detach(keeper);
-		break;
-	case NOTE_SIGNAL:
-	case NOTE_STOP:
-		keeper->told = keeper->told || asks_to_stop(note.value);
-		if (note.kind == NOTE_SIGNAL && !keeper->ended)
-			kill(keeper->service, note.value);
-		break;
-	default:
-		break;
-	}
+	else if (note.kind == NOTE_SIGNAL || note.kind == NOTE_STOP)
+		pass_on(keeper, note.value, note.kind == NOTE_STOP);
 }
 
 static void
-say_end(const struct keeper *keeper)
+describe_end(const struct child *child, char *text, size_t size)
 {
-	if (WIFSIGNALED(keeper->status))
-		say_detail(&keeper->launch->console, "%s (%d) was killed by "
-		    "signal %d", keeper->launch->command[0], keeper->service,
-		    WTERMSIG(keeper->status));
+	if (WIFSIGNALED(child->status))
+		snprintf(text, size, "was killed by signal %d",
+		    WTERMSIG(child->status));
 	else
-		say_detail(&keeper->launch->console, "%s (%d) ended with "
-		    "status %d", keeper->launch->command[0], keeper->service,
-		    WEXITSTATUS(keeper->status));
+		snprintf(text, size, "ended with status %d",
+		    WEXITSTATUS(child->status));
 }
 
 static void
-tell_end(struct keeper *keeper, enum note_kind kind)
+tell_end(const struct keeper *keeper, enum note_kind kind)
 {
-	struct note note = { .kind = kind, .value = keeper->status };
+	struct note note = { .kind = kind, .value = keeper->service.status };
+	struct ending ending = { keeper->service, keeper->client,
+	    keeper->service_first, keeper->forced, keeper->told };
 
+	if (has_client(keeper))
+		note.value = client_ending(&ending);
 	if (keeper->front != -1)
 		channel_send(keeper->front, &note, -1);
+}
+
+/* What a service leaves is a daemon's only if it ended by itself. */
+static void
+attend_service_end(struct keeper *keeper, bool children)
+{
+	if (keeper->told != 0 || WIFSIGNALED(keeper->service.status))
+		begin_stop(keeper);
+	else if (children) {
+		if (keeper->service.status != 0 &&
+		    !adopt_is_held(&keeper->adoption))
+			adopt_close_sockets(&keeper->adoption);
+		tell_end(keeper, NOTE_LEFT);
+	}
+}
+
+/* Whether nobody is left who might serve the client. */
+static bool
+is_service_over(const struct keeper *keeper)
+{
+	if (!keeper->service.ended)
+		return false;
+	if (keeper->service.status != 0)
+		return true;
+	return keeper->launch->handoff == ADOPT ? keeper->filter_gone :
+	    processes_count_others(keeper->client.pid) == 0;
+}
+
+static void
+start_client(struct keeper *keeper)
+{
+	struct note note = { .kind = NOTE_GO };
+
+	channel_send(keeper->client_channel, &note, -1);
+	if (channel_receive(keeper->client_channel, &note, NULL) == 1) {
+		say_failure(&note.failure);
+		keeper->forced = true;
+		keeper->service_first = true;
+		keeper->service.status = W_EXITCODE(STATUS_FAILED, 0);
+		begin_stop(keeper);
+	} else
+		say_detail(&keeper->launch->console, "started the client as "
+		    "process %d", keeper->client.pid);
+	close(keeper->client_channel);
+	keeper->client_channel = -1;
+}
+
+/* Moves a run with a client on: start it, see who ends first, stop. */
+static void
+attend_client(struct keeper *keeper)
+{
+	const struct launch *launch = keeper->launch;
+	char end[64];
+
+	if (keeper->stopping)
+		return;
+	if (!keeper->service_first && !keeper->client.ended &&
+	    is_service_over(keeper)) {
+		keeper->service_first = true;
+		adopt_close_sockets(&keeper->adoption);
+		describe_end(&keeper->service, end, sizeof(end));
+		say(&launch->console, "%s %s after %.1f s, before the client",
+		    launch->command[0], end,
+		    (double)(process_clock() - keeper->started) / 1000);
+		if (keeper->client_until == 0)
+			keeper->client_until = process_clock() +
+			    launch->options->kill_after;
+	}
+	if (keeper->client.ended)
+		begin_stop(keeper);
+	else if (keeper->client_channel != -1 && (keeper->told != 0 ||
+	    keeper->service_first)) {
+		keeper->forced = true;
+		begin_stop(keeper);
+	} else if (keeper->client_channel != -1 && (launch->handoff != RESERVE ||
+	    !client_awaits(launch->listeners.list[0].port)))
+		start_client(keeper);
+	else if (keeper->client_until != 0 &&
+	    process_clock() >= keeper->client_until) {
+		keeper->forced = true;
+		begin_stop(keeper);
+	}
 }
 
 /* Returns whether there is still something to keep. */
 static bool
 attend_children(struct keeper *keeper)
 {
+	struct child *const both[] = { &keeper->service, &keeper->client };
+	bool had_ended = keeper->service.ended, children;
 	struct signalfd_siginfo signal;
-	bool had_ended = keeper->ended, children;
+	char end[64];
 
 	while (read(keeper->children, &signal, sizeof(signal)) ==
 	    sizeof(signal))
 		;
-	children = processes_reap(keeper->service, &keeper->status,
-	    &keeper->ended);
-	if (!had_ended && keeper->ended) {
-		say_end(keeper);
-		/* What it leaves is a daemon's only if it ended by itself. */
-		if (keeper->told || WIFSIGNALED(keeper->status))
-			begin_stop(keeper);
-		else if (children) {
-			if (keeper->status != 0 &&
-			    !adopt_is_held(&keeper->adoption))
-				adopt_close_sockets(&keeper->adoption);
-			tell_end(keeper, NOTE_LEFT);
-		}
+	children = processes_reap(both, 2);
+	if (!had_ended && keeper->service.ended) {
+		describe_end(&keeper->service, end, sizeof(end));
+		say_detail(&keeper->launch->console, "%s (%d) %s",
+		    keeper->launch->command[0], keeper->service.pid, end);
+		if (!has_client(keeper))
+			attend_service_end(keeper, children);
 	}
+	if (has_client(keeper))
+		attend_client(keeper);
 	return children;
+}
+
+/* The sooner of two times to wait, -1 being for ever. */
+static int
+sooner(int a, int b)
+{
+	return a == -1 || (b != -1 && b < a) ? b : a;
 }
 
 static int
 choose_timeout(struct keeper *keeper)
 {
-	int timeout = adopt_timeout(&keeper->adoption), step;
+	int timeout = adopt_timeout(&keeper->adoption);
+	int64_t left;
 
-	if (!keeper->stopping)
+	if (keeper->stopping)
+		return sooner(timeout, process_stop_step(&keeper->stop));
+	if (keeper->client_channel != -1)
+		return sooner(timeout, LOOK);
+	if (keeper->client_until == 0)
 		return timeout;
-	step = process_stop_step(&keeper->stop);
-	return timeout == -1 || step < timeout ? step : timeout;
+	left = keeper->client_until - process_clock();
+	return sooner(timeout, left < 0 ? 0 : (int)left);
 }
 
 /* One round: waits, then attends to whatever has something to say. */
@@ -301,7 +452,7 @@ keep_on(struct keeper *keeper, struct pollfd *polls)
 	if (attend_children(keeper))
 		return !keeper->stopping ||
 		    process_stop_goes_on(&keeper->stop);
-	return !keeper->filter_gone;
+	return adoption->notify != -1 && !keeper->filter_gone;
 }
 
 static void
@@ -320,54 +471,84 @@ keep(struct keeper *keeper)
 	free(polls);
 }
 
-static void
+static _Noreturn void
 refuse(const struct keeper *keeper, int status, const struct failure *failure)
 {
 	struct note note = { .kind = NOTE_FAILED, .value = status,
 	    .failure = *failure };
 
-	if (keeper->service > 0) {
-		kill(keeper->service, SIGKILL);
-		waitpid(keeper->service, NULL, 0);
-	}
+	processes_signal(SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	channel_send(keeper->front, &note, -1);
 	_exit(status);
+}
+
+/*
+ * Makes the process that is to become service or client, while the caller's
+ * descriptors are all there to be inherited.  Returns the channel to it.
+ */
+static int
+make_process(struct keeper *keeper, struct child *child, pid_t group,
+    void (*become)(struct launch *, int, pid_t))
+{
+	struct failure failure;
+	int ends[2];
+
+	if (channel_open(ends) == -1 || (child->pid = fork()) == -1) {
+		fail(&failure, errno, "fork");
+		child->pid = 0;
+		refuse(keeper, STATUS_FAILED, &failure);
+	}
+	if (child->pid == 0) {
+		close(ends[0]);
+		close(keeper->front);
+		close(keeper->children);
+		become(keeper->launch, ends[1], group);
+	}
+	close(ends[1]);
+	return ends[0];
 }
 
 static void
 start_service(struct keeper *keeper, pid_t group)
 {
-	struct failure failure;
 	struct note note = { .kind = NOTE_READY };
-	int ends[2];
+	struct failure failure = { "" };
+	int channel;
 
-	if (channel_open(ends) == -1 || (keeper->service = fork()) == -1) {
-		fail(&failure, errno, "fork");
+	channel = make_process(keeper, &keeper->service, group, be_service);
+	if (try_adoption(keeper, channel, &failure) == -1)
 		refuse(keeper, STATUS_FAILED, &failure);
-	}
-	if (keeper->service == 0) {
-		close(ends[0]);
-		close(keeper->front);
-		close(keeper->children);
-		be_service(keeper->launch, ends[1], group);
-	}
-	close(ends[1]);
+	if (has_client(keeper))
+		keeper->client_channel = make_process(keeper, &keeper->client,
+		    group, be_client);
 	/* Off the terminal's foreground, it may still have something to say. */
 	signal(SIGTTOU, SIG_IGN);
-	if (try_adoption(keeper, ends[0], &failure) == -1)
-		refuse(keeper, STATUS_FAILED, &failure);
 	channel_send(keeper->front, &note, -1);
 	/* The front may be gone, or have failed. */
 	if (channel_receive(keeper->front, &note, NULL) != 1 ||
 	    note.kind != NOTE_GO)
 		refuse(keeper, STATUS_FAILED, &failure);
-	close_callers_descriptors(keeper, ends[0]);
-	channel_send(ends[0], &note, -1);
-	if (channel_receive(ends[0], &note, NULL) == 1)
+	reports_recognise(keeper->launch->reports);
+	close_callers_descriptors(keeper, channel);
+	channel_send(channel, &note, -1);
+	if (channel_receive(channel, &note, NULL) == 1)
 		refuse(keeper, note.value, &note.failure);
-	close(ends[0]);
+	close(channel);
+	keeper->started = process_clock();
 	say_detail(&keeper->launch->console, "started %s as process %d",
-	    keeper->launch->command[0], keeper->service);
+	    keeper->launch->command[0], keeper->service.pid);
+}
+
+/* What the front would do, were it still there. */
+static void
+clean_up(const struct keeper *keeper)
+{
+	if (!has_client(keeper) || keeper->front != -1)
+		return;
+	reports_discard(keeper->launch->reports, false);
+	listeners_discard(&keeper->launch->listeners, false);
 }
 
 void
@@ -376,6 +557,7 @@ keeper_main(struct launch *launch, int channel)
 	struct keeper keeper = {
 		.launch = launch,
 		.front = channel,
+		.client_channel = -1,
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .console = &launch->console,
 		    .service = launch->command[0], .notify = -1 },
@@ -398,6 +580,7 @@ keeper_main(struct launch *launch, int channel)
 	}
 	start_service(&keeper, group);
 	keep(&keeper);
+	clean_up(&keeper);
 	tell_end(&keeper, NOTE_ENDED);
 	_exit(0);
 }

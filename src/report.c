@@ -287,6 +287,24 @@ reports_write(struct reports *reports, struct failure *failure)
 }
 
 void
+reports_recognise(struct reports *reports)
+{
+	struct report *report;
+	struct stat status;
+	size_t i;
+
+	for (i = 0; i < reports->count; i++) {
+		report = &reports->list[i];
+		if (named_descriptor(report->file) == -1 &&
+		    lstat(report->file, &status) == 0 &&
+		    S_ISREG(status.st_mode)) {
+			report->device = status.st_dev;
+			report->inode = status.st_ino;
+		}
+	}
+}
+
+void
 reports_discard(struct reports *reports, bool ran)
 {
 	struct report *report;

@@ -49,6 +49,12 @@ int	reports_expand(struct reports *reports,
 int	reports_write(struct reports *reports, struct failure *failure);
 
 /*
+ * For a process forked before reports_write(): learns of the regular files
+ * that it wrote.
+ */
+void	reports_recognise(struct reports *reports);
+
+/*
  * Frees the list; and unless a service ran, removes the regular files that
  * were written.
  */

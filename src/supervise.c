@@ -188,6 +188,9 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 		wait_for_end(supervision->keeper);
 		return note.value;
 	}
+	/* With a client the run is over, and its files go with it. */
+	if (launch->script != NULL)
+		launch->executed = false;
 	nothing_left = note.kind == NOTE_ENDED;
 	note.kind = NOTE_RELEASED;
 	channel_send(supervision->channel, &note, -1);
