@@ -673,6 +673,8 @@ remember_gift(struct adoption *adoption, const struct call *call,
 	struct gift *gifts;
 
 	adoption->patience[listener].settled = true;
+	if (adoption->bound_at == 0)
+		adoption->bound_at = process_clock();
 	if (find_gift(adoption, call, listener, true) != NULL)
 		return;
 	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,

@@ -26,7 +26,6 @@ struct keeper {
 	int		 children;	/* a signalfd for SIGCHLD */
 	struct child	 service, client;
 	int		 client_channel;	/* -1: none, or it has begun */
-	int64_t		 started;	/* process_clock() */
 	int		 told;		/* the signal to stop; 0: none */
 	int64_t		 told_at;
 	bool		 filter_gone;	/* nobody is under it any more */
@@ -298,6 +297,34 @@ tell_end(const struct keeper *keeper, enum note_kind kind)
 		channel_send(keeper->front, &note, -1);
 }
 
+static double
+seconds(const struct keeper *keeper, int64_t when)
+{
+	return (double)(when - keeper->service.started_at) / 1000;
+}
+
+/* The last of -v's lines: what happened, in seconds since the start. */
+static void
+say_summary(const struct keeper *keeper)
+{
+	static const char *const handoffs[] = { [INHERIT] = "inherit",
+	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
+	const struct launch *launch = keeper->launch;
+	char bound[48] = "", client[64] = "was not started", service[64];
+
+	if (keeper->adoption.bound_at != 0)
+		snprintf(bound, sizeof(bound), ", bound after %.3f s",
+		    seconds(keeper, keeper->adoption.bound_at));
+	if (keeper->client.started_at != 0)
+		describe_end(&keeper->client, client, sizeof(client));
+	describe_end(&keeper->service, service, sizeof(service));
+	say_detail(&launch->console, "%s by %s%s; the client %s after %.3f s; "
+	    "%s %s after %.3f s", launch->listeners.list[0].addr,
+	    handoffs[launch->handoff], bound, client,
+	    seconds(keeper, keeper->client.ended_at), launch->command[0],
+	    service, seconds(keeper, keeper->service.ended_at));
+}
+
 /* What a service leaves is a daemon's only if it ended by itself. */
 static void
 attend_service_end(struct keeper *keeper, bool children)
@@ -336,9 +363,11 @@ start_client(struct keeper *keeper)
 		keeper->service_first = true;
 		keeper->service.status = W_EXITCODE(STATUS_FAILED, 0);
 		begin_stop(keeper);
-	} else
+	} else {
+		keeper->client.started_at = process_clock();
 		say_detail(&keeper->launch->console, "started the client as "
 		    "process %d", keeper->client.pid);
+	}
 	close(keeper->client_channel);
 	keeper->client_channel = -1;
 }
@@ -359,7 +388,7 @@ attend_client(struct keeper *keeper)
 		describe_end(&keeper->service, end, sizeof(end));
 		say(&launch->console, "%s %s after %.1f s, before the client",
 		    launch->command[0], end,
-		    (double)(process_clock() - keeper->started) / 1000);
+		    seconds(keeper, keeper->service.ended_at));
 		if (keeper->client_until == 0)
 			keeper->client_until = process_clock() +
 			    launch->options->kill_after;
@@ -536,7 +565,7 @@ start_service(struct keeper *keeper, pid_t group)
 	if (channel_receive(channel, &note, NULL) == 1)
 		refuse(keeper, note.value, &note.failure);
 	close(channel);
-	keeper->started = process_clock();
+	keeper->service.started_at = process_clock();
 	say_detail(&keeper->launch->console, "started %s as process %d",
 	    keeper->launch->command[0], keeper->service.pid);
 }
@@ -580,6 +609,8 @@ keeper_main(struct launch *launch, int channel)
 	}
 	start_service(&keeper, group);
 	keep(&keeper);
+	if (has_client(&keeper))
+		say_summary(&keeper);
 	clean_up(&keeper);
 	tell_end(&keeper, NOTE_ENDED);
 	_exit(0);

@@ -158,6 +158,7 @@ processes_reap(struct child *const list[], size_t count)
 			if (list[i]->pid == pid) {
 				list[i]->status = status;
 				list[i]->ended = true;
+				list[i]->ended_at = process_clock();
 			}
 	return pid == 0;
 }

@@ -36,6 +36,7 @@ struct child {
 	pid_t	pid;		/* 0: not started */
 	bool	ended;
 	int	status;		/* then: wait(2)'s */
+	int64_t	started_at, ended_at;	/* on process_clock() */
 };
 
 /*
