@@ -94,7 +94,7 @@ static int
 try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 {
 	struct adoption *adoption = &keeper->adoption;
-	struct note note;
+	struct note note = { .kind = NOTE_FAILED };
 
 	if (channel_receive(channel, &note, &adoption->notify) != 1)
 		return fail(failure, 0, "the service's process was killed");
@@ -193,7 +193,7 @@ detach(struct keeper *keeper)
 static void
 attend_front(struct keeper *keeper)
 {
-	struct note note;
+	struct note note = { .kind = NOTE_FAILED };
 
 	if (channel_receive(keeper->front, &note, NULL) != 1) {
 		close(keeper->front);

@@ -22,8 +22,9 @@ unsigned	template_words(const char *text, size_t length);
 /*
  * Expands length bytes of text, which may contain NULs, against the
  * listeners.  fds says whether there are descriptors to speak of (there are
- * none under reserve, say).  Stores in *result a string that the caller frees, a
- * NUL after it, and in *result_length, unless that is NULL, its length.
+ * none under reserve, say).  Stores in *result a string that the caller
+ * frees, a NUL after it, and in *result_length, unless that is NULL, its
+ * length.
  * Returns 0, or -1 with the reason in failure: a socket that is not there,
  * a <port> or <host> of a unix socket, an <fd> without descriptors.
  */
