@@ -63,8 +63,9 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 }
 
 /* Whether the service will be told a port, take a descriptor, or neither. */
-static void
-choose_handoff(struct launch *launch, const struct reports *reports)
+static int
+choose_handoff(struct launch *launch, const struct reports *reports,
+    struct failure *failure)
 {
 	const struct assignments *settings = &launch->options->settings;
 	unsigned words = reports_words(reports);
@@ -77,7 +78,8 @@ choose_handoff(struct launch *launch, const struct reports *reports)
 	for (i = 0; i < settings->count; i++)
 		words |= template_words(settings->list[i].template,
 		    strlen(settings->list[i].template));
-	launch->handoff = options_choose(launch->options, words);
+	return options_choose(launch->options, words, &launch->handoff,
+	    failure);
 }
 
 /* A service that binds its port itself may need what is open at fd 3. */
@@ -175,9 +177,9 @@ prepare(struct launch *launch, struct reports *reports,
     struct failure *failure)
 {
 	if (inherit_sockets(launch, failure) == -1 ||
-	    reports_prepare(reports, launch->options, failure) == -1)
+	    reports_prepare(reports, launch->options, failure) == -1 ||
+	    choose_handoff(launch, reports, failure) == -1)
 		return -1;
-	choose_handoff(launch, reports);
 	choose_passing(launch);
 	if (open_sockets(launch, failure) == -1 ||
 	    resolve_maps(launch, failure) == -1 ||
