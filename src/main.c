@@ -78,8 +78,10 @@ choose_handoff(struct launch *launch, const struct reports *reports,
 	for (i = 0; i < settings->count; i++)
 		words |= template_words(settings->list[i].template,
 		    strlen(settings->list[i].template));
-	return options_choose(launch->options, words, &launch->handoff,
-	    failure);
+	launch->handoff = options_choose(launch->options, words);
+	if (launch->options->maps.count > 0 && launch->handoff != ADOPT)
+		return fail(failure, 0, "-m: only with the handoff adopt");
+	return 0;
 }
 
 /* A service that binds its port itself may need what is open at fd 3. */

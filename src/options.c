@@ -279,20 +279,15 @@ parse_option(struct options *options, int key, const char *word,
 	}
 }
 
-int
-options_choose(const struct options *options, unsigned words,
-    enum handoff *handoff, struct failure *failure)
+enum handoff
+options_choose(const struct options *options, unsigned words)
 {
 	if (options->has_handoff)
-		*handoff = options->handoff;
-	else if ((words & 1U << WORD_FD) == 0 && (options->maps.count > 0 ||
+		return options->handoff;
+	if ((words & 1U << WORD_FD) == 0 && (options->maps.count > 0 ||
 	    (words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0))
-		*handoff = ADOPT;
-	else
-		*handoff = INHERIT;
-	if (options->maps.count > 0 && *handoff != ADOPT)
-		return fail(failure, 0, "-m: only with the handoff adopt");
-	return 0;
+		return ADOPT;
+	return INHERIT;
 }
 
 static int

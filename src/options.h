@@ -65,11 +65,9 @@ void	options_free(struct options *options);
 /*
  * How the service gets its socket where -H does not say: words are those
  * (template.h) that stand where the service will read them.  <fd> says that
- * it takes a descriptor; a number, or a map, that it binds itself.  Fails
- * where there is a map and the handoff is another than adopt.
+ * it takes a descriptor; a number, or a map, that it binds itself.
  */
-int	options_choose(const struct options *options, unsigned words,
-    enum handoff *handoff, struct failure *failure);
+enum handoff	options_choose(const struct options *options, unsigned words);
 
 /* The text of --help. */
 void	options_print_help(FILE *output);
