@@ -150,7 +150,7 @@ adopt_try(pid_t child)
 	struct target target;
 	char link[16];
 	ssize_t length;
-	int value;
+	int value = 0;
 
 	length = readlink("/proc/self", link, sizeof(link) - 1);
 	link[length == -1 ? 0 : length] = '\0';
@@ -479,7 +479,7 @@ become_ipv6(struct listener *listener)
 	}
 	set_reuse(listener->fd, 0);
 	set_reuse(fd, 0);
-	connect(listener->fd, &listener->address.any, listener->length);
+	(void)connect(listener->fd, &listener->address.any, listener->length);
 	close(listener->fd);
 	listener->fd = fd;
 	listener->address = mapped;

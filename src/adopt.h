@@ -106,7 +106,7 @@ int	adopt_timeout(const struct adoption *adoption);
  */
 bool	adopt_is_held(const struct adoption *adoption);
 
-/* Ends the listening of all sockets, whoever holds them: clients are refused. */
+/* Ends all listening, whoever holds the sockets: clients are refused. */
 void	adopt_close_sockets(struct adoption *adoption);
 
 #endif

@@ -166,7 +166,8 @@ is_replaced(const struct request *request, const struct listener *listener)
 
 	return listener->fd != -1 && listener->inode != 0 &&
 	    request->address.any.sa_family == AF_UNIX &&
-	    request->length >= offsetof(struct sockaddr_un, sun_path) + length &&
+	    request->length >=
+	    offsetof(struct sockaddr_un, sun_path) + length &&
 	    strncmp(request->address.un.sun_path, listener->addr,
 	    sizeof(request->address.un.sun_path)) == 0 &&
 	    (request->inode != listener->inode ||

@@ -128,7 +128,7 @@ static int
 try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 {
 	struct adoption *adoption = &keeper->adoption;
-	struct note note;
+	struct note note = { .kind = NOTE_FAILED };
 
 	if (channel_receive(channel, &note, &adoption->notify) != 1)
 		return fail(failure, 0, "the service's process was killed");
@@ -260,7 +260,7 @@ pass_on(struct keeper *keeper, int number, bool delivered)
 static void
 attend_front(struct keeper *keeper)
 {
-	struct note note;
+	struct note note = { .kind = NOTE_FAILED };
 
 	if (channel_receive(keeper->front, &note, NULL) != 1) {
 		close(keeper->front);

@@ -63,8 +63,8 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 }
 
 /* Whether the service will be told a port, take a descriptor, or neither. */
-static void
-choose_handoff(struct launch *launch)
+static int
+choose_handoff(struct launch *launch, struct failure *failure)
 {
 	const struct assignments *settings = &launch->options->settings;
 	unsigned words = reports_words(launch->reports);
@@ -78,6 +78,9 @@ choose_handoff(struct launch *launch)
 		words |= template_words(settings->list[i].template,
 		    strlen(settings->list[i].template));
 	launch->handoff = options_choose(launch->options, words);
+	if (launch->options->maps.count > 0 && launch->handoff != ADOPT)
+		return fail(failure, 0, "-m: only with the handoff adopt");
+	return 0;
 }
 
 /* A service that binds its port itself may need what is open at fd 3. */
@@ -179,9 +182,9 @@ static int
 prepare(struct launch *launch, struct failure *failure)
 {
 	if (inherit_sockets(launch, failure) == -1 ||
-	    reports_prepare(launch->reports, launch->options, failure) == -1)
+	    reports_prepare(launch->reports, launch->options, failure) == -1 ||
+	    choose_handoff(launch, failure) == -1)
 		return -1;
-	choose_handoff(launch);
 	choose_passing(launch);
 	if (open_sockets(launch, failure) == -1 ||
 	    resolve_maps(launch, failure) == -1 ||

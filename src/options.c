@@ -180,7 +180,8 @@ add_map(struct options *options, const char *text, struct failure *failure)
 	unsigned long port = digits > 5 ? 0 : strtoul(text, NULL, 10);
 
 	if (digits == 0 || port == 0 || port > 65535 ||
-	    (text[digits] != '\0' && text[digits] != '='))
+	    (text[digits] != '\0' && text[digits] != '=') ||
+	    strcmp(text + digits, "=") == 0)
 		return fail(failure, 0, "-m '%s': not PORT[=SOCKET], PORT "
 		    "being a number from 1 to 65535", text);
 	list = reallocarray(options->maps.list, options->maps.count + 1,
@@ -292,10 +293,8 @@ options_choose(const struct options *options, unsigned words)
 {
 	if (options->has_handoff)
 		return options->handoff;
-	if ((words & 1U << WORD_FD) != 0)
-		return INHERIT;
-	if ((words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0 ||
-	    options->maps.count > 0)
+	if ((words & 1U << WORD_FD) == 0 && (options->maps.count > 0 ||
+	    (words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0))
 		return ADOPT;
 	return INHERIT;
 }
@@ -306,11 +305,7 @@ check_combinations(const struct options *options, struct failure *failure)
 	const struct endpoint *endpoint;
 	size_t i;
 
-	if (!options->has_handoff || options->handoff == ADOPT)
-		return 0;
-	if (options->maps.count > 0)
-		return fail(failure, 0, "-m: only with the handoff adopt");
-	if (options->handoff == INHERIT)
+	if (!options->has_handoff || options->handoff != RESERVE)
 		return 0;
 	if (options->no_pid)
 		return fail(failure, 0, "--no-pid: no socket is passed under "

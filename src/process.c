@@ -49,7 +49,7 @@ static size_t
 visit_children_of_thread(pid_t parent, const char *thread,
     const struct visitor *visitor)
 {
-	char path[sizeof("/proc//task//children") + 2 * 20];
+	char path[64];
 	size_t count = 0;
 	FILE *file;
 	pid_t pid;

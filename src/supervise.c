@@ -59,7 +59,7 @@ int
 supervise_start(struct supervision *supervision, struct launch *launch,
     struct failure *failure)
 {
-	struct note note;
+	struct note note = { .kind = NOTE_FAILED };
 	int ends[2];
 
 	if (channel_open(ends) == -1)

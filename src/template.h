@@ -28,8 +28,8 @@ enum reader {
 
 /*
  * Expands length bytes of text, which may contain NULs, against the
- * listeners.  Stores in *result a string that the caller frees, a
- * NUL after it, and in *result_length, unless that is NULL, its length.
+ * listeners.  Stores in *result a string that the caller frees, a NUL
+ * after it, and in *result_length, unless that is NULL, its length.
  * Returns 0, or -1 with the reason in failure: a socket that is not there,
  * a <port> or <host> of a unix socket, what the reader may not have.
  */

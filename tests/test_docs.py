@@ -1,11 +1,14 @@
 """The documents: against the code, against each other, and as they run."""
 
+import contextlib
+import ctypes
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 
 import harness
@@ -15,8 +18,9 @@ SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
             'HANDOFFS', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES',
             'DIAGNOSTICS', 'SEE ALSO', 'CAVEATS']
 
-# What the examples call ./server, which takes its sockets, and ./myserver,
-# which is told a port.  Both say hello to whoever asks.
+# What the examples call ./server, which takes its sockets, ./myserver, which
+# is told a port, and ./legacy, which has one wired in.  All say hello to
+# whoever asks.
 SERVICE = '''#!/usr/bin/env python3
 import os, selectors, socket, sys
 
@@ -34,7 +38,9 @@ def given():
 def told():
     how = sys.argv[1] if len(sys.argv) > 1 else None
     host, port = '127.0.0.1', os.environ.get('PORT')
-    if how == '--port':
+    if sys.argv[0] == './legacy':
+        port = 8080
+    elif how == '--port':
         port = sys.argv[2]
     elif how == '--config':
         with open(sys.argv[2]) as file:
@@ -52,7 +58,8 @@ while True:
             continue
         client, _ = key.fileobj.accept()
         client.recv(1024)
-        client.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n')
+        client.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\nhello from %d\\n' %
+                       os.getpid())
         client.close()
 '''
 
@@ -136,6 +143,39 @@ def mdoc(value):
     return ' Ns '.join(words).replace('Op Ns', 'Op')
 
 
+# Binds the number that it is told, on IPv4 and on IPv6; another one; and,
+# having removed it, the unix path.
+BINDER = '''
+import os, socket, sys
+port, other, path = sys.argv[1:]
+ipv4 = socket.create_server(('127.0.0.1', int(port)))
+ipv6 = socket.create_server(('::1', int(port)), family=socket.AF_INET6)
+elsewhere = socket.create_server(('127.0.0.1', int(other)))
+os.unlink(path)
+unix = socket.socket(socket.AF_UNIX)
+unix.bind(path)
+'''
+
+# One that an ordinary user cannot look into.
+SECRETIVE = '''
+import ctypes, socket, sys
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)      # PR_SET_DUMPABLE
+socket.create_server(('127.0.0.1', int(sys.argv[1])))
+'''
+
+ELSEWHERE = '''
+import signal, socket, sys
+elsewhere = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+signal.pause()
+'''
+
+
+def give_up_tracing():
+    """Root may look into every process, unless CAP_SYS_PTRACE is taken from
+    it: for Popen's preexec_fn."""
+    ctypes.CDLL(None).prctl(24, 19, 0, 0, 0)    # PR_CAPBSET_DROP
+
+
 class Tables(harness.Case):
     def help(self):
         return self.run_portexec('--help').stdout.splitlines()
@@ -185,7 +225,8 @@ class Tables(harness.Case):
     def test_manual_has_the_handoffs(self):
         names = table('src/options.c', 'handoffs', r'\{ "(\w+)", \w+ \},')
         self.assertEqual(items('HANDOFFS', 'Cm '), names)
-        self.assertIn(' or '.join(names), '\n'.join(self.help()))
+        self.assertIn(f"{', '.join(names[:-1])} or {names[-1]}",
+                      '\n'.join(self.help()))
 
     def test_manual_has_the_variables(self):
         body = re.search(r'protocol\[\] = \{(.*?)\};',
@@ -202,9 +243,11 @@ class Tables(harness.Case):
 class Manual(harness.Case):
     def test_sections(self):
         self.assertEqual(list(manual()), SECTIONS)
-        for name in re.findall(r'^\.Sx (.*?)(?: [.,;])?$',
-                               text_of('man/portexec.1'), re.MULTILINE):
-            self.assertIn(name, SECTIONS)
+        text = text_of('man/portexec.1')
+        parts = re.findall(r'^\.S[hs] (.*)$', text, re.MULTILINE)
+        for name in re.findall(r'^\.Sx (.*?)(?: [.,;:])?$', text,
+                               re.MULTILINE):
+            self.assertIn(name, parts)
 
     def test_lint(self):
         if shutil.which('mandoc') is None:
@@ -215,13 +258,26 @@ class Manual(harness.Case):
         self.assertEqual((done.returncode, done.stdout), (0, ''))
 
     def failures(self, taken):
-        """Command lines that fail, or say something worth telling."""
+        """Command lines that fail, or say something worth telling.  Those
+        that are run by a portexec lack the variables of its sockets."""
+        alone = ['-v', '-H', 'adopt', '--', 'env', '-u', 'LISTEN_FDS',
+                 PORTEXEC]
         return [
             ['-Z'], ['-l'], ['--quiet=3'], [], ['-H', 'x', 'true'],
             ['-l', 'x:y:0', 'true'], ['-l', taken, 'true'],
             ['-H', 'reserve', 'true'], ['-l', 'udp:0', 'true'],
             ['-v', '--', PORTEXEC, 'true'],
+            ['-l', 'udp:0', '--', PORTEXEC, 'true'],
             ['--', PORTEXEC, '-H', 'reserve', 'true'],
+            ['--', PORTEXEC, '-H', 'adopt', 'true'],
+            ['-H', 'adopt', '-l', 'udp:0', 'true'],
+            [*alone, 'true', '{{port}}'], [*alone, '-m', '80', 'true'],
+            ['sh', '-c', 'kill -9 $PPID; read nothing', '{port}'],
+            ['-v', 'sh', '-c', 'kill -9 $$', '{port}'],
+            ['-m', '0', 'true'], ['-k', 'x', 'true'],
+            ['-m', '80', '-H', 'reserve', 'true'], ['-m', '80=x', 'true'],
+            ['-l', './s', '-m', '80', 'true'],
+            ['-H', 'reserve', '--no-pid', 'true'],
             ['--', 'sh', '-c', 'export LISTEN_PID=$$ LISTEN_FDS=1; '
              'exec "$0" true 3<&-', PORTEXEC],
             ['--no-pid', '--', 'sh', '-c', 'exec "$0" -v true 3</dev/null',
@@ -232,6 +288,37 @@ class Manual(harness.Case):
             ['-p', '/proc/version', 'true'], ['-p', '/dev/full', 'true'],
             ['./missing'],
         ]
+
+    def run_binders(self, other):
+        """Those that call bind(2), seen with -v, and one that cannot."""
+        python = ['--', sys.executable, '-c']
+        nameless = ('export LISTEN_PID=$$ LISTEN_FDS=1; '
+                    'exec "$0" true "<port>"')
+        yield self.run_portexec('-v', '-l', '0', '-l', './s', *python, BINDER,
+                                '{port}', other, '{addr:1}')
+        yield self.run_portexec('-v', *python, SECRETIVE, '{port}',
+                                preexec_fn=give_up_tracing)
+        with socket.socket(socket.AF_UNIX) as unbound:
+            yield self.run_portexec('-c', nameless, PORTEXEC,
+                                    program='/bin/sh', status=125,
+                                    **harness.arrange({3: unbound}))
+
+    def wait_in_vain(self, other):
+        """What is said where nobody binds what clients wait for."""
+        services = [self.launch('-l', '0', '-l', './' + name, '-H', 'adopt',
+                                '--', *service) for name, service in (
+            ('t', ['sleep', '300']),
+            ('u', [sys.executable, '-c', ELSEWHERE, other]))]
+        with contextlib.ExitStack() as clients:
+            for service in services:
+                for _ in range(2):
+                    address = self.announced(service)
+                    if address.startswith('./'):
+                        address = self.path(address)
+                    clients.enter_context(harness.connect(address))
+            for service in services:
+                for _ in range(2):
+                    yield service.stderr.readline().rstrip('\n')
 
     def test_diagnostics(self):
         """Every message of the manual is one of the program's, and every
@@ -244,12 +331,19 @@ class Manual(harness.Case):
                 text = text.replace(form, what)
             patterns[re.compile(text)] = item
         self.write('x', '')
-        said = []
+        done = []
         with harness.listening() as stray:
             taken = '%s:%d' % stray.getsockname()
             for arguments in self.failures(taken):
-                done = self.run_portexec(*arguments, status=None)
-                said += done.stderr.splitlines()
+                done.append(self.run_portexec(*arguments, status=None))
+        with socket.socket() as held:   # a number that is the binders' alone
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind(('127.0.0.1', 0))
+            other = held.getsockname()[1]
+            done += self.run_binders(other)
+            said = list(self.wait_in_vain(other))
+        said += re.findall('^portexec: .*$', '\n'.join(
+            one.stderr for one in done), re.MULTILINE)
         for line in said:
             self.assertTrue(any(p.fullmatch(line) for p in patterns), line)
         for pattern, item in patterns.items():
@@ -259,7 +353,8 @@ class Manual(harness.Case):
 class Examples(harness.Case):
     """Each is a script for sh -e, in a folder with the services that it
     names.  With & in it, it ends by itself; else its service stays, and a
-    client gets an answer at every address that portexec announced."""
+    client gets an answer at every address that portexec announced: at once,
+    unless portexec said that it is only reserved."""
 
     def setUp(self):
         super().setUp()
@@ -272,7 +367,7 @@ class Examples(harness.Case):
     def start(self, script):
         """Starts it in a process group of its own, in a new folder."""
         self.directory = tempfile.mkdtemp(dir=self.home)
-        for name in ('server', 'myserver'):
+        for name in ('server', 'myserver', 'legacy'):
             self.write(name, SERVICE, 0o755)
         self.write('app.conf.in', 'listen = <addr>')
         self.write('hello.txt', '')
@@ -301,14 +396,16 @@ class Examples(harness.Case):
                          os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
     def announced(self):
-        """[(address, whether for datagrams)] of what portexec said."""
-        return [(address or '127.0.0.1:' + port, bool(datagrams))
+        """[(address, whether for datagrams, whether only reserved)] of what
+        portexec said."""
+        return [(address or '127.0.0.1:' + port, bool(datagrams), bool(port))
                 for address, datagrams, port in re.findall(
                     r'^portexec: (?:(?:listening on|inherited) (\S+)'
-                    r'( \(datagrams\))?, fd \d+|(\d+) reserved for .*)$',
+                    r'( \(datagrams\))?, (?:fd \d+|until .* binds it)|'
+                    r'(\d+) reserved for .*)$',
                     self.read('err'), re.MULTILINE)]
 
-    def ask(self, address, datagrams):
+    def ask(self, address, datagrams, reserved):
         if address.startswith('./'):
             address = self.path(address)
         if datagrams:
@@ -319,9 +416,17 @@ class Examples(harness.Case):
         def answer():
             try:
                 return harness.http_get(address)
-            except ConnectionRefusedError:  # reserved, and not yet bound
-                return None
+            except ConnectionRefusedError:
+                if not reserved:
+                    raise
         return wait_for(answer, address + ': ' + self.read('err'))
+
+    def ask_again(self, place, answer):
+        """The service is killed: a loop around it starts the next one."""
+        os.kill(int(answer.split()[-1]), signal.SIGKILL)
+        again = self.ask(*place)
+        self.assertIn('hello from', again)
+        self.assertNotEqual(again, answer)
 
     def run_example(self, script):
         process = self.start(script)
@@ -335,9 +440,11 @@ class Examples(harness.Case):
         first = wait_for(lambda: self.announced() or self.ended(process),
                          script)
         self.assertIsInstance(first, list, self.read('err'))
-        self.ask(*first[0])     # all has been said when the service answers
-        for address, datagrams in self.announced():
-            self.assertIn('hello', self.ask(address, datagrams), address)
+        answer = self.ask(*first[0])    # now all has been said
+        if 'while' in script:
+            self.ask_again(first[0], answer)
+        for place in self.announced():
+            self.assertIn('hello', self.ask(*place), place)
         if 'GITHUB_ENV' in script:
             port = first[0][0].rpartition(':')[2]
             self.assertEqual(self.read('github'), f'BEFORE=1\nPORT={port}\n')
@@ -361,9 +468,14 @@ class Examples(harness.Case):
         self.run_all(re.findall(r'^```sh\n(.*?)^```$', text_of('README.md'),
                                 re.MULTILINE | re.DOTALL), 3)
 
+    def test_readme_begins_with_the_main_job(self):
+        first = re.search('^```sh\n(.*?)\n```$', text_of('README.md'),
+                          re.MULTILINE | re.DOTALL)[1]
+        self.assertEqual(first, "portexec -- ./myserver --port '{port}'")
+
     def test_readme_table(self):
         self.run_all(re.findall(r'^\|.*?`(portexec .*?)`',
-                                text_of('README.md'), re.MULTILINE), 5)
+                                text_of('README.md'), re.MULTILINE), 6)
 
 
 class Pages(harness.Case):

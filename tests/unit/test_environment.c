@@ -283,7 +283,8 @@ START_TEST(makes)
 	variables_split(&settings, made[_i].settings);
 	settings_split(&options, list, &settings);
 	status = environment_make(&environment, variables.list,
-	    made[_i].listeners, &options, &self, &failure);
+	    made[_i].listeners, &options, made[_i].handoff != RESERVE, &self,
+	    &failure);
 	if (made[_i].result == NULL) {
 		ck_assert_int_eq(status, -1);
 		ck_assert_str_ne(failure.text, "");
@@ -309,7 +310,7 @@ START_TEST(takes_what_it_made)
 	size_t count;
 
 	ck_assert_int_eq(environment_make(&environment, variables, &all,
-	    &options, &self, &failure), 0);
+	    &options, true, &self, &failure), 0);
 	ck_assert_int_eq(environment_inherited(environment.list, &self, &count,
 	    &names, &failure), 0);
 	ck_assert_uint_eq(count, 3);

@@ -259,11 +259,11 @@ static const struct { const char *words, *reason; } refused[] = {
 	{ "-w|f|true", "-w 'f': not FILE=TEMPLATE" },
 	{ "-w|=x|true", "-w '=x': the file's name is empty" },
 	{ "-w|=|true", "-w '=': the file's name is empty" },
-	{ "-H||true", "-H '': not inherit or reserve" },
-	{ "-H|Inherit|true", "-H 'Inherit': not inherit or reserve" },
-	{ "-H|inherit |true", "-H 'inherit ': not inherit or reserve" },
-	{ "-H|res|true", "-H 'res': not inherit or reserve" },
-	{ "-H|fork|true", "-H 'fork': not inherit or reserve" },
+	{ "-H||true", "-H '': not inherit, adopt or reserve" },
+	{ "-H|Inherit|true", "-H 'Inherit': not inherit, adopt or reserve" },
+	{ "-H|inherit |true", "-H 'inherit ': not inherit, adopt or reserve" },
+	{ "-H|res|true", "-H 'res': not inherit, adopt or reserve" },
+	{ "-H|fork|true", "-H 'fork': not inherit, adopt or reserve" },
 
 	/* What cannot be reserved. */
 	{ "-H|reserve|-l|udp:0|true", "socket 'udp:0': only tcp can be" },
