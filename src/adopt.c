@@ -362,6 +362,11 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 		return false;
 	request->same_network = target_shares_network(&call->target);
 	examine_socket(call);
+	/* __inet_bind() takes a wildcard without a family for an IPv4 one. */
+	if (request->family == AF_INET &&
+	    request->address.any.sa_family == AF_UNSPEC &&
+	    request->address.in.sin_addr.s_addr == htonl(INADDR_ANY))
+		request->address.any.sa_family = AF_INET;
 	examine_path(call);
 	return true;
 }

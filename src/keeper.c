@@ -362,7 +362,10 @@ start_service(struct keeper *keeper, pid_t group)
 	    note.kind != NOTE_GO)
 		refuse(keeper, STATUS_FAILED, &failure);
 	close_callers_descriptors(keeper, ends[0]);
-	channel_send(ends[0], &note, -1);
+	if (channel_send(ends[0], &note, -1) == -1) {
+		fail(&failure, 0, "the service's process was killed");
+		refuse(keeper, STATUS_FAILED, &failure);
+	}
 	if (channel_receive(ends[0], &note, NULL) == 1)
 		refuse(keeper, note.value, &note.failure);
 	close(ends[0]);
