@@ -5,7 +5,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -363,6 +362,11 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 		return false;
 	request->same_network = target_shares_network(&call->target);
 	examine_socket(call);
+	/* __inet_bind() takes a wildcard without a family for an IPv4 one. */
+	if (request->family == AF_INET &&
+	    request->address.any.sa_family == AF_UNSPEC &&
+	    request->address.in.sin_addr.s_addr == htonl(INADDR_ANY))
+		request->address.any.sa_family = AF_INET;
 	examine_path(call);
 	return true;
 }
@@ -690,22 +694,11 @@ remember_gift(struct adoption *adoption, const struct call *call,
 static void
 describe(const struct request *request, char *text, size_t size)
 {
-	const union address *address = &request->address;
-	char host[INET6_ADDRSTRLEN] = "?";
+	struct listener asked = { .address = request->address,
+	    .length = request->length };
 
-	switch (address->any.sa_family) {
-	case AF_INET:
-		inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof(host));
-		snprintf(text, size, "%s:%u", host, address_port(address));
-		break;
-	case AF_INET6:
-		inet_ntop(AF_INET6, &address->in6.sin6_addr, host,
-		    sizeof(host));
-		snprintf(text, size, "[%s]:%u", host, address_port(address));
-		break;
-	default:
-		strlcpy(text, "a unix socket", size);
-	}
+	listener_describe(&asked);
+	strlcpy(text, asked.addr, size);
 }
 
 /* Returns whether the call was given listener's socket, or one for it. */

@@ -561,7 +561,10 @@ start_service(struct keeper *keeper, pid_t group)
 		refuse(keeper, STATUS_FAILED, &failure);
 	reports_recognise(keeper->launch->reports);
 	close_callers_descriptors(keeper, channel);
-	channel_send(channel, &note, -1);
+	if (channel_send(channel, &note, -1) == -1) {
+		fail(&failure, 0, "the service's process was killed");
+		refuse(keeper, STATUS_FAILED, &failure);
+	}
 	if (channel_receive(channel, &note, NULL) == 1)
 		refuse(keeper, note.value, &note.failure);
 	close(channel);

@@ -92,8 +92,8 @@ describe_ip(struct listener *listener)
 	    ipv6 ? "[%s]:%u" : "%s:%u", listener->host, listener->port);
 }
 
-static void
-describe(struct listener *listener)
+void
+listener_describe(struct listener *listener)
 {
 	switch (listener->address.any.sa_family) {
 	case AF_UNIX:
@@ -113,7 +113,7 @@ learn_address(struct listener *listener)
 	if (getsockname(listener->fd, &listener->address.any,
 	    &listener->length) == -1)
 		return -1;
-	describe(listener);
+	listener_describe(listener);
 	return 0;
 }
 
@@ -379,7 +379,7 @@ bind_member(struct listener *listener, const struct endpoint *wanted,
 	listener->backlog = endpoint.option[OPTION_BACKLOG] == -1 ?
 	    INT_MAX : endpoint.option[OPTION_BACKLOG];
 	strlcpy(listener->name, endpoint.name, sizeof(listener->name));
-	describe(listener);
+	listener_describe(listener);
 	if (settle_interface(&endpoint) == -1)
 		return -1;
 	if (endpoint_is_tcp(&endpoint) && !endpoint.joined) {

@@ -43,6 +43,9 @@ struct listeners {
 	size_t		 count;
 };
 
+/* Fills in port, host and addr from address and length. */
+void	listener_describe(struct listener *listener);
+
 /*
  * Appends the sockets that portexec was passed itself, at fds 3 and up,
  * names[i] being the name of fd 3 + i.  Fails, with nothing appended, where

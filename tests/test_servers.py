@@ -257,8 +257,8 @@ class Demo(Case):
         lines = done.stdout.splitlines()
         for command, answer in (
                 ('$ portexec -p port -- hello &', 'hello from fd 3'),
-                ("$ portexec -p port -H reserve -- python3 -m http.server "
-                 "'<port>' &", 'hello from http.server')):
+                ("$ portexec -p port -- python3 -m http.server '<port>' &",
+                 'hello from http.server')):
             self.assertIn(answer, lines[lines.index(command):])
 
     def test_a_client_that_fails(self):
