@@ -212,10 +212,15 @@ class BeforeExecution(Tree):
         self.read_fifo()
         self.assertIn('portexec: the keeper was killed\n',
                       self.check(process, 125))
-        self.assertEqual(os.listdir(self.directory), ['fifo'])
+        self.assert_tidy()
 
     def test_service(self):
         process, _, service = self.start()
         os.kill(service, signal.SIGKILL)
         self.read_fifo()
-        self.check(process, -signal.SIGKILL)
+        self.assertIn('portexec: ', self.check(process, 125))
+        self.assert_tidy()
+
+    def assert_tidy(self):
+        """Nothing was executed: so no file stays."""
+        self.assertEqual(os.listdir(self.directory), ['fifo'])
