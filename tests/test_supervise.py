@@ -117,7 +117,7 @@ class Statuses(Supervised):
                     *ADOPT, '-l', '0', '-l', './socket', '-p', 'port',
                     '-w', 'file=<addr:1>', '--', command,
                     status=status, message=f'execute {command}: ',
-                    env=self.env)
+                    env={**self.env, 'PATH': '/usr/bin:/bin'})
                 self.assertEqual(self.left(), [])
 
     def test_files_stay_after_a_service_ran(self):
