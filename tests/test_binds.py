@@ -28,6 +28,8 @@ TCP_PATTERNS = {
     '::1': ([TCP6, HERE6, 'listen', 'answer'], [GIVEN], '0'),
     'mapped': ([TCP6, 'bind=[::ffff:127.0.0.1]:{port}', 'listen', 'answer'],
                [GIVEN], '0'),
+    'the family left out': ([TCP, 'unspecified=0.0.0.0:{port}', 'listen',
+                             'answer'], [GIVEN], '0'),
     'no flag': ([TCP, HERE, 'listen', 'show=cloexec', 'show=nonblock',
                  'answer'], [GIVEN, 'cloexec 0', 'nonblock 0'], '0'),
     'flags before': ([TCP, 'cloexec', 'nonblock', HERE, 'listen',
@@ -136,6 +138,16 @@ class Binds(harness.Binding):
             with self.subTest(name):
                 self.assertEqual(self.serve(*steps, clients=len(answers)),
                                  (said, list(answers)))
+
+    def test_multipath_tcp(self):
+        """Go's servers ask for it; where the kernel has none, TCP does."""
+        try:
+            socket.socket(proto=socket.IPPROTO_MPTCP).close()
+            kind = 'socket=mptcp4'
+        except OSError:
+            kind = TCP
+        self.assertEqual(self.serve(kind, HERE, 'listen', 'answer'),
+                         ([GIVEN], ['0']))
 
     def test_options_are_kept(self):
         for kind, option, value in KEPT:

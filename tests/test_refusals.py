@@ -86,8 +86,8 @@ class Refusals(harness.Binding):
             for name, options in asked.items():
                 with self.subTest(denied, asked=name):
                     self.assert_refused(
-                        reason, *denied, self.portexec, *options,
-                        '-w', 'f={addr}', '--', self.binder, 'touch=started', '{addr}',
+                        reason, *denied, self.portexec, *options, '-w',
+                        'f={addr}', '--', self.binder, 'touch=started',
                         program=self.deny)
 
     def test_a_second_listener(self):

@@ -7,7 +7,7 @@
  * Steps work on the current socket, the last that was made unless "use"
  * says otherwise; sockets are numbered from 0 as they are made.
  *
- *	socket=KIND	tcp4 tcp6 udp4 udp6 unix unixgram netlink
+ *	socket=KIND	tcp4 tcp6 mptcp4 udp4 udp6 unix unixgram netlink
  *	dup		one more number for it, not the current one
  *	use=N		makes socket N the current one
  *	cloexec, nonblock	set with fcntl(2)
@@ -15,7 +15,8 @@
  *	show=NAME	says "NAME VALUE"; cloexec, nonblock and pid too
  *	bind=ADDRESS	says what came of it: "bind given" where it is
  *			another socket now, "bind own", or "bind EINVAL"
- *	wild=, short=ADDRESS	bind(2) with a bad pointer, a bad length
+ *	wild=, short=, unspecified=ADDRESS	bind(2) with a bad pointer,
+ *			a bad length, the family AF_UNSPEC
  *	unlink=PATH	says nothing
  *	listen[=N]	says "listen EINVAL" if it fails
  *	shutdown, close
@@ -26,15 +27,16 @@
  *	visit=ADDRESS	connects a client of its own
  *	epoll=MODE	level or edge: adds the socket to a new epoll
  *	modify=MODE	the same, changing what was added
- *	event[=0]	waits for an event, or not: "event DATA", "event none"
+ *	event[=0]	waits for an event, or not: "event DATA" or "none"
  *	fork, split	goes on in a child, or in both
- *	thread=MODE	goes on in a thread; the first one waits, or "ended"
+ *	thread=MODE	goes on in a thread; the first "waits" or is "ended"
  *	namespace	goes on in a network of its own
  *	dumpable=0	PR_SET_DUMPABLE
- *	timer=MODE	from now on a signal every 200 us, whose handler does
- *			"restart" a system call or "interrupt" it; or "off"
- *	storm=THREADS,COUNT,ADDRESS	COUNT sockets in all, bound to port 0
- *			and to ADDRESS in turn; says "storm COUNT" in the end
+ *	timer=MODE	from now on a signal every 200 us, whose handler has
+ *			a call "restart", or does "interrupt" it; or "off"
+ *	storm=THREADS,COUNT,ADDRESS
+ *			makes COUNT sockets in all, bound to port 0 and to
+ *			ADDRESS in turn; says "storm COUNT" in the end
  *	wait=FILE	until it is there
  *	touch=FILE	makes it
  *
@@ -98,15 +100,16 @@ struct address {
 
 static const struct kind {
 	const char	*name;
-	int		domain, type;
+	int		domain, type, protocol;
 } kinds[] = {
-	{ "tcp4", AF_INET, SOCK_STREAM },
-	{ "tcp6", AF_INET6, SOCK_STREAM },
-	{ "udp4", AF_INET, SOCK_DGRAM },
-	{ "udp6", AF_INET6, SOCK_DGRAM },
-	{ "unix", AF_UNIX, SOCK_STREAM },
-	{ "unixgram", AF_UNIX, SOCK_DGRAM },
-	{ "netlink", AF_NETLINK, SOCK_RAW },
+	{ "tcp4", AF_INET, SOCK_STREAM, 0 },
+	{ "tcp6", AF_INET6, SOCK_STREAM, 0 },
+	{ "mptcp4", AF_INET, SOCK_STREAM, 262 },
+	{ "udp4", AF_INET, SOCK_DGRAM, 0 },
+	{ "udp6", AF_INET6, SOCK_DGRAM, 0 },
+	{ "unix", AF_UNIX, SOCK_STREAM, 0 },
+	{ "unixgram", AF_UNIX, SOCK_DGRAM, 0 },
+	{ "netlink", AF_NETLINK, SOCK_RAW, 0 },
 };
 
 static const struct option {
@@ -175,7 +178,7 @@ do_socket(struct machine *machine, const char *value)
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i].name, value) == 0) {
 			append(machine, socket(kinds[i].domain, kinds[i].type,
-			    0));
+			    kinds[i].protocol));
 			machine->current = machine->count - 1;
 			return;
 		}
@@ -364,6 +367,16 @@ do_short(struct machine *machine, const char *value)
 	say_bind(current(machine), &address.u.any, 20);
 	say_bind(current(machine), &address.u.any,
 	    sizeof(struct sockaddr_storage) + 1);
+}
+
+static void
+do_unspecified(struct machine *machine, const char *value)
+{
+	struct address address;
+
+	parse(value, &address);
+	address.u.any.sa_family = AF_UNSPEC;
+	say_bind(current(machine), &address.u.any, address.length);
 }
 
 static void
@@ -772,6 +785,7 @@ static const struct step {
 	{ "timer", do_timer },
 	{ "touch", do_touch },
 	{ "unlink", do_unlink },
+	{ "unspecified", do_unspecified },
 	{ "use", do_use },
 	{ "visit", do_visit },
 	{ "wait", do_wait },
