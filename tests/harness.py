@@ -398,8 +398,8 @@ class Binding(Tree):
         os.unlink(self.path('go'))
         return said, answers
 
-    def wait_for_file(self, name):
-        wait_for(lambda: os.path.exists(self.path(name)), name)
+    def wait_for_file(self, name, seconds=DEADLINE):
+        wait_for(lambda: os.path.exists(self.path(name)), name, seconds)
 
     def wait_for_line(self, process, pattern):
         """Reads portexec's lines up to one that has the pattern."""
