@@ -27,7 +27,7 @@
  *	visit=ADDRESS	connects a client of its own
  *	epoll=MODE	level or edge: adds the socket to a new epoll
  *	modify=MODE	the same, changing what was added
- *	event[=0]	waits for an event, or not: "event DATA" or "none"
+ *	event[=0]	waits for one, or not: "event DATA" or "event none"
  *	fork, split	goes on in a child, or in both
  *	thread=MODE	goes on in a thread; the first "waits" or is "ended"
  *	namespace	goes on in a network of its own
@@ -41,7 +41,8 @@
  *	touch=FILE	makes it
  *
  * What is said goes to standard output, a line each.  A step that fails and
- * does not say so ends it with status 1; after a minute SIGALRM does.
+ * does not say so ends it with status 1, or 77 where namespaces are forbidden;
+ * after a minute, or ten for a storm, SIGALRM does.
  */
 
 #include <sys/epoll.h>
@@ -139,6 +140,8 @@ static const struct option {
 };
 
 static void	run(struct machine *machine);
+static void	say(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
 
 /* One write(2) a line: several processes and threads may speak. */
 static void
@@ -727,6 +730,7 @@ do_storm(struct machine *machine, const char *value)
 	if (sscanf(value, "%d,%d,%n", &threads, &count, &start) != 2 ||
 	    threads > SOCKETS_MAX)
 		errx(2, "storm=%s", value);
+	alarm(10 * SECONDS_MAX);
 	storm.count = count / threads;
 	parse(value + start, &storm.ours);
 	for (i = 0; i < threads; i++)
@@ -734,6 +738,7 @@ do_storm(struct machine *machine, const char *value)
 			errx(1, "pthread_create");
 	for (i = 0; i < threads; i++)
 		pthread_join(list[i], NULL);
+	alarm(SECONDS_MAX);
 	say("storm %d", count);
 }
 
