@@ -29,6 +29,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 PORTEXEC = os.path.join(TOP, os.environ.get('PORTEXEC', 'portexec'))
 PROBE = os.path.join(BUILD, 'tests', 'probe')
+BINDER = os.path.join(BUILD, 'tests', 'binder')
 SDPROBE = os.path.join(BUILD, 'tests', 'sdprobe')
 SANITIZED = os.environ.get('SANITIZED') == '1'
 DEADLINE = 60       # seconds: for a machine that does much else
@@ -150,6 +151,16 @@ def connect(address, kind=socket.SOCK_STREAM):
         client.close()
         raise
     return client
+
+
+def ask(client):
+    """What a service of datagrams answers; until it does, asks again."""
+    def try_once():
+        with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+            client.send(b'?')
+            return client.recv(100)
+    client.settimeout(0.2)
+    return wait_for(try_once, 'an answer')
 
 
 def read_all(client):
@@ -343,6 +354,59 @@ class Tree(Case):
         keeper, = wait_for(lambda: children(front), 'the keeper')
         service, *_ = wait_for(lambda: children(keeper), 'the service')
         return keeper, service
+
+
+class Binding(Tree):
+    """The probe that binds (tests/probes/binder.c), under portexec."""
+    ordinary = False    # True: not as root
+
+    def setUp(self):
+        super().setUp()
+        self.binder, self.user = BINDER, {}
+        if self.ordinary:
+            self.user = self.as_ordinary_user()
+            self.binder = shutil.copy(BINDER, self.path('binder'))
+            os.chmod(self.directory, 0o777)
+
+    def start(self, *steps, options=(), before=(), **others):
+        """Launches it, behind the words before.  Returns the process and
+        the address that portexec named."""
+        process = self.launch(*options, '--', *before, self.binder, *steps,
+                              **{'env': self.env, **self.user, **others})
+        return process, self.announced(process)
+
+    def finish(self, process, status=0):
+        """What it said, as lines, once it has ended; what portexec said
+        meanwhile is in process.said."""
+        lines = process.stdout.read().splitlines()
+        process.said = process.stderr.read()
+        self.assertEqual(process.wait(DEADLINE), status,
+                         f'{process.args}: {lines} {process.said}')
+        return lines
+
+    def serve(self, *steps, clients=1, **options):
+        """Connects so many clients, lets the probe begin, and returns what
+        it said and what each client was answered, without the newline."""
+        process, address = self.start('wait=go', *steps, **options)
+        with contextlib.ExitStack() as stack:
+            waiting = [stack.enter_context(connect(address))
+                       for _ in range(clients)]
+            self.write('go', '')
+            answers = [read_all(client).decode().rstrip('\n')
+                       for client in waiting]
+        said = self.finish(process)
+        os.unlink(self.path('go'))
+        return said, answers
+
+    def wait_for_file(self, name, seconds=DEADLINE):
+        wait_for(lambda: os.path.exists(self.path(name)), name, seconds)
+
+    def wait_for_line(self, process, pattern):
+        """Reads portexec's lines up to one that has the pattern."""
+        while line := process.stderr.readline():
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f'no line has {pattern}')
 
 
 def command_line(pid):
