@@ -86,12 +86,14 @@ make_listeners(void)
 		listener->fd = i == CLOSED ? -1 : 100 + (int)i;
 		listener->length = make_address(&listener->address,
 		    &ours[i].place);
-		strcpy(listener->addr, ours[i].place.host);
+		strlcpy(listener->addr, ours[i].place.host,
+		    sizeof(listener->addr));
 		if (listener->address.any.sa_family == AF_UNIX) {
 			listener->inode = ours[i].place.port;
 			listener->device = listener->inode == 0 ? 0 : 1;
 		} else {
-			strcpy(listener->host, ours[i].place.host);
+			strlcpy(listener->host, ours[i].place.host,
+			    sizeof(listener->host));
 			listener->port = ours[i].place.port;
 		}
 	}
@@ -113,109 +115,108 @@ make_request(int type, const struct place *place)
 }
 
 static const struct {
-	int		type;
 	struct place	asked;
-	int		expected;
+	int		type, expected;
 } decided[] = {
 	/* Our own address, both in a group. */
-	{ T, { "127.0.0.1", 4001 }, LO },
-	{ T, { "::1", 4001 }, LO6 },
-	{ T, { "::ffff:127.0.0.1", 4001 }, LO },
-	{ D, { "127.0.0.1", 4001 }, LO_UDP },
-	{ D, { "::1", 4007 }, UDP6 },
+	{ { "127.0.0.1", 4001 }, T, LO },
+	{ { "::1", 4001 }, T, LO6 },
+	{ { "::ffff:127.0.0.1", 4001 }, T, LO },
+	{ { "127.0.0.1", 4001 }, D, LO_UDP },
+	{ { "::1", 4007 }, D, UDP6 },
 
 	/* A wildcard: the nearest family, else the other. */
-	{ T, { "0.0.0.0", 4001 }, LO },
-	{ T, { "::", 4001 }, LO6 },
-	{ D, { "0.0.0.0", 4001 }, LO_UDP },
-	{ D, { "::", 4001 }, LO_UDP },
-	{ D, { "0.0.0.0", 4007 }, UDP6 },
-	{ T, { "0.0.0.0", 4004 }, LAN },
-	{ T, { "::", 4004 }, LAN },
-	{ T, { "::ffff:0.0.0.0", 4004 }, LAN },
-	{ T, { "0.0.0.0", 4005 }, LAN6 },
-	{ T, { "::", 4005 }, LAN6 },
+	{ { "0.0.0.0", 4001 }, T, LO },
+	{ { "::", 4001 }, T, LO6 },
+	{ { "0.0.0.0", 4001 }, D, LO_UDP },
+	{ { "::", 4001 }, D, LO_UDP },
+	{ { "0.0.0.0", 4007 }, D, UDP6 },
+	{ { "0.0.0.0", 4004 }, T, LAN },
+	{ { "::", 4004 }, T, LAN },
+	{ { "::ffff:0.0.0.0", 4004 }, T, LAN },
+	{ { "0.0.0.0", 4005 }, T, LAN6 },
+	{ { "::", 4005 }, T, LAN6 },
 
 	/* Another of loopback's, while ours is loopback or a wildcard. */
-	{ T, { "127.0.0.2", 4001 }, LO },
-	{ T, { "127.255.255.254", 4001 }, LO },
-	{ D, { "::1", 4001 }, LO_UDP },
-	{ D, { "127.0.0.1", 4007 }, UDP6 },
-	{ T, { "127.0.0.1", 4002 }, ANY },
-	{ T, { "::1", 4002 }, ANY },
-	{ T, { "127.0.0.1", 4003 }, ANY6 },
-	{ T, { "::ffff:127.0.0.1", 4003 }, ANY6 },
-	{ T, { "::1", 4003 }, ANY6 },
-	{ T, { "127.0.0.1", 4004 }, NONE },
-	{ T, { "::1", 4004 }, NONE },
-	{ T, { "127.0.0.1", 4005 }, NONE },
-	{ T, { "::1", 4005 }, NONE },
+	{ { "127.0.0.2", 4001 }, T, LO },
+	{ { "127.255.255.254", 4001 }, T, LO },
+	{ { "::1", 4001 }, D, LO_UDP },
+	{ { "127.0.0.1", 4007 }, D, UDP6 },
+	{ { "127.0.0.1", 4002 }, T, ANY },
+	{ { "::1", 4002 }, T, ANY },
+	{ { "127.0.0.1", 4003 }, T, ANY6 },
+	{ { "::ffff:127.0.0.1", 4003 }, T, ANY6 },
+	{ { "::1", 4003 }, T, ANY6 },
+	{ { "127.0.0.1", 4004 }, T, NONE },
+	{ { "::1", 4004 }, T, NONE },
+	{ { "127.0.0.1", 4005 }, T, NONE },
+	{ { "::1", 4005 }, T, NONE },
 
 	/* Wildcards on wildcards, of either family. */
-	{ T, { "0.0.0.0", 4002 }, ANY },
-	{ T, { "::", 4002 }, ANY },
-	{ T, { "0.0.0.0", 4003 }, ANY6 },
-	{ T, { "::", 4003 }, ANY6 },
+	{ { "0.0.0.0", 4002 }, T, ANY },
+	{ { "::", 4002 }, T, ANY },
+	{ { "0.0.0.0", 4003 }, T, ANY6 },
+	{ { "::", 4003 }, T, ANY6 },
 
 	/* Somebody else's address, though it looks like one of ours. */
-	{ T, { "10.1.2.3", 4001 }, NONE },
-	{ T, { "128.0.0.1", 4001 }, NONE },
-	{ T, { "126.255.255.255", 4001 }, NONE },
-	{ T, { "1.0.0.127", 4001 }, NONE },
-	{ T, { "::2", 4001 }, NONE },
-	{ T, { "::127.0.0.1", 4001 }, NONE },
-	{ T, { "::ffff:10.1.2.3", 4001 }, NONE },
-	{ T, { "2001:db8::1", 4001 }, NONE },
-	{ T, { "10.1.2.3", 4002 }, NONE },
-	{ T, { "10.1.2.3", 4003 }, NONE },
-	{ T, { "10.1.2.4", 4004 }, NONE },
-	{ T, { "10.1.2.3", 4004 }, LAN },
-	{ T, { "::ffff:10.1.2.3", 4004 }, LAN },
-	{ T, { "2001:db8::1", 4005 }, LAN6 },
-	{ T, { "2001:db8::2", 4005 }, NONE },
+	{ { "10.1.2.3", 4001 }, T, NONE },
+	{ { "128.0.0.1", 4001 }, T, NONE },
+	{ { "126.255.255.255", 4001 }, T, NONE },
+	{ { "1.0.0.127", 4001 }, T, NONE },
+	{ { "::2", 4001 }, T, NONE },
+	{ { "::127.0.0.1", 4001 }, T, NONE },
+	{ { "::ffff:10.1.2.3", 4001 }, T, NONE },
+	{ { "2001:db8::1", 4001 }, T, NONE },
+	{ { "10.1.2.3", 4002 }, T, NONE },
+	{ { "10.1.2.3", 4003 }, T, NONE },
+	{ { "10.1.2.4", 4004 }, T, NONE },
+	{ { "10.1.2.3", 4004 }, T, LAN },
+	{ { "::ffff:10.1.2.3", 4004 }, T, LAN },
+	{ { "2001:db8::1", 4005 }, T, LAN6 },
+	{ { "2001:db8::2", 4005 }, T, NONE },
 
 	/* Other numbers: none, next to ours, ours the wrong way round. */
-	{ T, { "127.0.0.1", 0 }, NONE },
-	{ T, { "0.0.0.0", 0 }, NONE },
-	{ T, { "127.0.0.1", 4000 }, NONE },
-	{ T, { "127.0.0.1", 4006 }, NONE },	/* it is closed */
-	{ T, { "127.0.0.1", 0xa10f }, NONE },
-	{ T, { "127.0.0.1", 65535 }, NONE },
+	{ { "127.0.0.1", 0 }, T, NONE },
+	{ { "0.0.0.0", 0 }, T, NONE },
+	{ { "127.0.0.1", 4000 }, T, NONE },
+	{ { "127.0.0.1", 4006 }, T, NONE },	/* it is closed */
+	{ { "127.0.0.1", 0xa10f }, T, NONE },
+	{ { "127.0.0.1", 65535 }, T, NONE },
 
 	/* Other types. */
-	{ D, { "127.0.0.1", 4002 }, NONE },
-	{ T, { "::1", 4007 }, NONE },
-	{ SOCK_SEQPACKET, { "127.0.0.1", 4001 }, NONE },
-	{ SOCK_RAW, { "127.0.0.1", 4001 }, NONE },
-	{ 0, { "127.0.0.1", 4001 }, NONE },
+	{ { "127.0.0.1", 4002 }, D, NONE },
+	{ { "::1", 4007 }, T, NONE },
+	{ { "127.0.0.1", 4001 }, SOCK_SEQPACKET, NONE },
+	{ { "127.0.0.1", 4001 }, SOCK_RAW, NONE },
+	{ { "127.0.0.1", 4001 }, 0, NONE },
 
 	/* Mapped: for all of the group, and as its own number would be. */
-	{ T, { "127.0.0.1", 80 }, LO },
-	{ T, { "0.0.0.0", 80 }, LO },
-	{ T, { "::", 80 }, LO6 },
-	{ D, { "127.0.0.1", 80 }, LO_UDP },
-	{ T, { "10.1.2.3", 80 }, NONE },
-	{ T, { "10.1.2.3", 443 }, LAN },
-	{ T, { "0.0.0.0", 443 }, ANY },		/* the nearer of two */
-	{ T, { "127.0.0.1", 443 }, ANY },
-	{ D, { "0.0.0.0", 443 }, NONE },
-	{ D, { "0.0.0.0", 53 }, UDP6 },
-	{ T, { "0.0.0.0", 53 }, NONE },
+	{ { "127.0.0.1", 80 }, T, LO },
+	{ { "0.0.0.0", 80 }, T, LO },
+	{ { "::", 80 }, T, LO6 },
+	{ { "127.0.0.1", 80 }, D, LO_UDP },
+	{ { "10.1.2.3", 80 }, T, NONE },
+	{ { "10.1.2.3", 443 }, T, LAN },
+	{ { "0.0.0.0", 443 }, T, ANY },		/* the nearer of two */
+	{ { "127.0.0.1", 443 }, T, ANY },
+	{ { "0.0.0.0", 443 }, D, NONE },
+	{ { "0.0.0.0", 53 }, D, UDP6 },
+	{ { "0.0.0.0", 53 }, T, NONE },
 
 	/* A unix path while it is our inode; an abstract name. */
-	{ T, { "/run/s", 70 }, PATH },
-	{ T, { "other/name", 70 }, PATH },
-	{ T, { "/run/s", 71 }, NONE },
-	{ T, { "/run/s", 0 }, NONE },
-	{ D, { "/run/s", 70 }, NONE },
-	{ T, { "/run/d", 80 }, NONE },
-	{ D, { "/run/d", 80 }, PATH_DGRAM },
-	{ T, { "@name", 0 }, ABSTRACT },
-	{ D, { "@name", 0 }, NONE },
-	{ T, { "@nam", 0 }, NONE },
-	{ T, { "@name2", 0 }, NONE },
-	{ T, { "@Name", 0 }, NONE },
-	{ T, { "name", 0 }, NONE },
+	{ { "/run/s", 70 }, T, PATH },
+	{ { "other/name", 70 }, T, PATH },
+	{ { "/run/s", 71 }, T, NONE },
+	{ { "/run/s", 0 }, T, NONE },
+	{ { "/run/s", 70 }, D, NONE },
+	{ { "/run/d", 80 }, T, NONE },
+	{ { "/run/d", 80 }, D, PATH_DGRAM },
+	{ { "@name", 0 }, T, ABSTRACT },
+	{ { "@name", 0 }, D, NONE },
+	{ { "@nam", 0 }, T, NONE },
+	{ { "@name2", 0 }, T, NONE },
+	{ { "@Name", 0 }, T, NONE },
+	{ { "name", 0 }, T, NONE },
 };
 
 START_TEST(decides)
