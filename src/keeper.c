@@ -369,6 +369,8 @@ start_service(struct keeper *keeper, pid_t group)
 	if (channel_receive(ends[0], &note, NULL) == 1)
 		refuse(keeper, note.value, &note.failure);
 	close(ends[0]);
+	note.kind = NOTE_STARTED;
+	channel_send(keeper->front, &note, -1);
 	say_detail(&keeper->launch->console, "started %s as process %d",
 	    keeper->launch->command[0], keeper->service);
 }

@@ -112,7 +112,8 @@ forward_signal(const struct supervision *supervision)
 
 /* Waits for the note that says how it ended; false where the keeper died. */
 static bool
-await_end(const struct supervision *supervision, struct note *note)
+await_end(const struct supervision *supervision, struct note *note,
+    bool *started)
 {
 	struct pollfd polls[] = {
 		{ .fd = supervision->channel, .events = POLLIN },
@@ -122,9 +123,14 @@ await_end(const struct supervision *supervision, struct note *note)
 	for (;;) {
 		if (poll(polls, 2, -1) == -1)
 			continue;
-		if (polls[0].revents != 0)
-			return channel_receive(supervision->channel, note,
-			    NULL) == 1;
+		if (polls[0].revents != 0) {
+			if (channel_receive(supervision->channel, note,
+			    NULL) != 1)
+				return false;
+			if (note->kind != NOTE_STARTED)
+				return true;
+			*started = true;
+		}
 		if (polls[1].revents != 0)
 			forward_signal(supervision);
 	}
@@ -175,15 +181,14 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 	failure->text[0] = '\0';
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	supervision->signals = open_signals();
-	launch->executed = channel_send(supervision->channel, &note, -1) == 0;
+	channel_send(supervision->channel, &note, -1);
 	listeners_close(&launch->listeners);
-	if (!await_end(supervision, &note)) {
+	if (!await_end(supervision, &note, &launch->executed)) {
 		stop_orphans(supervision, launch->options->kill_after);
 		fail(failure, 0, "the keeper was killed");
 		return STATUS_FAILED;
 	}
 	if (note.kind == NOTE_FAILED) {
-		launch->executed = false;
 		*failure = note.failure;
 		wait_for_end(supervision->keeper);
 		return note.value;
