@@ -15,8 +15,10 @@ enum note_kind {
 	NOTE_GO,	/* execute the service */
 	NOTE_SIGNAL,	/* value: deliver it to the service */
 	NOTE_STOP,	/* value: the same, but the terminal has delivered it */
+	NOTE_STARTED,	/* the service was executed */
 	NOTE_ENDED,	/* value: its wait(2) status; nothing is left */
 	NOTE_LEFT,	/* the same, but it left processes that go on */
+	NOTE_SYNC,	/* tell what signals there are, then answer the same */
 	NOTE_RELEASED	/* the front leaves in good order */
 };
 

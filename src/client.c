@@ -11,6 +11,8 @@ client_ending(const struct ending *ending)
 	const struct child *client = &ending->client;
 	const struct child *service = &ending->service;
 
+	if (ending->failed)
+		return W_EXITCODE(STATUS_FAILED, 0);
 	if (ending->told != 0)
 		return client->ended && !ending->forced ? client->status :
 		    ending->told;

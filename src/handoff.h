@@ -37,6 +37,7 @@ struct launch {
 	char			*script;	/* the client's; owned; or NULL */
 	struct reports		*reports;
 	bool			 executed;	/* the service ran */
+	int			 death;		/* the signal to die of; 0 */
 };
 
 /* Ignores SIGPIPE and stops ignoring SIGCHLD; the other way round. */

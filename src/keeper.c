@@ -32,6 +32,7 @@ struct keeper {
 	bool		 service_first;	/* it was over before the client */
 	int64_t		 client_until;	/* then it is stopped; 0: no limit */
 	bool		 forced;	/* the client was stopped */
+	bool		 failed;	/* or could not be executed */
 	bool		 stopping;
 	struct stop	 stop;
 };
@@ -257,20 +258,41 @@ pass_on(struct keeper *keeper, int number, bool delivered)
 	}
 }
 
-static void
+/* Returns the kind of the note. */
+static enum note_kind
 attend_front(struct keeper *keeper)
 {
-	struct note note = { .kind = NOTE_FAILED };
+	struct note note = { .kind = NOTE_RELEASED };
 
 	if (channel_receive(keeper->front, &note, NULL) != 1) {
 		close(keeper->front);
 		keeper->front = -1;
 		keeper->told = SIGKILL;
 		begin_stop(keeper);
-	} else if (note.kind == NOTE_RELEASED)
+		return NOTE_FAILED;
+	}
+	if (note.kind == NOTE_RELEASED)
 		detach(keeper);
 	else if (note.kind == NOTE_SIGNAL || note.kind == NOTE_STOP)
 		pass_on(keeper, note.value, note.kind == NOTE_STOP);
+	return note.kind;
+}
+
+/*
+ * What a signal to the whole group has ended may be seen here before the
+ * front has told of that signal; it is there already, for the kernel sends
+ * it to all before it lets one end.
+ */
+static void
+hear_of_signals(struct keeper *keeper)
+{
+	struct note note = { .kind = NOTE_SYNC };
+
+	if (keeper->front == -1 ||
+	    channel_send(keeper->front, &note, -1) == -1)
+		return;
+	while (keeper->front != -1 && attend_front(keeper) != NOTE_SYNC)
+		;
 }
 
 static void
@@ -289,7 +311,8 @@ tell_end(const struct keeper *keeper, enum note_kind kind)
 {
 	struct note note = { .kind = kind, .value = keeper->service.status };
 	struct ending ending = { keeper->service, keeper->client,
-	    keeper->service_first, keeper->forced, keeper->told };
+	    keeper->service_first, keeper->forced, keeper->failed,
+	    keeper->told };
 
 	if (has_client(keeper))
 		note.value = client_ending(&ending);
@@ -359,9 +382,7 @@ start_client(struct keeper *keeper)
 	channel_send(keeper->client_channel, &note, -1);
 	if (channel_receive(keeper->client_channel, &note, NULL) == 1) {
 		say_failure(&note.failure);
-		keeper->forced = true;
-		keeper->service_first = true;
-		keeper->service.status = W_EXITCODE(STATUS_FAILED, 0);
+		keeper->failed = true;
 		begin_stop(keeper);
 	} else {
 		keeper->client.started_at = process_clock();
@@ -372,17 +393,32 @@ start_client(struct keeper *keeper)
 	keeper->client_channel = -1;
 }
 
+/* Under reserve the client waits for the service to listen on all. */
+static bool
+may_start_client(const struct launch *launch)
+{
+	const struct listeners *listeners = &launch->listeners;
+	size_t i;
+
+	for (i = 0; launch->handoff == RESERVE && i < listeners->count; i++)
+		if (listeners->list[i].reserve != -1 &&
+		    client_awaits(listeners->list[i].port))
+			return false;
+	return true;
+}
+
 /* Moves a run with a client on: start it, see who ends first, stop. */
 static void
 attend_client(struct keeper *keeper)
 {
 	const struct launch *launch = keeper->launch;
+	bool waits = keeper->client_channel != -1;
 	char end[64];
 
 	if (keeper->stopping)
 		return;
 	if (!keeper->service_first && !keeper->client.ended &&
-	    is_service_over(keeper)) {
+	    keeper->told == 0 && is_service_over(keeper)) {
 		keeper->service_first = true;
 		adopt_close_sockets(&keeper->adoption);
 		describe_end(&keeper->service, end, sizeof(end));
@@ -393,20 +429,14 @@ attend_client(struct keeper *keeper)
 			keeper->client_until = process_clock() +
 			    launch->options->kill_after;
 	}
-	if (keeper->client.ended)
+	keeper->forced = !keeper->client.ended &&
+	    ((waits && (keeper->told != 0 || keeper->service_first)) ||
+	    (keeper->client_until != 0 &&
+	    process_clock() >= keeper->client_until));
+	if (keeper->client.ended || keeper->forced)
 		begin_stop(keeper);
-	else if (keeper->client_channel != -1 && (keeper->told != 0 ||
-	    keeper->service_first)) {
-		keeper->forced = true;
-		begin_stop(keeper);
-	} else if (keeper->client_channel != -1 && (launch->handoff != RESERVE ||
-	    !client_awaits(launch->listeners.list[0].port)))
+	else if (waits && may_start_client(launch))
 		start_client(keeper);
-	else if (keeper->client_until != 0 &&
-	    process_clock() >= keeper->client_until) {
-		keeper->forced = true;
-		begin_stop(keeper);
-	}
 }
 
 /* Returns whether there is still something to keep. */
@@ -415,6 +445,7 @@ attend_children(struct keeper *keeper)
 {
 	struct child *const both[] = { &keeper->service, &keeper->client };
 	bool had_ended = keeper->service.ended, children;
+	bool client_had_ended = keeper->client.ended;
 	struct signalfd_siginfo signal;
 	char end[64];
 
@@ -422,6 +453,9 @@ attend_children(struct keeper *keeper)
 	    sizeof(signal))
 		;
 	children = processes_reap(both, 2);
+	if (has_client(keeper) && (had_ended != keeper->service.ended ||
+	    client_had_ended != keeper->client.ended))
+		hear_of_signals(keeper);
 	if (!had_ended && keeper->service.ended) {
 		describe_end(&keeper->service, end, sizeof(end));
 		say_detail(&keeper->launch->console, "%s (%d) %s",
@@ -450,7 +484,8 @@ choose_timeout(struct keeper *keeper)
 	if (keeper->stopping)
 		return sooner(timeout, process_stop_step(&keeper->stop));
 	if (keeper->client_channel != -1)
-		return sooner(timeout, LOOK);
+		return keeper->launch->handoff == RESERVE ?
+		    sooner(timeout, LOOK) : 0;
 	if (keeper->client_until == 0)
 		return timeout;
 	left = keeper->client_until - process_clock();
@@ -568,6 +603,8 @@ start_service(struct keeper *keeper, pid_t group)
 	if (channel_receive(channel, &note, NULL) == 1)
 		refuse(keeper, note.value, &note.failure);
 	close(channel);
+	note.kind = NOTE_STARTED;
+	channel_send(keeper->front, &note, -1);
 	keeper->service.started_at = process_clock();
 	say_detail(&keeper->launch->console, "started %s as process %d",
 	    keeper->launch->command[0], keeper->service.pid);

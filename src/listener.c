@@ -133,18 +133,42 @@ append(struct listeners *listeners)
 	return listener;
 }
 
+/* A socket that nobody holds refuses; a live one of another type differs. */
+static void
+remove_stale_path(const union address *address, socklen_t length, int type)
+{
+	const char *path = address->un.sun_path;
+	struct stat status;
+	int fd;
+
+	if (!has_path(address, length) || lstat(path, &status) == -1 || !S_ISSOCK(status.st_mode))
+		return;
+	fd = open_socket(AF_UNIX, type | SOCK_NONBLOCK);
+	if (fd == -1)
+		return;
+	if (connect(fd, &address->any, length) == -1 &&
+	    errno == ECONNREFUSED)
+		unlink(path);
+	close(fd);
+}
+
+/* A service may have put a socket of its own in the place of our path. */
 static void
 discard(struct listener *listener)
 {
 	struct stat status;
 
-	if (listener->inode != 0 &&
-	    lstat(listener->address.un.sun_path, &status) == 0 &&
+	close_socket(&listener->fd);
+	close_socket(&listener->reserve);
+	if (listener->inode == 0)
+		return;
+	if (lstat(listener->address.un.sun_path, &status) == 0 &&
 	    status.st_dev == listener->device &&
 	    status.st_ino == listener->inode)
 		unlink(listener->address.un.sun_path);
-	close_socket(&listener->fd);
-	close_socket(&listener->reserve);
+	else
+		remove_stale_path(&listener->address, listener->length,
+		    listener->type);
 }
 
 static void
@@ -209,26 +233,6 @@ listeners_inherit(struct listeners *listeners, size_t count,
 			    listener->fd);
 	}
 	return 0;
-}
-
-/* A socket that nobody holds refuses; a live one of another type differs. */
-static void
-remove_stale_path(const struct endpoint *endpoint)
-{
-	const char *path = endpoint->address.un.sun_path;
-	struct stat status;
-	int fd;
-
-	if (!has_path(&endpoint->address, endpoint->length) ||
-	    lstat(path, &status) == -1 || !S_ISSOCK(status.st_mode))
-		return;
-	fd = open_socket(AF_UNIX, endpoint->type | SOCK_NONBLOCK);
-	if (fd == -1)
-		return;
-	if (connect(fd, &endpoint->address.any, endpoint->length) == -1 &&
-	    errno == ECONNREFUSED)
-		unlink(path);
-	close(fd);
 }
 
 static int
@@ -476,7 +480,8 @@ listeners_bind(struct listeners *listeners, const struct endpoint *endpoints,
 	size_t first, size;
 
 	for (first = 0; first < count; first++)
-		remove_stale_path(&endpoints[first]);
+		remove_stale_path(&endpoints[first].address,
+		    endpoints[first].length, endpoints[first].type);
 	for (first = 0; first < count; first += size) {
 		for (size = 1; first + size < count &&
 		    endpoints[first + size].joined; size++)

@@ -44,11 +44,14 @@ print_version(FILE *output)
 static int
 inherit_sockets(struct launch *launch, struct failure *failure)
 {
-	struct identity self = environment_identify();
+	struct identity self;
 	size_t count;
 	char **names;
 	int status;
 
+	if (getenv("LISTEN_PID") == NULL)
+		return 0;
+	self = environment_identify();
 	if (environment_inherited(environ, &self, &count, &names,
 	    failure) == -1)
 		return -1;
@@ -339,5 +342,5 @@ main(int argc, char *argv[])
 		say_failure(&failure);
 	discard(&launch);
 	options_free(&options);
-	return status;
+	return launch.death != 0 ? supervise_die(launch.death) : status;
 }

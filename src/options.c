@@ -16,7 +16,7 @@ static const struct row {
 	{ 'l', "listen", "SPEC",
 	    "a socket to listen on (default 127.0.0.1:0); repeatable" },
 	{ 'e', "env", "NAME[=TEMPLATE]",
-	    "set NAME for the service (default <port>); repeatable" },
+	    "set NAME for service and client (default <port>); repeatable" },
 	{ 'p', "port-file", "FILE",
 	    "write the port to FILE before the service starts" },
 	{ 'w', "write", "FILE=TEMPLATE",
@@ -79,8 +79,8 @@ options_print_help(FILE *output)
 		fprintf(output, "  %-14s %s\n", left,
 		    socket_options[i].meaning);
 	}
-	fputs("\nIn ARGs and TEMPLATEs, <port>, <host>, <addr> and <fd>, or "
-	    "{port} and so on,\nstand for the first socket's, <port:NAME> or "
+	fputs("\nIn ARGs, TEMPLATEs and SCRIPT, <port>, <host>, <addr> and <fd>, "
+	    "or {port} and so on,\nstand for the first socket's, <port:NAME> or "
 	    "<port:N> for another's.\n", output);
 }
 

@@ -14,6 +14,7 @@
 #include "process.h"
 
 enum {
+	BETWEEN_LOOKS = 100,	/* ms; for those that lost their parent */
 	BETWEEN_KILLS = 20,	/* ms; one may be forked meanwhile */
 	AFTER_KILL = 5000	/* ms; one in the kernel may not end at all */
 };
@@ -172,13 +173,55 @@ process_clock(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Whether pid is in the list, to which it is added. */
+static bool
+was_told(struct stop *stop, pid_t pid)
+{
+	pid_t *told;
+	size_t i;
+
+	for (i = 0; i < stop->count; i++)
+		if (stop->told[i] == pid)
+			return true;
+	told = reallocarray(stop->told, stop->count + 1, sizeof(*told));
+	if (told != NULL) {
+		stop->told = told;
+		told[stop->count++] = pid;
+	}
+	return false;
+}
+
+static void
+tell(struct stop *stop, pid_t pid, pid_t parent)
+{
+	int number = SIGTERM;
+
+	if (was_told(stop, pid))
+		return;
+	signal_one(pid, parent, &number);
+	number = SIGCONT;
+	signal_one(pid, parent, &number);
+}
+
+static void
+tell_any(pid_t pid, pid_t parent, void *context)
+{
+	tell(context, pid, parent);
+}
+
+static void
+tell_orphan(pid_t pid, pid_t parent, void *context)
+{
+	if (parent == getpid())
+		tell(context, pid, parent);
+}
+
 void
 process_stop_begin(struct stop *stop, int grace)
 {
-	stop->kill_at = process_clock() + grace;
+	*stop = (struct stop){ .kill_at = process_clock() + grace };
 	stop->give_up_at = stop->kill_at + AFTER_KILL;
-	processes_signal(SIGTERM);
-	processes_signal(SIGCONT);
+	processes_visit(tell_any, stop);
 }
 
 void
@@ -193,8 +236,10 @@ process_stop_step(struct stop *stop)
 {
 	int64_t left = stop->kill_at - process_clock();
 
-	if (left > 0)
-		return (int)left;
+	if (left > 0) {
+		processes_visit(tell_orphan, stop);
+		return left < BETWEEN_LOOKS ? (int)left : BETWEEN_LOOKS;
+	}
 	processes_signal(SIGKILL);
 	return BETWEEN_KILLS;
 }

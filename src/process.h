@@ -47,14 +47,18 @@ bool	processes_reap(struct child *const list[], size_t count);
 
 /*
  * A stop of all descendants: TERM, after a time KILL, and some seconds
- * later no more patience with those that even that does not end.
+ * later no more patience with those that even that does not end.  One that
+ * was forked at the moment of the TERM is sent its own as soon as it has
+ * lost its parent; what a process starts to end in good order is not.
  * process_stop_begin() sends the TERM, process_stop_hasten() has the KILL
  * follow at once; then, until nothing is left or
  * process_stop_goes_on() is false, process_stop_step() is called whenever
  * the milliseconds that it returned have gone by, or a child has ended.
  */
 struct stop {
-	int64_t	kill_at, give_up_at;	/* on process_clock() */
+	int64_t	 kill_at, give_up_at;	/* on process_clock() */
+	pid_t	*told;			/* got the TERM; never freed */
+	size_t	 count;
 };
 
 void	process_stop_begin(struct stop *stop, int grace);

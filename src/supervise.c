@@ -40,7 +40,7 @@ open_signals(void)
 		    action.sa_handler == SIG_IGN)
 			sigdelset(&set, number);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void
@@ -93,26 +93,41 @@ supervise_abandon(struct supervision *supervision)
 		wait_for_end(supervision->keeper);
 }
 
-static void
+/* Forwards one signal; false where none is there. */
+static bool
 forward_signal(const struct supervision *supervision)
 {
 	struct note note = { .kind = NOTE_SIGNAL };
 	struct signalfd_siginfo signal;
 
 	if (read(supervision->signals, &signal, sizeof(signal)) !=
-	    sizeof(signal) || signal.ssi_signo == SIGCHLD)
-		return;
+	    sizeof(signal))
+		return false;
+	if (signal.ssi_signo == SIGCHLD)
+		return true;
 	/* The terminal's keys reach the whole group: once is enough. */
 	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
 	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
 		note.kind = NOTE_STOP;
 	note.value = (int)signal.ssi_signo;
 	channel_send(supervision->channel, &note, -1);
+	return true;
+}
+
+static void
+tell_signals(const struct supervision *supervision)
+{
+	struct note note = { .kind = NOTE_SYNC };
+
+	while (forward_signal(supervision))
+		;
+	channel_send(supervision->channel, &note, -1);
 }
 
 /* Waits for the note that says how it ended; false where the keeper died. */
 static bool
-await_end(const struct supervision *supervision, struct note *note)
+await_end(const struct supervision *supervision, struct note *note,
+    bool *started)
 {
 	struct pollfd polls[] = {
 		{ .fd = supervision->channel, .events = POLLIN },
@@ -122,9 +137,17 @@ await_end(const struct supervision *supervision, struct note *note)
 	for (;;) {
 		if (poll(polls, 2, -1) == -1)
 			continue;
-		if (polls[0].revents != 0)
-			return channel_receive(supervision->channel, note,
-			    NULL) == 1;
+		if (polls[0].revents != 0) {
+			if (channel_receive(supervision->channel, note,
+			    NULL) != 1)
+				return false;
+			if (note->kind == NOTE_STARTED)
+				*started = true;
+			else if (note->kind == NOTE_SYNC)
+				tell_signals(supervision);
+			else
+				return true;
+		}
 		if (polls[1].revents != 0)
 			forward_signal(supervision);
 	}
@@ -146,16 +169,11 @@ stop_orphans(const struct supervision *supervision, int grace)
 			break;
 }
 
-/* Without a second core: the service has left its own. */
-static int
-end_as(int status)
+int
+supervise_die(int number)
 {
 	sigset_t one;
-	int number;
 
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	number = WTERMSIG(status);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(number, SIG_DFL);
 	sigemptyset(&one);
@@ -170,31 +188,35 @@ supervise_run(struct supervision *supervision, struct launch *launch,
     struct failure *failure)
 {
 	struct note note = { .kind = NOTE_GO };
-	bool nothing_left;
+	bool alive, nothing_left;
 
 	failure->text[0] = '\0';
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	supervision->signals = open_signals();
-	launch->executed = channel_send(supervision->channel, &note, -1) == 0;
+	channel_send(supervision->channel, &note, -1);
 	listeners_close(&launch->listeners);
-	if (!await_end(supervision, &note)) {
+	launch->executed = false;
+	alive = await_end(supervision, &note, &launch->executed);
+	/* With a client the run is over, and its files go with it. */
+	if (launch->script != NULL)
+		launch->executed = false;
+	if (!alive) {
 		stop_orphans(supervision, launch->options->kill_after);
 		fail(failure, 0, "the keeper was killed");
 		return STATUS_FAILED;
 	}
 	if (note.kind == NOTE_FAILED) {
-		launch->executed = false;
 		*failure = note.failure;
 		wait_for_end(supervision->keeper);
 		return note.value;
 	}
-	/* With a client the run is over, and its files go with it. */
-	if (launch->script != NULL)
-		launch->executed = false;
 	nothing_left = note.kind == NOTE_ENDED;
 	note.kind = NOTE_RELEASED;
 	channel_send(supervision->channel, &note, -1);
 	if (nothing_left)
 		wait_for_end(supervision->keeper);
-	return end_as(note.value);
+	if (WIFEXITED(note.value))
+		return WEXITSTATUS(note.value);
+	launch->death = WTERMSIG(note.value);
+	return 128 + launch->death;
 }

@@ -37,11 +37,16 @@ void	supervise_abandon(struct supervision *supervision);
 
 /*
  * Lets the service be executed, and waits for its end.  Returns its exit
- * status, or does not return: killed by the signal that killed the service.
- * Where the service could not be executed, or the keeper is gone, the
+ * status; launch->death is the signal that killed it, or 0.  Where the service could not be executed, or the keeper is gone, the
  * reason is in failure, whose text is empty otherwise.
  */
 int	supervise_run(struct supervision *supervision, struct launch *launch,
     struct failure *failure);
+
+/*
+ * Dies of a signal, as the service did, and without a second core.  Returns
+ * 128 + number where that does not kill.
+ */
+int	supervise_die(int number);
 
 #endif

@@ -103,8 +103,9 @@ expand_one(struct buffer *output, const char *text,
 		break;
 	default:
 		if (reader != READER_WITH_FDS)
-			return fail(failure, 0, "%.*s: the service gets no "
-			    "descriptor", length, text);
+			return fail(failure, 0, "%.*s: the %s gets no "
+			    "descriptor", length, text,
+			    reader == READER_SHELL ? "client" : "service");
 		buffer_append_number(output, FIRST_FD +
 		    (unsigned long)(listener - listeners->list));
 		break;

@@ -29,6 +29,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 PORTEXEC = os.path.join(TOP, os.environ.get('PORTEXEC', 'portexec'))
 PROBE = os.path.join(BUILD, 'tests', 'probe')
+BINDER = os.path.join(BUILD, 'tests', 'binder')
 SDPROBE = os.path.join(BUILD, 'tests', 'sdprobe')
 SANITIZED = os.environ.get('SANITIZED') == '1'
 DEADLINE = 60       # seconds: for a machine that does much else
@@ -152,6 +153,16 @@ def connect(address, kind=socket.SOCK_STREAM):
     return client
 
 
+def ask(client):
+    """What a service of datagrams answers; until it does, asks again."""
+    def try_once():
+        with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+            client.send(b'?')
+            return client.recv(100)
+    client.settimeout(0.2)
+    return wait_for(try_once, 'an answer')
+
+
 def read_all(client):
     """What the peer says until it closes."""
     parts = []
@@ -266,7 +277,8 @@ class Case(unittest.TestCase):
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()
                  if not re.match(r'portexec: ((listening on|inherited) .*, '
-                                 r'fd \d+$|\d+ reserved)', line)]
+                                 r'(fd \d+|until .* binds it)$|'
+                                 r'\d+ reserved)', line)]
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertTrue(lines[0].startswith('portexec: '), lines[0])
         if exact:
@@ -290,6 +302,121 @@ class Case(unittest.TestCase):
         os.chmod(self.directory, 0o777)
         return {'program': program, 'user': 65534, 'group': 65534,
                 'extra_groups': []}
+
+
+def children(pid):
+    """The children of its first thread."""
+    try:
+        with open(f'/proc/{pid}/task/{pid}/children') as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+class Tree(Case):
+    """What runs with self.env, and its descendants, is found again, wherever
+    it went: by a variable.  Nothing of it outlives the test."""
+
+    def setUp(self):
+        super().setUp()
+        self.env = environment(PORTEXEC_TEST=self.directory)
+        self.addCleanup(self.end_left)
+
+    def left(self):
+        """The processes of the test; a zombie has no environment."""
+        found = []
+        variable = f'PORTEXEC_TEST={self.directory}\0'.encode()
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(OSError):
+                with open(f'/proc/{pid}/environ', 'rb') as file:
+                    if variable in file.read():
+                        found.append(int(pid))
+        return found
+
+    def assert_nothing_left(self):
+        """Soon: a process that was killed may take a moment to end."""
+        try:
+            wait_for(lambda: not self.left(), 'the end of all')
+        except AssertionError as error:
+            raise AssertionError(f'{error}: ' + ', '.join(map(
+                command_line, self.left()))) from None
+
+    def end_left(self):
+        def kill():
+            found = self.left()
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not found
+        wait_for(kill, 'the end of what a test has left')
+
+    def parts(self, front):
+        """The pids of the keeper and the service of a front."""
+        keeper, = wait_for(lambda: children(front), 'the keeper')
+        service, *_ = wait_for(lambda: children(keeper), 'the service')
+        return keeper, service
+
+
+class Binding(Tree):
+    """The probe that binds (tests/probes/binder.c), under portexec."""
+    ordinary = False    # True: not as root
+
+    def setUp(self):
+        super().setUp()
+        self.binder, self.user = BINDER, {}
+        if self.ordinary:
+            self.user = self.as_ordinary_user()
+            self.binder = shutil.copy(BINDER, self.path('binder'))
+            os.chmod(self.directory, 0o777)
+
+    def start(self, *steps, options=(), before=(), **others):
+        """Launches it, behind the words before.  Returns the process and
+        the address that portexec named."""
+        process = self.launch(*options, '--', *before, self.binder, *steps,
+                              **{'env': self.env, **self.user, **others})
+        return process, self.announced(process)
+
+    def finish(self, process, status=0):
+        """What it said, as lines, once it has ended; what portexec said
+        meanwhile is in process.said."""
+        lines = process.stdout.read().splitlines()
+        process.said = process.stderr.read()
+        self.assertEqual(process.wait(DEADLINE), status,
+                         f'{process.args}: {lines} {process.said}')
+        return lines
+
+    def serve(self, *steps, clients=1, **options):
+        """Connects so many clients, lets the probe begin, and returns what
+        it said and what each client was answered, without the newline."""
+        process, address = self.start('wait=go', *steps, **options)
+        with contextlib.ExitStack() as stack:
+            waiting = [stack.enter_context(connect(address))
+                       for _ in range(clients)]
+            self.write('go', '')
+            answers = [read_all(client).decode().rstrip('\n')
+                       for client in waiting]
+        said = self.finish(process)
+        os.unlink(self.path('go'))
+        return said, answers
+
+    def wait_for_file(self, name, seconds=DEADLINE):
+        wait_for(lambda: os.path.exists(self.path(name)), name, seconds)
+
+    def wait_for_line(self, process, pattern):
+        """Reads portexec's lines up to one that has the pattern."""
+        while line := process.stderr.readline():
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f'no line has {pattern}')
+
+
+def command_line(pid):
+    """For messages."""
+    try:
+        with open(f'/proc/{pid}/cmdline') as file:
+            return f'{pid} ' + file.read().replace('\0', ' ')
+    except OSError:
+        return f'{pid}'
 
 
 @contextlib.contextmanager

@@ -163,7 +163,8 @@ class Memory(harness.Case):
                 ('', 127, 'execute : No such file'),
                 ('./data', 126, 'execute ./data: Permission denied'),
                 ('.', 126, 'execute .: Permission denied')):
-            for arguments in EVERYTHING, ('-H', 'reserve', '-p', 'port'), ():
+            for arguments in (EVERYTHING, ('-H', 'inherit'),
+                              ('-H', 'reserve', '-p', 'port')):
                 self.assert_clean_failure(
                     *arguments, '--', command, '{port}', '<addr>',
                     status=status, message=message)
@@ -182,7 +183,8 @@ class Memory(harness.Case):
         for arguments in (
                 (), EVERYTHING, ('-v', *EVERYTHING), ('-q', '--no-pid'),
                 ('-H', 'reserve', '-l', 'localhost:0', '-p', '-'),
-                ('-p', 'f', '-w', 'g=@t.in', '-l', '0', '-l', 'b=[::1]:0')):
+                ('-H', 'inherit', '-p', 'f', '-w', 'g=@t.in', '-l', '0', '-l',
+                 'b=[::1]:0')):
             with self.subTest(arguments=arguments):
                 done = self.run_portexec(
                     *self.valgrind[1:], *arguments, PROBE, '-o', '/dev/null',

@@ -52,10 +52,10 @@ class CommandLine(StatusCase):
                 (['--quiet=1', 'true'], "option '--quiet=1' takes no value"),
                 (['--no-pid=', 'true'], "option '--no-pid=' takes no value"),
                 (['-H', 'adopted', 'true'],
-                 "-H 'adopted': not inherit or reserve"),
-                (['-H', '', 'true'], "-H '': not inherit or reserve"),
+                 "-H 'adopted': not inherit, adopt or reserve"),
+                (['-H', '', 'true'], "-H '': not inherit, adopt or reserve"),
                 (['--handoff=inh', 'true'],
-                 "-H 'inh': not inherit or reserve"),
+                 "-H 'inh': not inherit, adopt or reserve"),
                 (['-p', '', 'true'], "-p '': the file's name is empty"),
                 (['-w', 'x', 'true'], "-w 'x': not FILE=TEMPLATE"),
                 (['-w', '=x', 'true'], "-w '=x': the file's name is empty"),
@@ -108,7 +108,7 @@ class CommandLine(StatusCase):
         deep = 'no/' + 'x/' * 900
         for arguments, status, reason in (
                 (['--' + long, 'true'], 125, ''),
-                (['-H', long, 'true'], 125, 'not inherit or reserve'),
+                (['-H', long, 'true'], 125, 'not inherit, adopt or reserve'),
                 (['-e', '=' + long, 'true'], 125, 'the name is empty'),
                 (['-w', long, 'true'], 125, 'not FILE=TEMPLATE'),
                 (['-l', long, 'true'], 125, ''),

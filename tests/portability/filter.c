@@ -1,0 +1,17 @@
+/* Prints adopt's filter, an instruction a line: code, jt, jf, k. */
+
+#include <stdio.h>
+
+#include "adopt.h"
+
+int
+main(void)
+{
+	struct sock_filter filter[ADOPT_FILTER_MAX];
+	size_t i, count = adopt_filter(filter, false);
+
+	for (i = 0; i < count; i++)
+		printf("%#x %u %u %#x\n", filter[i].code, filter[i].jt,
+		    filter[i].jf, filter[i].k);
+	return 0;
+}

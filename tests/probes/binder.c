@@ -1,0 +1,838 @@
+/*
+ * A service that does with its sockets what the arguments say, one step
+ * after the other:
+ *
+ *	binder socket=tcp4 bind=127.0.0.1:4711 listen answer=2
+ *
+ * Steps work on the current socket, the last that was made unless "use"
+ * says otherwise; sockets are numbered from 0 as they are made.
+ *
+ *	socket=KIND	tcp4 tcp6 mptcp4 udp4 udp6 unix unixgram netlink
+ *	dup		one more number for it, not the current one
+ *	use=N		makes socket N the current one
+ *	cloexec, nonblock	set with fcntl(2)
+ *	set=NAME:VALUE	a socket option of the table below
+ *	show=NAME	says "NAME VALUE"; cloexec, nonblock and pid too
+ *	bind=ADDRESS	says what came of it: "bind given" where it is
+ *			another socket now, "bind own", or "bind EINVAL"
+ *	wild=, short=, unspecified=ADDRESS	bind(2) with a bad pointer,
+ *			a bad length, the family AF_UNSPEC
+ *	unlink=PATH	says nothing
+ *	listen[=N]	says "listen EINVAL" if it fails
+ *	shutdown, close
+ *	answer[=N]	to N clients "K\n", K being the socket's number
+ *	select=N	the same on all sockets in one select loop, accept(2)
+ *			blocking where the socket is
+ *	accept=N	the same in a thread for each socket
+ *	visit=ADDRESS	connects a client of its own
+ *	epoll=MODE	level or edge: adds the socket to a new epoll
+ *	modify=MODE	the same, changing what was added
+ *	event[=0]	waits for one, or not: "event DATA" or "event none"
+ *	fork, split	goes on in a child, or in both
+ *	thread=MODE	goes on in a thread; the first "waits" or is "ended"
+ *	namespace	goes on in a network of its own
+ *	dumpable=0	PR_SET_DUMPABLE
+ *	timer=MODE	from now on a signal every 200 us, whose handler has
+ *			a call "restart", or does "interrupt" it; or "off"
+ *	storm=THREADS,COUNT,ADDRESS
+ *			makes COUNT sockets in all, bound to port 0 and to
+ *			ADDRESS in turn; says "storm COUNT" in the end
+ *	wait=FILE	until it is there
+ *	touch=FILE	makes it
+ *
+ * What is said goes to standard output, a line each.  A step that fails and
+ * does not say so ends it with status 1, or 77 where namespaces are forbidden;
+ * after a minute, or ten for a storm, SIGALRM does.
+ */
+
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SOCKETS_MAX = 64, SECONDS_MAX = 60, TICK = 200000 };
+
+struct machine {
+	int	sockets[SOCKETS_MAX];
+	int	count, current;
+	int	epoll;
+	timer_t	timer;
+	pid_t	child;		/* of split */
+	char	**next;
+};
+
+struct address {
+	socklen_t	length;
+	union {
+		struct sockaddr		any;
+		struct sockaddr_in	in;
+		struct sockaddr_in6	in6;
+		struct sockaddr_un	un;
+		struct sockaddr_nl	nl;
+		struct sockaddr_storage	storage;
+	} u;
+};
+
+static const struct kind {
+	const char	*name;
+	int		domain, type, protocol;
+} kinds[] = {
+	{ "tcp4", AF_INET, SOCK_STREAM, 0 },
+	{ "tcp6", AF_INET6, SOCK_STREAM, 0 },
+	{ "mptcp4", AF_INET, SOCK_STREAM, 262 },
+	{ "udp4", AF_INET, SOCK_DGRAM, 0 },
+	{ "udp6", AF_INET6, SOCK_DGRAM, 0 },
+	{ "unix", AF_UNIX, SOCK_STREAM, 0 },
+	{ "unixgram", AF_UNIX, SOCK_DGRAM, 0 },
+	{ "netlink", AF_NETLINK, SOCK_RAW, 0 },
+};
+
+static const struct option {
+	const char	*name;
+	int		level, option;
+} options[] = {
+	{ "reuseaddr", SOL_SOCKET, SO_REUSEADDR },
+	{ "reuseport", SOL_SOCKET, SO_REUSEPORT },
+	{ "rcvbuf", SOL_SOCKET, SO_RCVBUF },
+	{ "sndbuf", SOL_SOCKET, SO_SNDBUF },
+	{ "keepalive", SOL_SOCKET, SO_KEEPALIVE },
+	{ "linger", SOL_SOCKET, SO_LINGER },
+	{ "listens", SOL_SOCKET, SO_ACCEPTCONN },
+	{ "keepidle", IPPROTO_TCP, TCP_KEEPIDLE },
+	{ "keepintvl", IPPROTO_TCP, TCP_KEEPINTVL },
+	{ "keepcnt", IPPROTO_TCP, TCP_KEEPCNT },
+	{ "defer", IPPROTO_TCP, TCP_DEFER_ACCEPT },
+	{ "nodelay", IPPROTO_TCP, TCP_NODELAY },
+	{ "maxseg", IPPROTO_TCP, TCP_MAXSEG },
+	{ "fastopen", IPPROTO_TCP, TCP_FASTOPEN },
+	{ "timeout", IPPROTO_TCP, TCP_USER_TIMEOUT },
+	{ "tos", IPPROTO_IP, IP_TOS },
+	{ "ttl", IPPROTO_IP, IP_TTL },
+	{ "v6only", IPPROTO_IPV6, IPV6_V6ONLY },
+	{ "tclass", IPPROTO_IPV6, IPV6_TCLASS },
+	{ "hops", IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+};
+
+static void	run(struct machine *machine);
+static void	say(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* One write(2) a line: several processes and threads may speak. */
+static void
+say(const char *format, ...)
+{
+	char line[256];
+	va_list list;
+	int length;
+
+	va_start(list, format);
+	length = vsnprintf(line, sizeof(line) - 1, format, list);
+	va_end(list);
+	line[length++] = '\n';
+	if (write(STDOUT_FILENO, line, (size_t)length) != length)
+		err(1, "standard output");
+}
+
+static int
+current(const struct machine *machine)
+{
+	return machine->sockets[machine->current];
+}
+
+static void
+append(struct machine *machine, int fd)
+{
+	if (fd == -1 || machine->count == SOCKETS_MAX)
+		err(1, "socket %d", machine->count);
+	machine->sockets[machine->count++] = fd;
+}
+
+static void
+do_socket(struct machine *machine, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, value) == 0) {
+			append(machine, socket(kinds[i].domain, kinds[i].type,
+			    kinds[i].protocol));
+			machine->current = machine->count - 1;
+			return;
+		}
+	errx(2, "socket=%s", value);
+}
+
+static void
+do_dup(struct machine *machine, const char *value)
+{
+	(void)value;
+	append(machine, dup(current(machine)));
+}
+
+static void
+do_use(struct machine *machine, const char *value)
+{
+	machine->current = atoi(value);
+}
+
+static void
+do_cloexec(struct machine *machine, const char *value)
+{
+	(void)value;
+	if (fcntl(current(machine), F_SETFD, FD_CLOEXEC) == -1)
+		err(1, "cloexec");
+}
+
+static void
+do_nonblock(struct machine *machine, const char *value)
+{
+	(void)value;
+	if (fcntl(current(machine), F_SETFL, O_RDWR | O_NONBLOCK) == -1)
+		err(1, "nonblock");
+}
+
+static const struct option *
+find_option(const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (strlen(options[i].name) == length &&
+		    strncmp(options[i].name, name, length) == 0)
+			return &options[i];
+	errx(2, "no option %s", name);
+}
+
+static void
+do_set(struct machine *machine, const char *value)
+{
+	size_t length = strcspn(value, ":");
+	const struct option *option = find_option(value, length);
+	int number = atoi(value + length + 1);
+	struct linger linger = { 1, number };
+	bool is_linger = option->option == SO_LINGER &&
+	    option->level == SOL_SOCKET;
+
+	if (setsockopt(current(machine), option->level, option->option,
+	    is_linger ? (void *)&linger : &number,
+	    is_linger ? sizeof(linger) : sizeof(number)) == -1)
+		err(1, "set=%s", value);
+}
+
+static int
+get_option(int fd, const struct option *option)
+{
+	struct linger value = { -1, -1 };
+	socklen_t length = sizeof(value);
+
+	if (getsockopt(fd, option->level, option->option, &value,
+	    &length) == -1)
+		return -errno;
+	return length == sizeof(value) && value.l_onoff != 0 ?
+	    value.l_linger : value.l_onoff;
+}
+
+static void
+do_show(struct machine *machine, const char *value)
+{
+	int fd = current(machine), number;
+
+	if (strcmp(value, "pid") == 0)
+		number = getpid();
+	else if (strcmp(value, "cloexec") == 0)
+		number = (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+	else if (strcmp(value, "nonblock") == 0)
+		number = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	else
+		number = get_option(fd, find_option(value, strlen(value)));
+	say("%s %d", value, number);
+}
+
+static int
+port_of(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+
+	if (colon == NULL)
+		errx(2, "%s: no port", text);
+	return htons((uint16_t)atoi(colon + 1));
+}
+
+/* "127.0.0.1:80", "[::1]:80", "netlink", else a path, or @name. */
+static void
+parse(const char *text, struct address *address)
+{
+	char host[64] = "";
+
+	memset(address, 0, sizeof(*address));
+	if (*text == '[') {
+		address->length = sizeof(address->u.in6);
+		address->u.in6.sin6_family = AF_INET6;
+		address->u.in6.sin6_port = (in_port_t)port_of(text);
+		if (sscanf(text, "[%63[^]]", host) != 1 || inet_pton(AF_INET6,
+		    host, &address->u.in6.sin6_addr) != 1)
+			errx(2, "%s: no address", text);
+	} else if (*text >= '0' && *text <= '9') {
+		address->length = sizeof(address->u.in);
+		address->u.in.sin_family = AF_INET;
+		address->u.in.sin_port = (in_port_t)port_of(text);
+		if (sscanf(text, "%63[^:]", host) != 1 || inet_pton(AF_INET,
+		    host, &address->u.in.sin_addr) != 1)
+			errx(2, "%s: no address", text);
+	} else if (strcmp(text, "netlink") == 0) {
+		address->length = sizeof(address->u.nl);
+		address->u.nl.nl_family = AF_NETLINK;
+	} else {
+		address->length = (socklen_t)(offsetof(struct sockaddr_un,
+		    sun_path) + strlen(text) + (*text != '@'));
+		address->u.un.sun_family = AF_UNIX;
+		memcpy(address->u.un.sun_path, text, strlen(text));
+		if (*text == '@')
+			address->u.un.sun_path[0] = '\0';
+	}
+}
+
+/* No two sockets ever have the same; 0 where it is none. */
+static uint64_t
+cookie(int fd)
+{
+	uint64_t value = 0;
+	socklen_t length = sizeof(value);
+
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &value, &length);
+	return value;
+}
+
+static void
+say_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	uint64_t before = cookie(fd);
+
+	if (bind(fd, address, length) == -1)
+		say("bind %s", strerrorname_np(errno));
+	else
+		say("bind %s", cookie(fd) == before ? "own" : "given");
+}
+
+static void
+do_bind(struct machine *machine, const char *value)
+{
+	struct address address;
+
+	parse(value, &address);
+	say_bind(current(machine), &address.u.any, address.length);
+}
+
+static void
+do_wild(struct machine *machine, const char *value)
+{
+	struct address address;
+
+	parse(value, &address);
+	if (syscall(SYS_bind, current(machine), 8, address.length) == -1)
+		say("bind %s", strerrorname_np(errno));
+}
+
+/* One that the filter passes by, and two that it reports. */
+static void
+do_short(struct machine *machine, const char *value)
+{
+	struct address address;
+
+	parse(value, &address);
+	say_bind(current(machine), &address.u.any, 8);
+	say_bind(current(machine), &address.u.any, 20);
+	say_bind(current(machine), &address.u.any,
+	    sizeof(struct sockaddr_storage) + 1);
+}
+
+static void
+do_unspecified(struct machine *machine, const char *value)
+{
+	struct address address;
+
+	parse(value, &address);
+	address.u.any.sa_family = AF_UNSPEC;
+	say_bind(current(machine), &address.u.any, address.length);
+}
+
+static void
+do_unlink(struct machine *machine, const char *value)
+{
+	(void)machine;
+	if (unlink(value) == -1)
+		err(1, "%s", value);
+}
+
+static void
+do_listen(struct machine *machine, const char *value)
+{
+	if (listen(current(machine), *value == '\0' ? SOMAXCONN :
+	    atoi(value)) == -1)
+		say("listen %s", strerrorname_np(errno));
+}
+
+static void
+do_shutdown(struct machine *machine, const char *value)
+{
+	(void)value;
+	if (shutdown(current(machine), SHUT_RDWR) == -1)
+		err(1, "shutdown");
+}
+
+static void
+do_close(struct machine *machine, const char *value)
+{
+	(void)value;
+	close(current(machine));
+}
+
+static bool
+is_datagram(int fd)
+{
+	int type = 0;
+	socklen_t length = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
+	    type == SOCK_DGRAM;
+}
+
+/* Waits first where the socket itself does not. */
+static void
+answer_one(int fd, int number)
+{
+	struct pollfd poll_one = { .fd = fd, .events = POLLIN };
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	char text[16];
+	int size = snprintf(text, sizeof(text), "%d\n", number), client;
+
+	if ((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 &&
+	    poll(&poll_one, 1, -1) == -1)
+		err(1, "poll");
+	if (is_datagram(fd)) {
+		char request[512];
+
+		if (recvfrom(fd, request, sizeof(request), 0,
+		    (struct sockaddr *)&peer, &length) == -1 ||
+		    sendto(fd, text, (size_t)size, 0,
+		    (struct sockaddr *)&peer, length) == -1)
+			err(1, "datagram");
+		return;
+	}
+	client = accept(fd, NULL, NULL);
+	if (client == -1)
+		err(1, "accept on %d", number);
+	if (write(client, text, (size_t)size) == -1)
+		err(1, "write");
+	close(client);
+}
+
+static void
+do_answer(struct machine *machine, const char *value)
+{
+	int count = *value == '\0' ? 1 : atoi(value);
+
+	while (count-- > 0)
+		answer_one(current(machine), machine->current);
+}
+
+static void
+do_select(struct machine *machine, const char *value)
+{
+	struct pollfd polls[SOCKETS_MAX];
+	int count = atoi(value), i;
+
+	for (i = 0; i < machine->count; i++)
+		polls[i] = (struct pollfd){ .fd = machine->sockets[i],
+		    .events = POLLIN };
+	while (count > 0) {
+		if (poll(polls, (nfds_t)machine->count, -1) == -1)
+			err(1, "poll");
+		for (i = 0; i < machine->count; i++)
+			if ((polls[i].revents & POLLIN) != 0) {
+				answer_one(polls[i].fd, i);
+				count--;
+			}
+	}
+}
+
+struct acceptor {
+	int		fd, number;
+	atomic_int	*left;
+};
+
+static void *
+accept_loop(void *context)
+{
+	struct acceptor *acceptor = context;
+
+	for (;;) {
+		answer_one(acceptor->fd, acceptor->number);
+		atomic_fetch_sub(acceptor->left, 1);
+	}
+	return NULL;
+}
+
+static void
+do_accept(struct machine *machine, const char *value)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	struct acceptor acceptors[SOCKETS_MAX];
+	atomic_int left = atoi(value);
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < machine->count; i++) {
+		acceptors[i] = (struct acceptor){ machine->sockets[i], i,
+		    &left };
+		if (pthread_create(&thread, NULL, accept_loop,
+		    &acceptors[i]) != 0)
+			errx(1, "pthread_create");
+	}
+	while (atomic_load(&left) > 0)
+		nanosleep(&moment, NULL);
+	_exit(0);
+}
+
+static void
+do_visit(struct machine *machine, const char *value)
+{
+	struct address address;
+	int fd;
+
+	(void)machine;
+	parse(value, &address);
+	fd = socket(address.u.any.sa_family, SOCK_STREAM, 0);
+	if (fd == -1 || connect(fd, &address.u.any, address.length) == -1)
+		err(1, "visit=%s", value);
+}
+
+static void
+register_socket(struct machine *machine, const char *mode, int operation,
+    uint64_t data)
+{
+	struct epoll_event event = { .data.u64 = data, .events = EPOLLIN };
+
+	if (strcmp(mode, "edge") == 0)
+		event.events |= EPOLLET;
+	if (epoll_ctl(machine->epoll, operation, current(machine),
+	    &event) == -1)
+		err(1, "epoll_ctl");
+}
+
+static void
+do_epoll(struct machine *machine, const char *value)
+{
+	machine->epoll = epoll_create1(EPOLL_CLOEXEC);
+	register_socket(machine, value, EPOLL_CTL_ADD, 0xfedcba9876543210);
+}
+
+static void
+do_modify(struct machine *machine, const char *value)
+{
+	register_socket(machine, value, EPOLL_CTL_MOD, 0x0123456789abcdef);
+}
+
+static void
+do_event(struct machine *machine, const char *value)
+{
+	struct epoll_event event;
+	int count = epoll_wait(machine->epoll, &event, 1,
+	    *value == '\0' ? -1 : atoi(value));
+
+	if (count == -1)
+		err(1, "epoll_wait");
+	if (count == 0)
+		say("event none");
+	else
+		say("event %llx", (unsigned long long)event.data.u64);
+}
+
+static int
+wait_for_child(pid_t child)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) == -1)
+		err(1, "waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void
+do_fork(struct machine *machine, const char *value)
+{
+	pid_t child = fork();
+
+	(void)machine;
+	(void)value;
+	if (child == -1)
+		err(1, "fork");
+	if (child > 0)
+		_exit(wait_for_child(child));
+}
+
+static void
+do_split(struct machine *machine, const char *value)
+{
+	(void)value;
+	machine->child = fork();
+	if (machine->child == -1)
+		err(1, "fork");
+}
+
+static void *
+run_in_thread(void *context)
+{
+	run(context);
+	_exit(0);
+}
+
+static void
+do_thread(struct machine *machine, const char *value)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, run_in_thread, machine) != 0)
+		errx(1, "pthread_create");
+	if (strcmp(value, "ended") == 0)
+		pthread_exit(NULL);
+	pthread_join(thread, NULL);
+}
+
+static void
+do_namespace(struct machine *machine, const char *value)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	int control;
+
+	(void)machine;
+	(void)value;
+	if (unshare(CLONE_NEWNET) == -1 &&
+	    unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
+		err(77, "unshare");
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	request.ifr_flags = IFF_UP;
+	if (control == -1 || ioctl(control, SIOCSIFFLAGS, &request) == -1)
+		err(77, "lo");
+	close(control);
+}
+
+static void
+do_dumpable(struct machine *machine, const char *value)
+{
+	(void)machine;
+	if (prctl(PR_SET_DUMPABLE, atoi(value), 0, 0, 0) == -1)
+		err(1, "PR_SET_DUMPABLE");
+}
+
+static void
+on_tick(int number)
+{
+	(void)number;
+}
+
+static void
+do_timer(struct machine *machine, const char *value)
+{
+	struct sigaction action = { .sa_handler = on_tick };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+	    .sigev_signo = SIGUSR1 };
+	struct itimerspec times = { .it_interval = { 0, TICK },
+	    .it_value = { 0, TICK } };
+
+	if (strcmp(value, "off") == 0) {
+		timer_delete(machine->timer);
+		return;
+	}
+	if (strcmp(value, "restart") == 0)
+		action.sa_flags = SA_RESTART;
+	if (sigaction(SIGUSR1, &action, NULL) == -1 ||
+	    timer_create(CLOCK_MONOTONIC, &event, &machine->timer) == -1 ||
+	    timer_settime(machine->timer, 0, &times, NULL) == -1)
+		err(1, "timer");
+}
+
+struct storm {
+	struct address	ours;
+	int		count;		/* of each thread */
+};
+
+/*
+ * A signal whose handler restarts nothing may interrupt bind(2) while it
+ * waits for the filter's answer: seccomp_unotify(2).
+ */
+static void
+bind_one(const struct address *address, bool is_ours)
+{
+	int fd = socket(address->u.any.sa_family, SOCK_STREAM, 0), on = 1;
+	uint64_t before;
+
+	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+	    sizeof(on)) == -1)
+		err(1, "socket");
+	before = cookie(fd);
+	while (bind(fd, &address->u.any, address->length) == -1)
+		if (errno != EINTR)
+			err(1, "bind");
+	if ((cookie(fd) != before) != is_ours)
+		errx(1, "bind: %s", is_ours ? "not given" : "given");
+	close(fd);
+}
+
+static void *
+blow(void *context)
+{
+	const struct storm *storm = context;
+	struct address any = storm->ours;
+	int i;
+
+	any.u.in.sin_port = 0;
+	for (i = 0; i < storm->count; i++)
+		bind_one(i % 2 == 0 ? &any : &storm->ours, i % 2 != 0);
+	return NULL;
+}
+
+static void
+do_storm(struct machine *machine, const char *value)
+{
+	pthread_t list[SOCKETS_MAX];
+	struct storm storm;
+	int threads, count, start, i;
+
+	(void)machine;
+	if (sscanf(value, "%d,%d,%n", &threads, &count, &start) != 2 ||
+	    threads > SOCKETS_MAX)
+		errx(2, "storm=%s", value);
+	alarm(10 * SECONDS_MAX);
+	storm.count = count / threads;
+	parse(value + start, &storm.ours);
+	for (i = 0; i < threads; i++)
+		if (pthread_create(&list[i], NULL, blow, &storm) != 0)
+			errx(1, "pthread_create");
+	for (i = 0; i < threads; i++)
+		pthread_join(list[i], NULL);
+	alarm(SECONDS_MAX);
+	say("storm %d", count);
+}
+
+static void
+do_wait(struct machine *machine, const char *value)
+{
+	static const struct timespec moment = { .tv_nsec = 2000000 };
+
+	(void)machine;
+	while (access(value, F_OK) == -1)
+		nanosleep(&moment, NULL);
+}
+
+static void
+do_touch(struct machine *machine, const char *value)
+{
+	(void)machine;
+	if (close(open(value, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) == -1)
+		err(1, "%s", value);
+}
+
+static const struct step {
+	const char	*name;
+	void		(*run)(struct machine *machine, const char *value);
+} steps[] = {
+	{ "accept", do_accept },
+	{ "answer", do_answer },
+	{ "bind", do_bind },
+	{ "cloexec", do_cloexec },
+	{ "close", do_close },
+	{ "dumpable", do_dumpable },
+	{ "dup", do_dup },
+	{ "epoll", do_epoll },
+	{ "event", do_event },
+	{ "fork", do_fork },
+	{ "listen", do_listen },
+	{ "modify", do_modify },
+	{ "namespace", do_namespace },
+	{ "nonblock", do_nonblock },
+	{ "select", do_select },
+	{ "set", do_set },
+	{ "short", do_short },
+	{ "show", do_show },
+	{ "shutdown", do_shutdown },
+	{ "socket", do_socket },
+	{ "split", do_split },
+	{ "storm", do_storm },
+	{ "thread", do_thread },
+	{ "timer", do_timer },
+	{ "touch", do_touch },
+	{ "unlink", do_unlink },
+	{ "unspecified", do_unspecified },
+	{ "use", do_use },
+	{ "visit", do_visit },
+	{ "wait", do_wait },
+	{ "wild", do_wild },
+};
+
+static const struct step *
+find_step(const char *text)
+{
+	size_t length = strcspn(text, "="), i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (strlen(steps[i].name) == length &&
+		    strncmp(steps[i].name, text, length) == 0)
+			return &steps[i];
+	errx(2, "%s: no such step", text);
+}
+
+static void
+run(struct machine *machine)
+{
+	char *text, *value;
+
+	while (*machine->next != NULL) {
+		text = *machine->next++;
+		value = strchr(text, '=');
+		find_step(text)->run(machine, value == NULL ? "" : value + 1);
+	}
+	if (machine->child > 0 && wait_for_child(machine->child) != 0)
+		_exit(1);
+}
+
+int
+main(int argc, char *argv[])
+{
+	/* Not main()'s own: that may end before its threads. */
+	static struct machine machine;
+
+	(void)argc;
+	machine.next = argv + 1;
+	alarm(SECONDS_MAX);
+	run(&machine);
+	/* Nothing is buffered; a leak checker could not look at all of them. */
+	_exit(0);
+}

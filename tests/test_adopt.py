@@ -1,0 +1,342 @@
+"""The handoff adopt as its user sees it: when it is chosen, which socket is
+handed over, what is said, and what a service that restarts keeps."""
+
+import contextlib
+import os
+import re
+import socket
+import threading
+
+import harness
+from harness import connect, free_number, protocol, read_all
+
+TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'
+GIVEN = 'bind given'
+
+
+def other_number(stack):
+    """A number that stays free for one who binds it with SO_REUSEADDR."""
+    held = stack.enter_context(socket.socket())
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(('127.0.0.1', 0))
+    return held.getsockname()[1]
+
+
+class Choice(harness.Case):
+    def handoff(self, *arguments):
+        """As the line before the service says it."""
+        done = self.run_portexec(*arguments)
+        found = re.fullmatch(r'portexec: (?:listening on \S+, (fd 3|until '
+                             r'true binds it)|\d+ (reserved for true))',
+                             done.stderr.splitlines()[0])
+        self.assertIsNotNone(found, done.stderr)
+        return {'f': 'inherit', 'u': 'adopt',
+                'r': 'reserve'}[(found[1] or found[2])[0]]
+
+    def test_what_the_words_say(self):
+        self.write('port.in', 'listen {port};')
+        self.write('fd.in', 'listen {fd};')
+        for expected, *arguments in (
+                ('inherit', '--', 'true'),
+                ('adopt', '--', 'true', '<port>'),
+                ('adopt', '--', 'true', '--listen={addr}'),
+                ('adopt', '--', 'true', 'x', '{port:0}'),
+                ('inherit', '--', 'true', '{host}'),
+                ('inherit', '--', 'true', '{{port}}'),
+                ('inherit', '--', 'true', '${port}'),
+                ('inherit', '--', 'true', '{fd}'),
+                ('inherit', '--', 'true', '{port}', '{fd}'),
+                ('inherit', '-e', 'FD={fd}', '--', 'true', '{port}'),
+                ('inherit', '-w', 'w=@fd.in', '-e', 'PORT', '--', 'true'),
+                ('adopt', '-e', 'PORT', '--', 'true'),
+                ('adopt', '-e', 'URL=http://{addr}/', '--', 'true'),
+                ('adopt', '-e', 'LISTEN_PORT', '--', 'true'),
+                ('inherit', '-e', 'HOST={host}', '--', 'true'),
+                ('inherit', '-e', 'X=y', '--', 'true'),
+                ('inherit', '-p', 'p', '--', 'true'),
+                ('adopt', '-w', 'w={port}', '--', 'true'),
+                ('adopt', '-w', 'w=@port.in', '--', 'true'),
+                ('inherit', '-w', 'w={fd}', '--', 'true', '{addr}'),
+                ('adopt', '-m', '8080', '--', 'true'),
+                ('adopt', '-H', 'adopt', '--', 'true'),
+                ('adopt', '-H', 'adopt', '--', 'true', '{fd}'),
+                ('inherit', '-H', 'inherit', '--', 'true', '{port}'),
+                ('reserve', '-H', 'reserve', '--', 'true', '{port}')):
+            with self.subTest(arguments):
+                self.assertEqual(self.handoff(*arguments), expected)
+
+    def test_map_is_for_adopt_only(self):
+        for handoff in 'inherit', 'reserve':
+            self.assert_fails('-H', handoff, '-m', '8080', '--', 'true',
+                              message='-m: only with the handoff adopt')
+        self.assert_fails('-m', '8080', '--', 'true', '{fd}', message='-m')
+
+    def test_maps_that_are_none(self):
+        for value in ('0', '65536', '-1', ' 80', '+80', '80x', '', '=name',
+                      '80=', '80=name', '80=1'):
+            with self.subTest(value):
+                done = self.assert_fails('-m', value, '--', 'true',
+                                         message='-m')
+                self.assertIn(value, done.stderr)
+        self.assert_fails('-l', './s', '-m', '80', '--', 'true',
+                          message='./s is a unix socket')
+
+
+class Given(harness.Case):
+    """LISTEN_* and fd 3 and up, besides."""
+
+    def test_sockets_are_passed_too(self):
+        report = self.probe('-l', 'a=0', '-l', 'b=0', '-H', 'adopt')
+        listen = protocol(report)
+        self.assertEqual(listen['FDS'], '2')
+        self.assertEqual(listen['PID'], str(report['pid']))
+        self.assertEqual(listen['FDNAMES'], 'a:b')
+        self.assertEqual(':'.join(harness.ports(report)), listen['PORTS'])
+        self.assertEqual([fd['listens'] for fd in harness.sockets(report)],
+                         [1, 1])
+        if listen.get('PIDFDID') is not None:
+            self.assertEqual(listen['PIDFDID'], str(report['pidfd']))
+
+    def test_what_is_open_there_stays(self):
+        with open(self.write('kept', '')) as file:
+            for number in 3, 4:
+                with self.subTest(fd=number):
+                    report = self.probe(
+                        '-l', '0', '-l', '0', '-H', 'adopt',
+                        **harness.arrange({number: file.fileno()}))
+                    self.assertEqual(report['fds'][str(number)]['link'],
+                                     self.path('kept'))
+                    self.assertEqual(sorted(protocol(report)),
+                                     ['PORT', 'PORTS'])
+                    self.assertEqual(harness.sockets(report), [])
+            self.assertEqual(protocol(self.probe(
+                '-H', 'adopt', **harness.arrange({4: file.fileno()})))
+                ['FDS'], '1')
+
+    def test_libsystemd_finds_them(self):
+        done = self.run_portexec('-m', '8080', '--', harness.SDPROBE)
+        self.assertIn('"fds": 1', done.stdout)
+
+
+class Maps(harness.Binding):
+    def test_the_first_socket(self):
+        port = free_number()
+        for option in [f'-m{port}'], ['--map', port], ['-m', f'{port}=0']:
+            with self.subTest(option):
+                said, answers = self.serve(
+                    TCP, f'bind=0.0.0.0:{port}', 'listen', 'answer',
+                    options=option)
+                self.assertEqual((said, answers), ([GIVEN], ['0']))
+
+    def test_several(self):
+        """By name and by number; the sockets' own numbers work as well."""
+        first, second, third = (free_number() for _ in range(3))
+        process, a = self.start(
+            TCP, f'bind=127.0.0.1:{third}', 'listen',
+            TCP, f'bind=[::]:{second}', 'bind=127.0.0.1:{port:b}', 'listen',
+            TCP, f'bind=127.0.0.1:{first}', 'listen',
+            'answer', 'use=1', 'answer', 'use=0', 'answer',
+            options=['-l', 'a=0', '-l', 'b=0', '-l', 'c=0', '-m',
+                     f'{first}=a', '-m', f'{third}=c', '-m', f'{second}=b'])
+        b, c = self.announced(process), self.announced(process)
+        with connect(a) as one, connect(b) as two, connect(c) as three:
+            self.assertEqual([read_all(client) for client in
+                              (one, two, three)],
+                             [b'2\n', b'1\n', b'0\n'])
+        self.assertEqual(self.finish(process), [
+            GIVEN, 'bind EAFNOSUPPORT', GIVEN, GIVEN])
+
+    def test_one_socket_for_two_numbers(self):
+        """The second, asked for while the first is held, is a companion."""
+        first, second = free_number(), free_number()
+        said, answers = self.serve(
+            TCP, f'bind=127.0.0.1:{first}', 'listen', TCP,
+            f'bind=127.0.0.1:{second}', 'listen', 'use=0', 'answer',
+            options=['-m', first, '-m', second])
+        self.assertEqual((said, answers), ([GIVEN] * 2, ['0']))
+
+    def test_each_family_gets_its_member(self):
+        port = free_number()
+        process, address = self.start(
+            TCP, f'bind=0.0.0.0:{port}', 'listen', 'socket=tcp6',
+            'set=v6only:1', f'bind=[::]:{port}', 'listen', 'answer',
+            'use=0', 'answer', options=['-l', 'localhost:0', '-m', port])
+        number = address.rpartition(':')[2]
+        with connect(f'127.0.0.1:{number}') as four, \
+                connect(f'[::1]:{number}') as six:
+            self.assertEqual((read_all(four), read_all(six)),
+                             (b'0\n', b'1\n'))
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_each_type_gets_its_member(self):
+        port = free_number()
+        process, address = self.start(
+            'socket=udp4', f'bind=0.0.0.0:{port}', TCP,
+            f'bind=0.0.0.0:{port}', 'listen', 'answer', 'use=0', 'answer',
+            options=['-l', 'tcp+udp:0', '-m', port])
+        with connect(address) as client, \
+                connect(address, socket.SOCK_DGRAM) as datagrams:
+            self.assertEqual(read_all(client), b'1\n')
+            self.assertEqual(harness.ask(datagrams), b'0\n')
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_two_with_one_wired_in_port(self):
+        port = free_number()
+        steps = [TCP, f'bind=0.0.0.0:{port}', 'listen', 'touch={port}',
+                 'answer=2']
+        both = [self.start(*steps, options=['-m', port]) for _ in range(2)]
+        for _, address in both:
+            self.wait_for_file(address.rpartition(':')[2])
+            with connect(address) as client:
+                self.assertEqual(read_all(client), b'0\n')
+        with self.assertRaises(ConnectionRefusedError):
+            connect(f'127.0.0.1:{port}')
+        for process, address in both:
+            with connect(address) as client:
+                self.assertEqual(read_all(client), b'0\n')
+            self.assertEqual(self.finish(process), [GIVEN])
+
+
+class Words(harness.Binding):
+    def test_nothing_but_one_line_a_socket(self):
+        process, address = self.start(
+            TCP, HERE, 'listen', 'answer',
+            options=['-l', 'tcp+udp:0', '-l', '[::1]:0'])
+        port = address.rpartition(':')[2]
+        lines = [process.stderr.readline() for _ in range(2)]
+        self.assertEqual(lines[0], f'portexec: listening on 127.0.0.1:{port}'
+                         f' (datagrams), until {self.binder} binds it\n')
+        self.assertRegex(lines[1], r'^portexec: listening on \[::1\]:\d+, '
+                         rf'until {self.binder} binds it\n$')
+        with connect(address) as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.finish(process)
+        self.assertEqual(process.said, '')
+
+    def test_quiet(self):
+        done = self.run_portexec('-q', '--', self.binder, TCP, HERE,
+                                 **self.user)
+        self.assertEqual((done.stdout, done.stderr), (GIVEN + '\n', ''))
+
+    def test_still_waiting(self):
+        """Three seconds after the first of its clients; not where one was
+        taken.  The last that waits shows that the time has gone by."""
+        with contextlib.ExitStack() as stack:
+            other = other_number(stack)
+            wait = ['wait=go', TCP, HERE, 'listen']
+            taken, taken_address = self.start(
+                TCP, HERE, 'listen', 'touch=taken', 'answer=2')
+            self.wait_for_file('taken')
+            stack.enter_context(connect(taken_address))
+            stack.enter_context(connect(taken_address))
+            mapped, first = self.start(
+                TCP, 'set=reuseaddr:1', f'bind=127.0.0.1:{other}', 'listen',
+                'touch=bound', *wait, 'answer')
+            plain, second = self.start(*wait, 'answer=2')
+            self.wait_for_file('bound')
+            clients = [stack.enter_context(connect(address))
+                       for address in (first, second, second)]
+            for process, address, rest in (
+                    (mapped, first, f'1 client queued); it bound 127.0.0.1:'
+                     f'{other}: try --map {other}'),
+                    (plain, second, '2 clients queued)')):
+                port = address.rpartition(':')[2]
+                self.assertEqual(
+                    process.stderr.readline(),
+                    f'portexec: still waiting for {self.binder} to bind '
+                    f'{port} (3 s, {rest}\n')
+            self.write('go', '')
+            for client in clients:
+                self.assertRegex(read_all(client), b'[01]\n')
+            for process in taken, mapped, plain:
+                self.finish(process)
+                self.assertEqual(process.said, '')
+
+    def test_a_time_line(self):
+        """Two lives of a service, the second killed."""
+        self.write('twice', '"$@" wait=first; "$@" wait=second '
+                   'touch=waits wait=never')
+        process, address = self.start(
+            TCP, HERE, 'listen', before=['sh', 'twice'],
+            options=['-v', '-p', 'port'], start_new_session=True)
+        pattern = r'portexec: (\d+\.\d{3}) s: '
+        bound = (pattern + rf'process (\d+) bound {address}: given '
+                 f'{address}\n')
+        times, pids = [], []
+        for name, expected in (
+                (None, pattern + 'executing sh\n'),
+                (None, pattern + r'started sh as process (\d+)\n'),
+                (None, bound),
+                ('first', pattern + f'listening on {address} again\n'),
+                (None, bound)):
+            if name is not None:
+                self.write(name, '')
+            line = process.stderr.readline()
+            found = re.fullmatch(expected, line)
+            self.assertIsNotNone(found, f'{line!r} is not {expected!r}')
+            times.append(float(found[1]))
+            pids += found.groups()[1:]
+        self.write('second', '')
+        self.wait_for_file('waits')
+        process.terminate()
+        self.assertEqual(process.wait(harness.DEADLINE), -15)
+        rest = process.stderr.read()
+        self.assertRegex(rest, pattern + rf'sh \({pids[0]}\) was killed by '
+                         'signal 15\n')
+        self.assertEqual(times, sorted(times))
+        self.assertEqual(len(set(pids)), 3)
+        self.assert_nothing_left()
+
+
+class Restarts(harness.Binding):
+    LIVES, ANSWERS, CLIENTS = 20, 8, 4
+
+    def keep_asking(self, address, count, failures):
+        for _ in range(count):
+            try:
+                with connect(address) as client:
+                    answer = read_all(client)
+                if answer != b'0\n':
+                    failures.append(answer)
+            except OSError as error:
+                failures.append(error)
+
+    def test_nobody_is_refused(self):
+        """A watcher starts the service twenty times; its clients do not
+        stop; when all is answered it has ended by itself."""
+        watchers = {
+            'sh': ['sh', '-c', 'for i in $0; do "$@" || exit; done',
+                   ' '.join(map(str, range(self.LIVES)))],
+            'python': ['python3', '-c', 'import subprocess, sys\n'
+                       f'for _ in range({self.LIVES}):\n'
+                       '    subprocess.run(sys.argv[1:], check=True)'],
+        }
+        for name, watcher in watchers.items():
+            for listen in 'listen', 'listen=5':
+                with self.subTest(name, listen=listen):
+                    self.restart(watcher, listen)
+
+    def restart(self, watcher, listen):
+        process, address = self.start(
+            TCP, HERE, listen, f'answer={self.ANSWERS}', before=watcher)
+        failures = []
+        count = self.LIVES * self.ANSWERS // self.CLIENTS
+        threads = [threading.Thread(target=self.keep_asking, args=(
+            address, count, failures)) for _ in range(self.CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(self.finish(process), [GIVEN] * self.LIVES)
+
+
+if harness.is_root():
+    class MapsOfAnOrdinaryUser(Maps):
+        ordinary = True
+
+    class WordsOfAnOrdinaryUser(Words):
+        ordinary = True
+
+    class RestartsOfAnOrdinaryUser(Restarts):
+        ordinary = True

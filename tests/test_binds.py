@@ -1,0 +1,381 @@
+"""Every way in which a service may call bind(), under adopt.
+
+A client connects before the probe (tests/probes/binder.c) has done anything;
+what became of each bind() and who answered is asserted.
+"""
+
+import contextlib
+import os
+import socket
+
+import harness
+from harness import connect, read_all
+
+TCP, TCP6, HERE = 'socket=tcp4', 'socket=tcp6', 'bind=127.0.0.1:{port}'
+HERE6 = 'bind=[::1]:{port}'
+GIVEN = 'bind given'
+FIRST, SECOND = 'event fedcba9876543210', 'event 123456789abcdef'
+
+# name: steps, what the probe says, who answers the clients, in order
+TCP_PATTERNS = {
+    'plain': ([TCP, HERE, 'listen', 'answer'], [GIVEN], '0'),
+    'every address': ([TCP, 'bind=0.0.0.0:{port}', 'listen', 'answer'],
+                      [GIVEN], '0'),
+    'another loopback address': ([TCP, 'bind=127.0.0.2:{port}', 'listen',
+                                  'answer'], [GIVEN], '0'),
+    'every IPv6 address': ([TCP6, 'bind=[::]:{port}', 'listen', 'answer'],
+                           [GIVEN], '0'),
+    '::1': ([TCP6, HERE6, 'listen', 'answer'], [GIVEN], '0'),
+    'mapped': ([TCP6, 'bind=[::ffff:127.0.0.1]:{port}', 'listen', 'answer'],
+               [GIVEN], '0'),
+    'the family left out': ([TCP, 'unspecified=0.0.0.0:{port}', 'listen',
+                             'answer'], [GIVEN], '0'),
+    'no flag': ([TCP, HERE, 'listen', 'show=cloexec', 'show=nonblock',
+                 'answer'], [GIVEN, 'cloexec 0', 'nonblock 0'], '0'),
+    'flags before': ([TCP, 'cloexec', 'nonblock', HERE, 'listen',
+                      'show=cloexec', 'show=nonblock', 'answer'],
+                     [GIVEN, 'cloexec 1', 'nonblock 1'], '0'),
+    'flags after': ([TCP, HERE, 'cloexec', 'nonblock', 'listen',
+                     'show=cloexec', 'show=nonblock', 'answer'],
+                    [GIVEN, 'cloexec 1', 'nonblock 1'], '0'),
+    'dup': ([TCP, 'dup', HERE, 'listen', 'answer', 'use=1', 'answer'],
+            [GIVEN], '01'),
+    'dup keeps close-on-exec apart': (
+        [TCP, 'dup', 'cloexec', HERE, 'listen', 'show=cloexec', 'answer',
+         'use=1', 'show=cloexec', 'answer'],
+        [GIVEN, 'cloexec 1', 'cloexec 0'], '01'),
+    'level-triggered epoll': (
+        [TCP, 'epoll=level', HERE, 'listen', 'event', 'event=0', 'answer',
+         'modify=level', 'event', 'answer', 'event=0'],
+        [GIVEN, FIRST, FIRST, SECOND, 'event none'], '00'),
+    'edge-triggered epoll': (
+        [TCP, 'nonblock', 'epoll=edge', HERE, 'listen', 'event', 'event=0',
+         'answer', 'modify=edge', 'event', 'event=0', 'answer'],
+        [GIVEN, FIRST, 'event none', SECOND, 'event none'], '00'),
+    'epoll of a duplicate': (
+        [TCP, 'dup', 'use=1', 'epoll=level', 'use=0', HERE, 'listen',
+         'event', 'answer', 'use=1', 'modify=level', 'event', 'answer'],
+        [GIVEN, FIRST, SECOND], '01'),
+    'epoll before a fork': (
+        [TCP, 'epoll=level', 'fork', HERE, 'listen', 'event', 'answer',
+         'event=0'], [GIVEN, FIRST, 'event none'], '0'),
+    'bind twice': ([TCP, HERE, HERE, 'bind=0.0.0.0:{port}', 'listen',
+                    'answer'], [GIVEN, 'bind EINVAL', 'bind EINVAL'], '0'),
+    'close, and the same address again': (
+        [TCP, HERE, 'listen', 'answer', 'close', TCP, HERE, 'listen',
+         'answer'], [GIVEN, GIVEN], '01'),
+    'close, and another address': (
+        [TCP, HERE, 'listen', 'answer', 'close', TCP, 'bind=0.0.0.0:{port}',
+         'listen', 'answer'], [GIVEN, GIVEN], '01'),
+    'close, and another family': (
+        [TCP, HERE, 'listen', 'answer', 'close', TCP6, HERE6, 'listen',
+         'answer'], [GIVEN, GIVEN], '01'),
+    'fork': (['fork', TCP, HERE, 'listen', 'answer'], [GIVEN], '0'),
+    'fork between socket and bind': (
+        [TCP, 'fork', HERE, 'listen', 'answer'], [GIVEN], '0'),
+    'a grandchild': (['fork', 'fork', TCP, HERE, 'listen', 'answer'],
+                     [GIVEN], '0'),
+    'thread': (['thread=waits', TCP, HERE, 'listen', 'answer'], [GIVEN],
+               '0'),
+    'thread, the first one ended': (
+        ['thread=ended', TCP, 'dup', HERE, 'listen', 'answer', 'use=1',
+         'answer'], [GIVEN], '01'),
+    'select on 127.0.0.1 and ::1': (
+        [TCP, HERE, 'listen', TCP6, HERE6, 'listen', 'select=3'],
+        [GIVEN, GIVEN], '000'),
+    'select on ::1 and 127.0.0.1': (
+        [TCP6, HERE6, 'listen', TCP, HERE, 'listen', 'select=3'],
+        [GIVEN, GIVEN], '000'),
+    'select on 0.0.0.0 and [::]': (
+        [TCP, 'bind=0.0.0.0:{port}', 'listen', TCP6, 'set=v6only:1',
+         'bind=[::]:{port}', 'listen', 'select=3'], [GIVEN, GIVEN], '000'),
+    'a blocking and a non-blocking acceptor': (
+        [TCP, HERE, 'listen', TCP6, 'nonblock', HERE6, 'listen',
+         'accept=4'], [GIVEN, GIVEN], '0000'),
+    'a non-blocking and a blocking acceptor': (
+        [TCP, 'nonblock', HERE, 'listen', TCP6, HERE6, 'listen',
+         'accept=4'], [GIVEN, GIVEN], '0000'),
+    'port 0 first': ([TCP, 'bind=127.0.0.1:0', TCP, HERE, 'listen',
+                      'answer'], ['bind own', GIVEN], '1'),
+    'a foreign address first': (
+        [TCP, 'bind=192.0.2.1:{port}', HERE, 'listen', 'answer'],
+        ['bind EADDRNOTAVAIL', GIVEN], '0'),
+    'netlink first': (['socket=netlink', 'bind=netlink', TCP, HERE, 'listen',
+                       'answer'], ['bind own', GIVEN], '1'),
+    'a wild pointer first': ([TCP, 'wild=127.0.0.1:{port}', HERE, 'listen',
+                              'answer'], ['bind EFAULT', GIVEN], '0'),
+    'wrong lengths first': (
+        [TCP6, 'short=[::]:{port}', HERE6, 'listen', 'answer'],
+        ['bind EINVAL'] * 3 + [GIVEN], '0'),
+    'the wrong family first': (
+        [TCP, HERE6, HERE, 'listen', 'answer'], ['bind EAFNOSUPPORT', GIVEN],
+        '0'),
+    'no socket at all': (
+        ['socket=tcp4', 'close', 'bind=127.0.0.1:{port}', TCP, HERE,
+         'listen', 'answer'], ['bind EBADF', GIVEN], '1'),
+    'a timer that restarts calls': (
+        ['timer=restart', 'storm=1,4000,127.0.0.1:{port}', 'timer=off', TCP,
+         HERE, 'listen', 'answer'], ['storm 4000', GIVEN], '0'),
+    'a timer that interrupts calls': (
+        ['timer=interrupt', 'storm=1,4000,127.0.0.1:{port}', 'timer=off',
+         TCP, HERE, 'listen', 'answer'], ['storm 4000', GIVEN], '0'),
+}
+
+KEPT = (
+    (TCP, 'rcvbuf:40000', 80000), (TCP, 'sndbuf:50000', 100000),
+    (TCP, 'keepalive:1', 1), (TCP, 'keepidle:11', 11),
+    (TCP, 'keepintvl:12', 12), (TCP, 'keepcnt:3', 3), (TCP, 'linger:9', 9),
+    (TCP, 'linger:0', 0), (TCP, 'nodelay:1', 1), (TCP, 'timeout:1234', 1234),
+    (TCP, 'fastopen:5', 5), (TCP, 'tos:16', 16), (TCP, 'ttl:33', 33),
+    (TCP6, 'keepalive:1', 1), (TCP6, 'nodelay:1', 1),
+    # Told to the socket of the other family in its own words.
+    (TCP6, 'tclass:16', 16), (TCP6, 'hops:33', 33))
+
+
+class Binds(harness.Binding):
+    def test_tcp(self):
+        for name, (steps, said, answers) in TCP_PATTERNS.items():
+            with self.subTest(name):
+                self.assertEqual(self.serve(*steps, clients=len(answers)),
+                                 (said, list(answers)))
+
+    def test_multipath_tcp(self):
+        """Go's servers ask for it; where the kernel has none, TCP does."""
+        try:
+            socket.socket(proto=socket.IPPROTO_MPTCP).close()
+            kind = 'socket=mptcp4'
+        except OSError:
+            kind = TCP
+        self.assertEqual(self.serve(kind, HERE, 'listen', 'answer'),
+                         ([GIVEN], ['0']))
+
+    def test_options_are_kept(self):
+        for kind, option, value in KEPT:
+            name = option.partition(':')[0]
+            shown = {'tclass': 'tos', 'hops': 'ttl'}.get(name, name)
+            with self.subTest(kind, option=option):
+                said, _ = self.serve(kind, 'set=' + option,
+                                     'bind=[::]:{port}' if kind == TCP6 else
+                                     HERE, 'show=' + shown, 'listen',
+                                     'answer')
+                self.assertEqual(said, [GIVEN, f'{shown} {value}'])
+
+    def test_defer_accept_is_kept(self):
+        """The kernel rounds its seconds up to its own time-outs; and a
+        client that says nothing is not accepted while they last."""
+        said, _ = self.serve(TCP, 'set=defer:1', 'show=defer', HERE,
+                             'show=defer', 'listen', clients=0)
+        before, bound, after = said
+        self.assertEqual((bound, after), (GIVEN, before))
+        self.assertNotEqual(before, 'defer 0')
+
+    def test_who_else_may_bind_is_not_kept(self):
+        said, answers = self.serve(
+            TCP, 'set=reuseport:1', 'show=reuseport', HERE,
+            'show=reuseport', 'show=reuseaddr', 'listen', 'answer')
+        self.assertEqual(said, ['reuseport 1', GIVEN, 'reuseport 0',
+                                'reuseaddr 1'])
+        self.assertEqual(answers, ['0'])
+
+    def test_shards_share_one_queue(self):
+        shard = [TCP, 'set=reuseport:1', HERE, 'listen']
+        said, answers = self.serve(*shard, *shard, *shard, 'accept=6',
+                                   clients=6)
+        self.assertEqual(said, [GIVEN] * 3)
+        self.assertLessEqual(set(answers), set('012'))
+        said, answers = self.serve('split', *shard, 'answer=3', clients=6)
+        self.assertEqual((said, answers), ([GIVEN] * 2, ['0'] * 6))
+
+    def test_behind_two_shells(self):
+        for name in ('outer', 'inner'):
+            self.write(name, '"$@"\nexit $?\n', 0o755)
+        said, answers = self.serve(
+            TCP, HERE, 'listen', 'answer',
+            before=['sh', 'outer', 'sh', 'inner'])
+        self.assertEqual((said, answers), ([GIVEN], ['0']))
+
+    def test_another_port_is_the_kernels(self):
+        with socket.socket() as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind(('127.0.0.1', 0))
+            other = '%s:%d' % held.getsockname()
+            said, answers = self.serve(
+                TCP, HERE, 'listen', TCP, 'set=reuseaddr:1',
+                'bind=' + other, 'listen', 'visit=' + other, 'answer',
+                'use=0', 'answer')
+        self.assertEqual((said, answers), ([GIVEN, 'bind own'], ['0']))
+
+    def test_another_network_is_the_kernels(self):
+        process, _ = self.start(
+            'fork', 'namespace', TCP, HERE, 'listen',
+            'visit=127.0.0.1:{port}', 'answer')
+        if process.wait(harness.DEADLINE) == 77:
+            self.skipTest(process.stderr.read())
+        self.assertEqual(self.finish(process), ['bind own'])
+
+    def test_shutdown_and_again(self):
+        """As WEBrick does it: the number is still ours afterwards."""
+        for again in ([TCP, HERE, 'listen'], ['use=0', 'listen']):
+            with self.subTest(again[0]):
+                process, address = self.start(
+                    'wait=go', TCP, HERE, 'listen', 'answer', 'shutdown',
+                    *(['close'] if len(again) == 3 else []), *again,
+                    'touch=again', 'answer')
+                for name in ('go', 'again'):
+                    if name == 'go':
+                        client = connect(address)
+                        self.write(name, '')
+                    else:
+                        self.wait_for_file(name)
+                        client = connect(address)
+                    with client:
+                        self.assertIn(read_all(client), (b'0\n', b'1\n'))
+                self.finish(process)
+                os.unlink(self.path('go'))
+                os.unlink(self.path('again'))
+
+    def test_a_short_queue_ends_with_its_process(self):
+        """listen(1) lets two wait; in between it is ours that counts."""
+        self.write('twice', '"$@" wait=first answer; touch ended;'
+                   ' "$@" wait=second answer=40\n')
+        process, address = self.start(
+            TCP, HERE, 'listen=1', before=['sh', 'twice'], options=['-v'])
+        with connect(address) as client:
+            self.write('first', '')
+            self.assertEqual(read_all(client), b'0\n')
+        self.wait_for_line(process, 'listening on .* again')
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(connect(address))
+                       for _ in range(40)]
+            self.write('second', '')
+            for client in clients:
+                self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_fifty_threads(self):
+        count = 5000 if harness.SANITIZED else 100000
+        process, address = self.start(
+            f'storm=50,{count},127.0.0.1:{{port}}', TCP, HERE, 'listen',
+            'touch=over', 'answer')
+        self.wait_for_file('over', 10 * harness.DEADLINE)
+        with connect(address) as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), [f'storm {count}', GIVEN])
+
+    def test_a_process_that_cannot_be_read(self):
+        """Root may read any; for others it binds the number itself."""
+        given = harness.is_root() and not self.ordinary
+        process, address = self.start(
+            'dumpable=0', 'show=pid', TCP, 'set=reuseaddr:1', HERE, 'listen',
+            'touch=bound', 'answer')
+        self.wait_for_file('bound')
+        with connect(address) as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process)[1:],
+                         [GIVEN if given else 'bind own'])
+
+
+class Kinds(harness.Binding):
+    def udp(self, address):
+        client = connect(address, socket.SOCK_DGRAM)
+        client.send(b'?')
+        self.addCleanup(client.close)
+        return client
+
+    def test_udp(self):
+        for name, listen, steps in (
+                ('AF_INET', 'udp:127.0.0.1:0', ['socket=udp4', HERE]),
+                ('AF_INET, every address', 'udp:127.0.0.1:0',
+                 ['socket=udp4', 'bind=0.0.0.0:{port}']),
+                ('AF_INET6, every address', 'udp:127.0.0.1:0',
+                 ['socket=udp6', 'bind=[::]:{port}']),
+                ('AF_INET6, ::1', 'udp:127.0.0.1:0', ['socket=udp6', HERE6]),
+                ('::1', 'udp:[::1]:0', ['socket=udp6', HERE6])):
+            with self.subTest(name):
+                process, address = self.start('wait=go', *steps, 'answer',
+                                              options=['-l', listen])
+                client = self.udp(address)
+                self.write('go', '')
+                self.assertEqual(harness.ask(client), b'0\n')
+                self.assertEqual(self.finish(process), [GIVEN])
+                os.unlink(self.path('go'))
+
+    def test_a_datagram_from_before_is_kept(self):
+        process, address = self.start('wait=go', 'socket=udp4', HERE,
+                                      'answer', options=['-l', 'udp:0'])
+        client = self.udp(address)
+        self.write('go', '')
+        self.assertEqual(client.recv(100), b'0\n')
+        self.finish(process)
+
+    def test_tcp_and_udp(self):
+        process, address = self.start(
+            'wait=go', 'socket=udp4', HERE, 'answer', TCP, HERE, 'listen',
+            'answer', options=['-l', 'tcp+udp:0'])
+        with connect(address) as client:
+            datagrams = self.udp(address)
+            self.write('go', '')
+            self.assertEqual(datagrams.recv(100), b'0\n')
+            self.assertEqual(read_all(client), b'1\n')
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_localhost(self):
+        """Each family gets its member of the group."""
+        process, address = self.start(
+            'wait=go', TCP6, HERE6, 'listen', TCP, HERE, 'listen',
+            'answer', 'use=0', 'answer', options=['-l', 'localhost:0'])
+        port = address.rpartition(':')[2]
+        with connect(f'[::1]:{port}') as six, connect(address) as four:
+            self.write('go', '')
+            self.assertEqual((read_all(four), read_all(six)),
+                             (b'1\n', b'0\n'))
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_unix(self):
+        for listen in './s', '@' + self.directory:
+            with self.subTest(listen):
+                process, address = self.start(
+                    'wait=go', 'socket=unix', 'bind={addr}', 'listen',
+                    'answer', options=['-l', listen])
+                with connect(self.path('s') if listen == './s' else
+                             address) as client:
+                    self.write('go', '')
+                    self.assertEqual(read_all(client), b'0\n')
+                self.assertEqual(self.finish(process), [GIVEN])
+                os.unlink(self.path('go'))
+
+    def test_unix_that_is_unlinked_first(self):
+        """The service's own socket; who waited on ours is told at once."""
+        process, _ = self.start(
+            'wait=go', 'unlink=s', 'socket=unix', 'bind={addr}', 'listen',
+            'touch=bound', 'answer', options=['-l', './s'])
+        with connect(self.path('s')) as early:
+            self.write('go', '')
+            self.wait_for_file('bound')
+            try:
+                self.assertEqual(early.recv(1), b'')
+            except ConnectionResetError:
+                pass
+            with connect(self.path('s')) as client:
+                self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), ['bind own'])
+
+    def test_unix_datagrams(self):
+        process, _ = self.start(
+            'wait=go', 'socket=unixgram', 'bind={addr}', 'answer',
+            options=['-l', 'unixgram:s'])
+        with connect(self.path('s'), socket.SOCK_DGRAM) as client:
+            client.bind(self.path('c'))
+            os.chmod(self.path('c'), 0o777)
+            client.send(b'?')
+            self.write('go', '')
+            self.assertEqual(client.recv(100), b'0\n')
+        self.assertEqual(self.finish(process), [GIVEN])
+
+
+if harness.is_root():
+    class BindsOfAnOrdinaryUser(Binds):
+        ordinary = True
+
+    class KindsOfAnOrdinaryUser(Kinds):
+        ordinary = True

@@ -1,0 +1,413 @@
+/* Which bind() is answered, and with what; and which handoff is chosen. */
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "decision.h"
+#include "template.h"
+#include "unit.h"
+
+enum {
+	T = SOCK_STREAM, D = SOCK_DGRAM,
+	NONE = -1
+};
+
+/* Where a socket is, or is asked to be; a unix one's port is its inode. */
+struct place {
+	const char	*host;		/* or a path, "@" before a name */
+	unsigned	 port;
+};
+
+/* Our sockets; the order is that of their numbers below. */
+static const struct {
+	int		type;
+	struct place	place;
+} ours[] = {
+	{ T, { "127.0.0.1", 4001 } },
+	{ T, { "::1", 4001 } },		/* a group: localhost, tcp+udp */
+	{ D, { "127.0.0.1", 4001 } },
+	{ T, { "0.0.0.0", 4002 } },
+	{ T, { "::", 4003 } },
+	{ T, { "10.1.2.3", 4004 } },
+	{ T, { "2001:db8::1", 4005 } },
+	{ T, { "/run/s", 70 } },
+	{ D, { "/run/d", 80 } },
+	{ T, { "@name", 0 } },
+	{ T, { "127.0.0.1", 4006 } },	/* closed */
+	{ D, { "::1", 4007 } },
+};
+enum { LO, LO6, LO_UDP, ANY, ANY6, LAN, LAN6, PATH, PATH_DGRAM, ABSTRACT,
+    CLOSED, UDP6 };
+
+static struct map map_list[] = {
+	{ 80, NULL, LO }, { 443, NULL, LAN }, { 443, NULL, ANY },
+	{ 53, NULL, UDP6 },
+};
+static const struct maps maps = { map_list, LENGTH(map_list) };
+
+static struct listener list[LENGTH(ours)];
+static const struct listeners listeners = { list, LENGTH(list) };
+
+/* Returns the address's length. */
+static socklen_t
+make_address(union address *address, const struct place *place)
+{
+	size_t length = strlen(place->host);
+
+	memset(address, 0, sizeof(*address));
+	if (inet_pton(AF_INET, place->host, &address->in.sin_addr) == 1) {
+		address->in.sin_family = AF_INET;
+		address->in.sin_port = htons((in_port_t)place->port);
+		return sizeof(address->in);
+	}
+	if (inet_pton(AF_INET6, place->host, &address->in6.sin6_addr) == 1) {
+		address->in6.sin6_family = AF_INET6;
+		address->in6.sin6_port = htons((in_port_t)place->port);
+		return sizeof(address->in6);
+	}
+	address->un.sun_family = AF_UNIX;
+	memcpy(address->un.sun_path, place->host, length + 1);
+	if (place->host[0] != '@')
+		length++;
+	else
+		address->un.sun_path[0] = '\0';
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+}
+
+static void
+make_listeners(void)
+{
+	struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < (size_t)LENGTH(ours); i++) {
+		listener = &list[i];
+		listener->type = ours[i].type;
+		listener->fd = i == CLOSED ? -1 : 100 + (int)i;
+		listener->length = make_address(&listener->address,
+		    &ours[i].place);
+		strlcpy(listener->addr, ours[i].place.host,
+		    sizeof(listener->addr));
+		if (listener->address.any.sa_family == AF_UNIX) {
+			listener->inode = ours[i].place.port;
+			listener->device = listener->inode == 0 ? 0 : 1;
+		} else {
+			strlcpy(listener->host, ours[i].place.host,
+			    sizeof(listener->host));
+			listener->port = ours[i].place.port;
+		}
+	}
+}
+
+static struct request
+make_request(int type, const struct place *place)
+{
+	struct request request = { .type = type, .standard = true,
+	    .same_network = true };
+
+	request.length = make_address(&request.address, place);
+	request.family = request.address.any.sa_family;
+	if (request.family == AF_UNIX && place->port != 0) {
+		request.device = 1;
+		request.inode = place->port;
+	}
+	return request;
+}
+
+static const struct {
+	struct place	asked;
+	int		type, expected;
+} decided[] = {
+	/* Our own address, both in a group. */
+	{ { "127.0.0.1", 4001 }, T, LO },
+	{ { "::1", 4001 }, T, LO6 },
+	{ { "::ffff:127.0.0.1", 4001 }, T, LO },
+	{ { "127.0.0.1", 4001 }, D, LO_UDP },
+	{ { "::1", 4007 }, D, UDP6 },
+
+	/* A wildcard: the nearest family, else the other. */
+	{ { "0.0.0.0", 4001 }, T, LO },
+	{ { "::", 4001 }, T, LO6 },
+	{ { "0.0.0.0", 4001 }, D, LO_UDP },
+	{ { "::", 4001 }, D, LO_UDP },
+	{ { "0.0.0.0", 4007 }, D, UDP6 },
+	{ { "0.0.0.0", 4004 }, T, LAN },
+	{ { "::", 4004 }, T, LAN },
+	{ { "::ffff:0.0.0.0", 4004 }, T, LAN },
+	{ { "0.0.0.0", 4005 }, T, LAN6 },
+	{ { "::", 4005 }, T, LAN6 },
+
+	/* Another of loopback's, while ours is loopback or a wildcard. */
+	{ { "127.0.0.2", 4001 }, T, LO },
+	{ { "127.255.255.254", 4001 }, T, LO },
+	{ { "::1", 4001 }, D, LO_UDP },
+	{ { "127.0.0.1", 4007 }, D, UDP6 },
+	{ { "127.0.0.1", 4002 }, T, ANY },
+	{ { "::1", 4002 }, T, ANY },
+	{ { "127.0.0.1", 4003 }, T, ANY6 },
+	{ { "::ffff:127.0.0.1", 4003 }, T, ANY6 },
+	{ { "::1", 4003 }, T, ANY6 },
+	{ { "127.0.0.1", 4004 }, T, NONE },
+	{ { "::1", 4004 }, T, NONE },
+	{ { "127.0.0.1", 4005 }, T, NONE },
+	{ { "::1", 4005 }, T, NONE },
+
+	/* Wildcards on wildcards, of either family. */
+	{ { "0.0.0.0", 4002 }, T, ANY },
+	{ { "::", 4002 }, T, ANY },
+	{ { "0.0.0.0", 4003 }, T, ANY6 },
+	{ { "::", 4003 }, T, ANY6 },
+
+	/* Somebody else's address, though it looks like one of ours. */
+	{ { "10.1.2.3", 4001 }, T, NONE },
+	{ { "128.0.0.1", 4001 }, T, NONE },
+	{ { "126.255.255.255", 4001 }, T, NONE },
+	{ { "1.0.0.127", 4001 }, T, NONE },
+	{ { "::2", 4001 }, T, NONE },
+	{ { "::127.0.0.1", 4001 }, T, NONE },
+	{ { "::ffff:10.1.2.3", 4001 }, T, NONE },
+	{ { "2001:db8::1", 4001 }, T, NONE },
+	{ { "10.1.2.3", 4002 }, T, NONE },
+	{ { "10.1.2.3", 4003 }, T, NONE },
+	{ { "10.1.2.4", 4004 }, T, NONE },
+	{ { "10.1.2.3", 4004 }, T, LAN },
+	{ { "::ffff:10.1.2.3", 4004 }, T, LAN },
+	{ { "2001:db8::1", 4005 }, T, LAN6 },
+	{ { "2001:db8::2", 4005 }, T, NONE },
+
+	/* Other numbers: none, next to ours, ours the wrong way round. */
+	{ { "127.0.0.1", 0 }, T, NONE },
+	{ { "0.0.0.0", 0 }, T, NONE },
+	{ { "127.0.0.1", 4000 }, T, NONE },
+	{ { "127.0.0.1", 4006 }, T, NONE },	/* it is closed */
+	{ { "127.0.0.1", 0xa10f }, T, NONE },
+	{ { "127.0.0.1", 65535 }, T, NONE },
+
+	/* Other types. */
+	{ { "127.0.0.1", 4002 }, D, NONE },
+	{ { "::1", 4007 }, T, NONE },
+	{ { "127.0.0.1", 4001 }, SOCK_SEQPACKET, NONE },
+	{ { "127.0.0.1", 4001 }, SOCK_RAW, NONE },
+	{ { "127.0.0.1", 4001 }, 0, NONE },
+
+	/* Mapped: for all of the group, and as its own number would be. */
+	{ { "127.0.0.1", 80 }, T, LO },
+	{ { "0.0.0.0", 80 }, T, LO },
+	{ { "::", 80 }, T, LO6 },
+	{ { "127.0.0.1", 80 }, D, LO_UDP },
+	{ { "10.1.2.3", 80 }, T, NONE },
+	{ { "10.1.2.3", 443 }, T, LAN },
+	{ { "0.0.0.0", 443 }, T, ANY },		/* the nearer of two */
+	{ { "127.0.0.1", 443 }, T, ANY },
+	{ { "0.0.0.0", 443 }, D, NONE },
+	{ { "0.0.0.0", 53 }, D, UDP6 },
+	{ { "0.0.0.0", 53 }, T, NONE },
+
+	/* A unix path while it is our inode; an abstract name. */
+	{ { "/run/s", 70 }, T, PATH },
+	{ { "other/name", 70 }, T, PATH },
+	{ { "/run/s", 71 }, T, NONE },
+	{ { "/run/s", 0 }, T, NONE },
+	{ { "/run/s", 70 }, D, NONE },
+	{ { "/run/d", 80 }, T, NONE },
+	{ { "/run/d", 80 }, D, PATH_DGRAM },
+	{ { "@name", 0 }, T, ABSTRACT },
+	{ { "@name", 0 }, D, NONE },
+	{ { "@nam", 0 }, T, NONE },
+	{ { "@name2", 0 }, T, NONE },
+	{ { "@Name", 0 }, T, NONE },
+	{ { "name", 0 }, T, NONE },
+};
+
+START_TEST(decides)
+{
+	struct request request;
+
+	make_listeners();
+	request = make_request(decided[_i].type, &decided[_i].asked);
+	ck_assert_int_eq(decide(&request, &listeners, &maps),
+	    decided[_i].expected);
+	request.same_network = false;
+	ck_assert_int_eq(decide(&request, &listeners, &maps), NONE);
+	request.same_network = true;
+	request.standard = false;
+	ck_assert_int_eq(decide(&request, &listeners, &maps),
+	    request.family == AF_UNIX ? decided[_i].expected : NONE);
+}
+END_TEST
+
+static const struct {
+	struct place	asked;
+	socklen_t	length;
+	int		expected;
+} lengths[] = {
+	{ { "127.0.0.1", 4001 }, 0, NONE },
+	{ { "127.0.0.1", 4001 }, 2, NONE },
+	{ { "127.0.0.1", 4001 }, 15, NONE },
+	{ { "127.0.0.1", 4001 }, 16, LO },
+	{ { "127.0.0.1", 4001 }, 28, LO },
+	{ { "::1", 4001 }, 16, NONE },
+	{ { "::1", 4001 }, 23, NONE },
+	{ { "::1", 4001 }, 24, LO6 },	/* without scope: RFC 2133 */
+	{ { "::1", 4001 }, 28, LO6 },
+	{ { "@name", 0 }, 2, NONE },	/* the kernel names it */
+	{ { "@name", 0 }, 6, NONE },
+	{ { "@name", 0 }, 7, ABSTRACT },
+	{ { "@name", 0 }, 8, NONE },	/* a NUL more: another name */
+	{ { "/run/s", 70 }, 8, PATH },	/* the NUL is not needed */
+};
+
+START_TEST(lengths_count)
+{
+	struct request request;
+
+	make_listeners();
+	request = make_request(T, &lengths[_i].asked);
+	request.length = lengths[_i].length;
+	ck_assert_int_eq(decide(&request, &listeners, &maps),
+	    lengths[_i].expected);
+}
+END_TEST
+
+/* The socket's family and the address's, each our own number. */
+static const struct { int family, address; } mixed[] = {
+	{ AF_INET6, AF_INET }, { AF_INET, AF_INET6 }, { AF_INET, AF_UNSPEC },
+	{ AF_INET6, AF_UNSPEC }, { AF_UNSPEC, AF_UNSPEC }, { 0, AF_INET },
+	{ AF_NETLINK, AF_NETLINK }, { AF_NETLINK, AF_INET },
+	{ AF_UNIX, AF_INET }, { AF_PACKET, AF_PACKET },
+};
+
+START_TEST(families_must_agree)
+{
+	static const struct place place = { "127.0.0.1", 4001 };
+	struct request request;
+
+	make_listeners();
+	request = make_request(T, &place);
+	request.family = mixed[_i].family;
+	request.address.any.sa_family = (sa_family_t)mixed[_i].address;
+	request.length = sizeof(request.address);
+	ck_assert_int_eq(decide(&request, &listeners, &maps), NONE);
+}
+END_TEST
+
+START_TEST(inode_of_another_device)
+{
+	static const struct place place = { "/run/s", 70 };
+	struct request request;
+
+	make_listeners();
+	request = make_request(T, &place);
+	request.device = 2;
+	ck_assert_int_eq(decide(&request, &listeners, &maps), NONE);
+}
+END_TEST
+
+static const struct {
+	struct place	a, b;
+	bool		same;
+} pairs[] = {
+	{ { "0.0.0.0", 1 }, { "0.0.0.0", 1 }, true },
+	{ { "::", 1 }, { "::", 1 }, true },
+	{ { "0.0.0.0", 1 }, { "::", 1 }, false },
+	{ { "127.0.0.1", 1 }, { "127.0.0.1", 2 }, false },
+	{ { "127.0.0.1", 1 }, { "127.0.0.2", 1 }, false },
+	{ { "127.0.0.1", 1 }, { "::1", 1 }, false },
+	{ { "127.0.0.1", 1 }, { "0.0.0.0", 1 }, false },
+	{ { "::1", 256 }, { "::1", 1 }, false },
+};
+
+START_TEST(same_requests)
+{
+	union address a, b;
+
+	make_address(&a, &pairs[_i].a);
+	make_address(&b, &pairs[_i].b);
+	ck_assert_int_eq(is_same_request(&a, &b), pairs[_i].same);
+	ck_assert_int_eq(is_same_request(&b, &a), pairs[_i].same);
+}
+END_TEST
+
+static const struct {
+	struct place	asked;
+	int		which;
+	bool		replaced;
+} paths[] = {
+	{ { "/run/s", 70 }, PATH, false },	/* still ours */
+	{ { "/run/s", 0 }, PATH, true },	/* unlinked */
+	{ { "/run/s", 71 }, PATH, true },	/* somebody else's */
+	{ { "/run/s2", 0 }, PATH, false },
+	{ { "/run/", 0 }, PATH, false },
+	{ { "/run/d", 0 }, PATH, false },
+	{ { "/run/d", 0 }, PATH_DGRAM, true },
+	{ { "@name", 0 }, ABSTRACT, false },
+	{ { "127.0.0.1", 4001 }, LO, false },
+	{ { "127.0.0.1", 4001 }, PATH, false },
+};
+
+START_TEST(replaced_paths)
+{
+	struct request request;
+
+	make_listeners();
+	request = make_request(list[paths[_i].which].type, &paths[_i].asked);
+	ck_assert_int_eq(is_replaced(&request, &list[paths[_i].which]),
+	    paths[_i].replaced);
+	list[paths[_i].which].fd = -1;
+	ck_assert(!is_replaced(&request, &list[paths[_i].which]));
+}
+END_TEST
+
+enum { P = 1 << WORD_PORT, H = 1 << WORD_HOST, A = 1 << WORD_ADDR,
+    F = 1 << WORD_FD };
+
+static const struct {
+	unsigned	words;
+	bool		map;
+	enum handoff	expected;
+} chosen[] = {
+	{ 0, false, INHERIT },
+	{ 0, true, ADOPT },
+	{ P, false, ADOPT },
+	{ A, false, ADOPT },
+	{ P | A | H, true, ADOPT },
+	{ H, false, INHERIT },		/* tells no number */
+	{ H, true, ADOPT },
+	{ F, false, INHERIT },
+	{ F | P, false, INHERIT },
+	{ F | A | H, false, INHERIT },
+};
+
+START_TEST(chooses_handoff)
+{
+	static const enum handoff all[] = { INHERIT, ADOPT, RESERVE };
+	struct options options = { .maps.count = chosen[_i].map };
+	size_t i;
+
+	ck_assert_int_eq(options_choose(&options, chosen[_i].words),
+	    chosen[_i].expected);
+	/* -H has the last word. */
+	options.has_handoff = true;
+	for (i = 0; i < (size_t)LENGTH(all); i++) {
+		options.handoff = all[i];
+		ck_assert_int_eq(options_choose(&options, chosen[_i].words),
+		    all[i]);
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	const struct unit units[] = {
+		{ "decided", decides, LENGTH(decided) },
+		{ "lengths", lengths_count, LENGTH(lengths) },
+		{ "families", families_must_agree, LENGTH(mixed) },
+		{ "device", inode_of_another_device, 1 },
+		{ "pairs", same_requests, LENGTH(pairs) },
+		{ "replaced", replaced_paths, LENGTH(paths) },
+		{ "handoff", chooses_handoff, LENGTH(chosen) },
+	};
+
+	return run_units("decision", units, LENGTH(units));
+}
