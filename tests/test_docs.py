@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import re
+import runpy
 import shutil
 import signal
 import socket
@@ -15,8 +16,8 @@ import harness
 from harness import PORTEXEC, TOP, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
-            'HANDOFFS', 'ENVIRONMENT', 'FILES', 'EXIT STATUS', 'EXAMPLES',
-            'DIAGNOSTICS', 'SEE ALSO', 'CAVEATS']
+            'HANDOFFS', 'CLIENT MODE', 'ENVIRONMENT', 'FILES',
+            'EXIT STATUS', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO', 'CAVEATS']
 
 # What the examples call ./server, which takes its sockets, ./myserver, which
 # is told a port, and ./legacy, which has one wired in.  All say hello to
@@ -63,6 +64,9 @@ while True:
         client.close()
 '''
 
+# In an example: portexec's -c, and not sh's.
+CLIENT = '(?<!sh) -c '
+
 # Not docker: a stub that, like it, has another process bind the port that
 # is to be published, one that has inherited no descriptor.
 DOCKER = '''#!/usr/bin/env python3
@@ -74,10 +78,18 @@ if found is None:
 sys.exit(subprocess.call(['./myserver', '--port', found[1]], close_fds=True))
 '''
 
-# Not npm: a stub that, like it, runs the start script as a shell's child.
+# Not npm: a stub that, like it, runs the scripts as a shell's children.
 NPM = '''#!/bin/sh
-[ "$*" = start ] || exit 1
-sh -c './myserver; exit $?'
+case $* in
+start) sh -c './myserver; exit $?' ;;
+test) sh -c 'npx jest; exit $?' ;;
+*) exit 1 ;;
+esac
+'''
+
+# Not npx: a stub for a test that wants an answer.
+NPX = '''#!/bin/sh
+[ "$*" = jest ] && curl -fsS -m 60 "$BASE_URL"
 '''
 
 
@@ -283,6 +295,11 @@ class Manual(harness.Case):
             ['--no-pid', '--', 'sh', '-c', 'exec "$0" -v true 3</dev/null',
              PORTEXEC],
             ['true', '<port:x>'], ['-l', './s', 'true', '{port}'],
+            ['-c', 'true', '-c', 'true', 'true'],
+            ['-c', 'echo {addr}', '-l', './a b', 'true'],
+            ['-v', '-c', 'true', '--', 'sleep', '300'],
+            ['-c', 'true', '--', 'sh', '-c', 'exit 3'],
+            ['-c', 'sleep 300', '-k', '0', '--', 'sh', '-c', 'kill -9 $$'],
             ['-H', 'reserve', 'true', '{fd}'], ['-w', 'x=@x', 'true'],
             ['-w', 'y=@missing', 'true'], ['-w', 'y=@.', 'true'],
             ['-p', '/proc/version', 'true'], ['-p', '/dev/full', 'true'],
@@ -305,10 +322,12 @@ class Manual(harness.Case):
 
     def wait_in_vain(self, other):
         """What is said where nobody binds what clients wait for."""
-        services = [self.launch('-l', '0', '-l', './' + name, '-H', 'adopt',
-                                '--', *service) for name, service in (
-            ('t', ['sleep', '300']),
-            ('u', [sys.executable, '-c', ELSEWHERE, other]))]
+        services = [self.launch('-l', '0', '-l', './' + name, *service)
+                    for name, service in (
+            ('t', ['-H', 'adopt', '--', 'sleep', '300']),
+            ('u', ['-H', 'adopt', '--', sys.executable, '-c', ELSEWHERE,
+                   other]),
+            ('w', ['-c', 'sleep 300', '--', 'sleep', '300']))]
         with contextlib.ExitStack() as clients:
             for service in services:
                 for _ in range(2):
@@ -352,9 +371,9 @@ class Manual(harness.Case):
 
 class Examples(harness.Case):
     """Each is a script for sh -e, in a folder with the services that it
-    names.  With & in it, it ends by itself; else its service stays, and a
-    client gets an answer at every address that portexec announced: at once,
-    unless portexec said that it is only reserved."""
+    names.  With & in it, or a client, it ends by itself; else its service
+    stays, and a client gets an answer at every address that portexec
+    announced: at once, unless portexec said that it is only reserved."""
 
     def setUp(self):
         super().setUp()
@@ -363,6 +382,7 @@ class Examples(harness.Case):
         os.symlink(PORTEXEC, self.path('bin/portexec'))
         self.write('bin/docker', DOCKER, 0o755)
         self.write('bin/npm', NPM, 0o755)
+        self.write('bin/npx', NPX, 0o755)
 
     def start(self, script):
         """Starts it in a process group of its own, in a new folder."""
@@ -430,11 +450,11 @@ class Examples(harness.Case):
 
     def run_example(self, script):
         process = self.start(script)
-        if re.search('&$', script, re.MULTILINE):
+        if re.search(CLIENT + '|&$', script, re.MULTILINE):
             end = wait_for(lambda: self.ended(process), script)
             self.assertEqual((end.si_code, end.si_status), (os.CLD_EXITED, 0),
                              self.read('err'))
-        if 'curl' in script:
+        if re.search(CLIENT + '|curl ', script):
             self.assertIn('hello', self.read('out'))
             return
         first = wait_for(lambda: self.announced() or self.ended(process),
@@ -516,6 +536,21 @@ class Pages(harness.Case):
                               re.MULTILINE)),
             sorted(name for name in os.listdir(os.path.join(TOP, 'src'))
                    if name.endswith('.c')))
+
+    def test_endings_has_every_row(self):
+        """And the row says of portexec what is to be expected."""
+        bench = runpy.run_path(os.path.join(TOP, 'tests/bench/endings'))
+        table = [[cell.strip() for cell in line.strip('|').split('|')]
+                 for line in text_of('docs/endings.md').splitlines()
+                 if line.startswith('|')]
+        self.assertEqual(table[0][2:], list(bench['RUNNERS']))
+        self.assertEqual([row[:2] for row in table[2:]],
+                         [[row[0], str(row[1])] for row in bench['ROWS']])
+        for row in table[2:]:
+            if row[1] == 'not 0':
+                self.assertRegex(row[2], r'^[1-9]\d*$', row)
+            else:
+                self.assertEqual(row[2], row[1], row)
 
     def test_demo(self):
         self.assertRegex(text_of('Makefile'), r'\ndemo: .*\n\t@tests/demo\n')

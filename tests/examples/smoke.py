@@ -1,0 +1,17 @@
+#!/usr/bin/env python3
+"""A test of the service at BASE_URL, which is not patient."""
+
+import os
+import unittest
+import urllib.request
+
+
+class Smoke(unittest.TestCase):
+    def test_says_hello(self):
+        url = os.environ['BASE_URL'] + '/smoke'
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            self.assertEqual(answer.read(), b'hello from /smoke\n')
+
+
+if __name__ == '__main__':
+    unittest.main()

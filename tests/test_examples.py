@@ -1,0 +1,186 @@
+"""The CI jobs of tests/examples: that they run, and what they come to."""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import textwrap
+
+import harness
+from harness import DEADLINE, PORTEXEC, TOP
+
+EXAMPLES = os.path.join(TOP, 'tests', 'examples')
+NAMES = ['ci.sh', 'ci.mk', 'github.yml', 'gitlab.yml']
+
+# In place of whatever installs packages: it notes what it was told.
+STAND_IN = '''#!/bin/sh
+# A stand-in: installs nothing.
+echo "${0##*/} $*" >>"$INSTALLED"
+'''
+
+INSTALLED = {
+    'github.yml': ['sudo make -C portexec deps install'],
+    'gitlab.yml': ['apt-get update', 'apt-get install -y '
+                   '--no-install-recommends make python3 curl',
+                   'make -C portexec deps install'],
+}
+
+# Before server.py: it loads until a client waits in the queue, which the
+# kernel shows as what a listening socket (0A) has to read: proc_net_tcp(5).
+LOADS = '''
+import sys
+
+def is_awaited(port):
+    with open('/proc/net/tcp') as table:
+        rows = [line.split() for line in table][1:]
+    return any(row[1].endswith(':%04X' % port) and row[3] == '0A' and
+               not row[4].endswith(':00000000') for row in rows)
+
+while not is_awaited(int(sys.argv[2])):
+    pass
+'''
+
+
+def indent(line):
+    return len(line) - len(line.lstrip())
+
+
+def nested(lines, at):
+    """What is under a line of our YAML: all that is indented deeper."""
+    return textwrap.dedent('\n'.join(itertools.takewhile(
+        lambda line: not line or indent(line) > indent(lines[at]),
+        lines[at + 1:]))).splitlines()
+
+
+def value(lines, at):
+    """Of `key: value` or `- value`; of a block where the value is `|`."""
+    text = re.sub(r'^ *(?:- |\w+: )', '', lines[at])
+    return '\n'.join(nested(lines, at)) if text == '|' else text
+
+
+def github_scripts(lines):
+    """Each `run` is a shell's."""
+    return [value(lines, at) for at, line in enumerate(lines)
+            if line.lstrip().startswith('run: ')]
+
+
+def gitlab_scripts(lines):
+    """All is one shell's."""
+    parts = []
+    for key in ('  before_script:', '  script:'):
+        items = nested(lines, lines.index(key))
+        parts += [value(items, at) for at, item in enumerate(items)
+                  if item.startswith('- ')]
+    return ['\n'.join(parts)]
+
+
+def text_of(name):
+    with open(os.path.join(EXAMPLES, name)) as file:
+        return file.read()
+
+
+def commands(name, text):
+    """What to run, in order, for an example with that text."""
+    if name == 'ci.sh':
+        return [['sh', '-c', text, './ci.sh']]
+    if name == 'ci.mk':
+        return [[shutil.which('make'), '-f', 'ci.mk', 'check']]
+    scripts = {'github.yml': github_scripts, 'gitlab.yml': gitlab_scripts}
+    return [['bash', '-e', '-c', script]
+            for script in scripts[name](text.splitlines())]
+
+
+class Examples(harness.Tree):
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.path('bin'))
+        os.symlink(PORTEXEC, self.path('bin/portexec'))
+        for name in ('sudo', 'apt-get', 'make'):
+            self.write('bin/' + name, STAND_IN, 0o755)
+        self.env.update(INSTALLED=self.path('installed'), no_proxy='*',
+                        PATH=self.path('bin') + ':' + self.env['PATH'])
+
+    def run_example(self, name, expected, limit=300, **changes):
+        """Runs it, with changes to the files around it, in a folder where it
+        leaves nothing; expected is its status."""
+        self.write('installed', '')
+        text = text_of(name).replace('timeout 300', f'timeout {limit}')
+        for file in ('server', 'smoke'):
+            self.write(file + '.py',
+                       changes.get(file) or text_of(file + '.py'))
+        self.write(name, text)
+        before = sorted(os.listdir(self.directory))
+        with open(self.path('installed'), 'a') as output:
+            for command in commands(name, text):
+                status = subprocess.run(
+                    command, cwd=self.directory, env=self.env,
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                    timeout=4 * DEADLINE).returncode
+                if status != 0:
+                    break
+        said = self.read('installed')
+        self.assertEqual(status, expected, said)
+        self.assert_nothing_left()
+        self.assertEqual(sorted(os.listdir(self.directory)), before)
+        return said
+
+    def test_the_test_passes(self):
+        for name in NAMES:
+            with self.subTest(name=name):
+                said = self.run_example(name, 0)
+                self.assertRegex(said, r'listening on 127\.0\.0\.1:\d+, until')
+                self.assertRegex(said, r'\nRan 1 test in .*\n\nOK\n')
+                installed = INSTALLED.get(name, [])
+                self.assertEqual(said.splitlines()[:len(installed)],
+                                 installed)
+
+    def test_the_test_fails(self):
+        """make has one status for all failures, and says which it was."""
+        for name in NAMES:
+            with self.subTest(name=name):
+                said = self.run_example(name, 2 if name == 'ci.mk' else 7,
+                                        smoke='raise SystemExit(7)\n')
+                if name == 'ci.mk':
+                    self.assertRegex(said, r'ci\.mk:\d+: check\] Error 7\n')
+
+    def test_the_service_fails(self):
+        for name in NAMES:
+            with self.subTest(name=name):
+                said = self.run_example(name, 2 if name == 'ci.mk' else 3,
+                                        server='raise SystemExit(3)\n')
+                self.assertRegex(said, 'portexec: python3 ended with status '
+                                 '3 after .* s, before the client\n')
+
+    def test_the_service_loads_slowly(self):
+        """It binds its port when the first request waits already."""
+        for name in NAMES:
+            with self.subTest(name=name):
+                self.run_example(name, 0,
+                                 server=LOADS + text_of('server.py'))
+
+    def test_the_service_never_answers(self):
+        for name in NAMES:
+            with self.subTest(name=name):
+                self.run_example(
+                    name, 2 if name == 'ci.mk' else 124, limit=1,
+                    server='import signal\nsignal.pause()\n')
+
+    def test_all_are_one_command(self):
+        """And no more is in the files than was run here."""
+        lines = [[line.strip() for line in text_of(name).splitlines()]
+                 for name in NAMES]
+        starts = [text.index("timeout 300 portexec -e 'BASE_URL=http://<addr>'"
+                             ' \\') for text in lines]
+        found = [text[start:start + 3] for text, start in zip(lines, starts)]
+        self.assertEqual(found, found[:1] * len(NAMES))
+        for name in ('github.yml', 'gitlab.yml'):
+            scripts = commands(name, text_of(name))
+            self.assertIn("-- python3 server.py --port '{port}'",
+                          scripts[-1][-1])
+            self.assertIn('make -C portexec deps install', scripts[0][-1])
+
+    def test_what_they_install_is_there(self):
+        with open(os.path.join(TOP, 'Makefile')) as file:
+            targets = re.findall(r'^([a-z-]+):', file.read(), re.MULTILINE)
+        self.assertLessEqual({'deps', 'install'}, set(targets))
