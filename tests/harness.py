@@ -292,6 +292,68 @@ class Case(unittest.TestCase):
                 'extra_groups': []}
 
 
+def children(pid):
+    """The children of its first thread."""
+    try:
+        with open(f'/proc/{pid}/task/{pid}/children') as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+class Tree(Case):
+    """What runs with self.env, and its descendants, is found again, wherever
+    it went: by a variable.  Nothing of it outlives the test."""
+
+    def setUp(self):
+        super().setUp()
+        self.env = environment(PORTEXEC_TEST=self.directory)
+        self.addCleanup(self.end_left)
+
+    def left(self):
+        """The processes of the test; a zombie has no environment."""
+        found = []
+        variable = f'PORTEXEC_TEST={self.directory}\0'.encode()
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(OSError):
+                with open(f'/proc/{pid}/environ', 'rb') as file:
+                    if variable in file.read():
+                        found.append(int(pid))
+        return found
+
+    def assert_nothing_left(self):
+        """Soon: a process that was killed may take a moment to end."""
+        try:
+            wait_for(lambda: not self.left(), 'the end of all')
+        except AssertionError as error:
+            raise AssertionError(f'{error}: ' + ', '.join(map(
+                command_line, self.left()))) from None
+
+    def end_left(self):
+        def kill():
+            found = self.left()
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not found
+        wait_for(kill, 'the end of what a test has left')
+
+    def parts(self, front):
+        """The pids of the keeper and the service of a front."""
+        keeper, = wait_for(lambda: children(front), 'the keeper')
+        service, *_ = wait_for(lambda: children(keeper), 'the service')
+        return keeper, service
+
+
+def command_line(pid):
+    """For messages."""
+    try:
+        with open(f'/proc/{pid}/cmdline') as file:
+            return f'{pid} ' + file.read().replace('\0', ' ')
+    except OSError:
+        return f'{pid}'
+
+
 @contextlib.contextmanager
 def listening(host='127.0.0.1', port=0, family=socket.AF_INET, reuse=True):
     """A stray process's socket, listening."""
