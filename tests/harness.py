@@ -354,7 +354,9 @@ def command_line(pid):
         return f'{pid}'
 
 
-# A service for each handoff: HANDOFF PORT CODE.  The code says what it does.
+HANDOFFS = ('inherit', 'adopt', 'reserve')
+
+# A service for each: HANDOFF PORT CODE.  The code says what it does.
 SESSION_SERVICE = '''
 import os, signal, socket, sys, time
 handoff, port, code = sys.argv[1:]
