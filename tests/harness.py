@@ -419,6 +419,114 @@ def command_line(pid):
         return f'{pid}'
 
 
+HANDOFFS = ('inherit', 'adopt', 'reserve')
+
+# A service for each: HANDOFF PORT CODE.  The code says what it does.
+SESSION_SERVICE = '''
+import os, signal, socket, sys, time
+handoff, port, code = sys.argv[1:]
+
+def listen():
+    global server
+    if handoff == 'inherit':
+        server = socket.socket(fileno=3)
+        return
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(('127.0.0.1', int(port)))
+    server.listen()
+
+def mark(name):
+    open('marks/' + name, 'w').close()
+
+def wait(name):
+    while not os.path.exists('marks/' + name):
+        time.sleep(0.005)
+
+def serve():
+    """Answers with the number of the connection, until it is told to quit."""
+    number, word = 0, ''
+    while word != 'quit':
+        client = server.accept()[0]
+        number += 1
+        word = client.recv(100).decode()
+        client.sendall(b'%d' % number)
+        client.close()
+
+exec(code)
+'''
+
+# ask ADDRESS WORD: prints the answer.  ask ADDRESS: waits until it is refused.
+SESSION_ASK = '''
+import socket, sys, time
+host, _, port = sys.argv[1].rpartition(':')
+
+def connect():
+    if host:
+        return socket.create_connection((host.strip('[]'), port), 60)
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(sys.argv[1])
+    return client
+
+try:
+    while not sys.argv[2:]:
+        connect().close()
+        time.sleep(0.005)
+    client = connect()
+    client.sendall(sys.argv[2].encode())
+    print(client.recv(100).decode(), flush=True)
+except ConnectionRefusedError:
+    sys.exit(9 if sys.argv[2:] else 0)
+'''
+
+
+class Session(Tree):
+    """A service and a client: after each run nothing is left, neither a
+    process nor a file nor a socket's path."""
+
+    ASK = f'{sys.executable} -SE ask.py'
+
+    def setUp(self):
+        super().setUp()
+        self.write('service.py', SESSION_SERVICE)
+        self.write('ask.py', SESSION_ASK)
+        os.mkdir(self.path('run'))
+        os.mkdir(self.path('marks'))
+
+    def session(self, handoff, client, service, *options):
+        """Arguments for portexec.  What is in marks/ is a run's own."""
+        for name in os.listdir(self.path('marks')):
+            os.remove(self.path('marks/' + name))
+        sockets = () if handoff == 'reserve' else ('-l', './run/socket')
+        return ('-q', '-H', handoff, '-l', '0', *sockets, '-p', 'run/port',
+                '-w', 'run/file=text', *options, '-c', client, '--',
+                sys.executable, '-SE', 'service.py', handoff, '{port}',
+                service)
+
+    def run_session(self, handoff, client, service, *options, status=0,
+                    **others):
+        done = self.run_portexec(
+            *self.session(handoff, client, service, *options), status=status,
+            **{'env': self.env, **others})
+        self.assert_clean()
+        return done
+
+    def launch_session(self, *arguments, **others):
+        return self.launch(*self.session(*arguments),
+                           **{'env': self.env, **others})
+
+    def await_mark(self, name):
+        wait_for(lambda: os.path.exists(self.path('marks/' + name)), name)
+
+    def is_marked(self, name):
+        return os.path.exists(self.path('marks/' + name))
+
+    def assert_clean(self):
+        """Now: portexec has ended in good order."""
+        self.assertEqual(list(map(command_line, self.left())), [])
+        self.assertEqual(os.listdir(self.path('run')), [])
+
+
 @contextlib.contextmanager
 def listening(host='127.0.0.1', port=0, family=socket.AF_INET, reuse=True):
     """A stray process's socket, listening."""

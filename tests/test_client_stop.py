@@ -1,0 +1,338 @@
+"""--client: portexec is told to stop, or killed; and many runs in a row."""
+
+import concurrent.futures
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import harness
+from harness import DEADLINE, PORTEXEC, Session, wait_for
+
+SERVE = 'listen(); serve()'
+TOLD = ('INT', 'TERM', 'HUP', 'QUIT')
+# Both say that they are there; they end in the order in which they are told.
+READY = 'touch marks/client; sleep 1000'
+CLIENT = 'trap "echo client; exit 7" {}; touch marks/client; ' \
+    'while :; do sleep 0.01; done'
+SERVICE = 'signal.signal(signal.SIGTERM, lambda *_: (print("service", ' \
+    'flush=True), sys.exit(3))); mark("service"); ' + SERVE
+# They end by KILL alone.
+DEAF_CLIENT = 'trap "" TERM HUP QUIT; trap "touch marks/told" INT; ' \
+    'touch marks/client; while :; do sleep 0.01; done'
+DEAF_SERVICE = 'signal.signal(signal.SIGTERM, signal.SIG_IGN); ' \
+    'signal.signal(signal.SIGINT, signal.SIG_IGN); mark("service"); ' + SERVE
+AWAY = 'os.system("setsid sleep 1000 & sleep 1000 &"); '
+
+
+class Stopping(Session):
+    def start(self, handoff, client, service, *options, **others):
+        process = self.launch_session(handoff, client, service, *options,
+                                      **others)
+        self.await_mark('client')
+        self.await_mark('service')
+        return process
+
+
+class Signals(Stopping):
+    def test_client_then_service(self):
+        for handoff in harness.HANDOFFS:
+            for name in TOLD:
+                with self.subTest(name, handoff=handoff):
+                    process = self.start(handoff, CLIENT.format(name),
+                                         SERVICE, '-k', '86400')
+                    process.send_signal(getattr(signal, 'SIG' + name))
+                    out, err = process.communicate(timeout=DEADLINE)
+                    self.assertEqual((out, err), ('client\nservice\n', ''))
+                    self.assertEqual(process.returncode, 7)
+                    self.assert_clean()
+
+    def test_death_by_that_signal(self):
+        for handoff in harness.HANDOFFS:
+            for name in TOLD:
+                with self.subTest(name, handoff=handoff):
+                    process = self.start(
+                        handoff, 'ulimit -c 0; ' + READY,
+                        AWAY + 'mark("service"); ' + SERVE, '-k', '86400')
+                    number = getattr(signal, 'SIG' + name)
+                    process.send_signal(number)
+                    self.assertEqual(process.wait(DEADLINE), -number)
+                    self.assert_clean()
+
+    def test_once_to_those_that_are_deaf(self):
+        for handoff in harness.HANDOFFS:
+            for number in signal.SIGTERM, signal.SIGINT:
+                with self.subTest(handoff, number=number):
+                    process = self.start(handoff, DEAF_CLIENT, AWAY +
+                                         DEAF_SERVICE, '-k', '0.2')
+                    process.send_signal(number)
+                    self.assertEqual(process.wait(DEADLINE), -number)
+                    self.assert_clean()
+
+    def test_twice(self):
+        """The second, once the first has come through; and another one."""
+        for handoff in harness.HANDOFFS:
+            for second in signal.SIGINT, signal.SIGTERM:
+                with self.subTest(handoff, second=second):
+                    process = self.start(handoff, DEAF_CLIENT, AWAY +
+                                         DEAF_SERVICE, '-k', '86400')
+                    process.send_signal(signal.SIGINT)
+                    self.await_mark('told')
+                    again = time.monotonic() + 0.5      # not timeout(1)'s own
+                    wait_for(lambda: time.monotonic() > again, 'half a second')
+                    process.send_signal(second)
+                    self.assertEqual(process.wait(DEADLINE), -signal.SIGINT)
+                    self.assert_clean()
+
+    def test_before_the_service_listens(self):
+        """The client is never started."""
+        process = self.launch_session('reserve', READY, 'mark("service"); '
+                                      'wait("never")', '-k', '86400')
+        self.await_mark('service')
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(DEADLINE), -signal.SIGTERM)
+        self.assert_clean()
+        self.assertFalse(self.is_marked('client'))
+
+    def test_others_are_not_a_stop(self):
+        process = self.start('inherit', READY, 'signal.signal(signal.SIGUSR1,'
+                             ' lambda *_: mark("usr1")); mark("service"); ' +
+                             SERVE)
+        process.send_signal(signal.SIGUSR1)
+        self.await_mark('usr1')
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(DEADLINE), -signal.SIGTERM)
+        self.assert_clean()
+
+    def test_under_timeout(self):
+        """Which signals portexec and, once more, its whole group."""
+        for handoff in harness.HANDOFFS:
+            arguments = self.session(handoff, 'sleep 1000', AWAY + SERVE,
+                                     '-k', '86400')
+            self.run_portexec('0.5', PORTEXEC, *arguments, status=124,
+                              program='timeout', env=self.env)
+            self.assert_clean()
+
+    def test_the_whole_group(self):
+        for number in signal.SIGTERM, signal.SIGHUP:
+            process = self.start('inherit', READY, AWAY + SERVICE, '-k',
+                                 '86400', start_new_session=True)
+            os.killpg(process.pid, number)
+            self.assertEqual(process.wait(DEADLINE), -number)
+            self.assertNotIn('before the client', process.stderr.read())
+            self.assert_clean()
+
+
+class Killed(Stopping):
+    """SIGKILL of any process: nothing is left, soon."""
+
+    def assert_soon_clean(self):
+        self.assert_nothing_left()
+        wait_for(lambda: not os.listdir(self.path('run')), 'no files: '
+                 f"{os.listdir(self.path('run'))}")
+
+    def kill(self, choose):
+        """Chooses of front, keeper, service, client; returns the status."""
+        for handoff in harness.HANDOFFS:
+            with self.subTest(handoff):
+                process = self.start(handoff, READY, AWAY + SERVICE, '-k',
+                                     '0.3', start_new_session=True)
+                keeper, = harness.children(process.pid)
+                service, client = harness.children(keeper)[:2]
+                victim, status = choose(process.pid, keeper, service, client)
+                os.kill(victim, signal.SIGKILL)
+                self.assertEqual(process.wait(DEADLINE), status)
+                if abs(victim) == process.pid:
+                    self.assert_soon_clean()
+                else:
+                    self.assert_clean()
+
+    def test_front(self):
+        self.kill(lambda front, keeper, service, client: (front, -9))
+
+    def test_keeper(self):
+        self.kill(lambda front, keeper, service, client: (keeper, 125))
+
+    def test_service(self):
+        self.kill(lambda front, keeper, service, client: (service, 137))
+
+    def test_client(self):
+        self.kill(lambda front, keeper, service, client: (client, -9))
+
+    def test_group(self):
+        self.kill(lambda front, keeper, service, client: (-front, -9))
+
+    def test_front_of_those_that_are_deaf(self):
+        for handoff in harness.HANDOFFS:
+            process = self.start(handoff, DEAF_CLIENT, AWAY + DEAF_SERVICE,
+                                 '-k', '0.2')
+            process.kill()
+            process.wait()
+            self.assert_soon_clean()
+
+
+class Terminal(Stopping):
+    def open(self, *arguments):
+        """Runs them as leader of a session on a new terminal."""
+        pid, self.terminal = pty.fork()
+        if pid == 0:
+            with contextlib.suppress(OSError):
+                os.chdir(self.directory)
+                os.execvpe(arguments[0], arguments, self.env)
+            os._exit(1)
+        self.addCleanup(os.close, self.terminal)
+        self.said = b''
+        return pid
+
+    def press(self, keys):
+        os.write(self.terminal, keys)
+
+    def read_on(self):
+        """False at the end."""
+        try:
+            part = os.read(self.terminal, 4096)
+        except OSError:
+            part = b''
+        self.said += part
+        return part != b''
+
+    def expect(self, text):
+        while text not in self.said:
+            self.assertTrue(self.read_on(), self.said)
+
+    def status(self, pid):
+        while self.read_on():
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def test_ctrl_c(self):
+        """Which reaches all three at once."""
+        for handoff in 'inherit', 'adopt':
+            for _ in range(20):
+                with self.subTest(handoff):
+                    pid = self.open(PORTEXEC, '-H', handoff, '-k', '86400',
+                                    '-c', 'echo ready; exec sleep 1000', '--',
+                                    'sleep', '1000')
+                    self.expect(b'ready')
+                    self.press(b'\3')
+                    self.assertEqual(self.status(pid), -signal.SIGINT)
+                    self.assertNotIn(b'before the client', self.said)
+                    self.assert_clean()
+
+    def test_ctrl_c_is_caught(self):
+        """Each hears it once; the client has its time."""
+        pid = self.open(PORTEXEC, *self.session(
+            'inherit', 'trap "echo client" INT; echo ready; read -r line; '
+            'echo "got $line"; exit 7', 'signal.signal(signal.SIGINT, lambda '
+            '*_: print("service", flush=True)); mark("service"); ' + SERVE,
+            '-k', '86400'))
+        self.await_mark('service')
+        self.expect(b'ready')
+        self.press(b'\3')
+        self.expect(b'client')
+        self.expect(b'service')
+        self.assertEqual(self.said.count(b'client'), 1)
+        self.press(b'x\n')
+        self.assertIn(self.status(pid), (0, 7))
+        self.assertEqual(self.said.count(b'service'), 1, self.said)
+        self.assert_clean()
+
+    def test_client_reads_the_terminal(self):
+        for handoff in harness.HANDOFFS:
+            pid = self.open(PORTEXEC, *self.session(
+                handoff, '[ -t 0 ] && echo ready; read -r line </dev/tty && '
+                'echo "got $line"; exit 7', SERVE))
+            self.expect(b'ready')
+            self.press(b'text\n')
+            self.expect(b'got text')
+            self.assertEqual(self.status(pid), 7)
+            self.assert_clean()
+
+    def test_ctrl_z_and_fg(self):
+        """In an interactive shell."""
+        self.write('run.sh', '"$@"\n')
+        pid = self.open('env', 'PS1=:', 'ENV=', 'sh', '-i')
+        arguments = self.session(
+            'adopt', 'echo "rea""dy"; read -r line; echo "got $line"; exit 7',
+            'mark("service"); ' + SERVE)
+        self.write('run.sh', "exec '" + "' '".join(
+            (PORTEXEC, *arguments)) + "'\n", 0o755)
+        self.press(b'sh ./run.sh\n')
+        self.await_mark('service')
+        self.expect(b'ready')
+        self.press(b'\x1a')
+        self.expect(b'Stopped')
+        self.press(b'echo $((6*7))\n')
+        self.expect(b'42')
+        stopped = [pid for pid in self.left() if state(pid) == 'T']
+        self.assertEqual(len(stopped), 3)
+        self.press(b'fg\n')
+        wait_for(lambda: not [pid for pid in stopped if state(pid) == 'T'],
+                 'that all go on')
+        self.press(b'text\n')
+        self.expect(b'got text')
+        self.press(b'echo "ended $?"\nexit\n')
+        self.expect(b'ended 7')
+        self.status(pid)
+        self.assert_clean()
+
+
+def state(pid):
+    with open(f'/proc/{pid}/stat') as file:
+        return file.read().rpartition(')')[2].split()[0]
+
+
+class Many(Session):
+    """Runs of every kind, four at a time."""
+
+    COUNT = 100 if harness.SANITIZED else 500
+
+    def kinds(self):
+        """Options, client, service, status."""
+        hello = (os.path.join(harness.BUILD, 'tests', 'hello'),)
+        python = (sys.executable, '-SE', 'service.py')
+        get = 'curl -fsS -m 60 http://{addr}/'
+        return (
+            (('-l', '0'), get, hello, 0, 'hello from fd 3\n'),
+            (('-l', '0'), get + '; exit 7', hello, 7, 'hello from fd 3\n'),
+            (('-l', '0'), 'sleep 1000 & setsid sleep 1000 & ' + get +
+             '; kill -TERM $$', hello, -signal.SIGTERM, 'hello from fd 3\n'),
+            (('-l', '0'), 'sleep 1000', ('sh', '-c', 'exit 3'), 3, ''),
+            (('-l', '0'), 'exit 7', ('sh', '-c', 'sleep 1000 & setsid sleep '
+             '1000 & wait'), 7, ''),
+            (('-l', '0'), f'{self.ASK} {{addr}} x', (
+                *python, 'adopt', '{port}', SERVE), 0, '1\n'),
+            (('-l', '0'), 'sleep 1000', ('sh', '-c', 'kill -KILL $$',
+                                         '{port}'), 137, ''),
+            (('-H', 'reserve'), f'{self.ASK} {{addr}} quit', (
+                *python, 'reserve', '{port}', SERVE), 0, '1\n'),
+        )
+
+    def run_one(self, number):
+        options, client, service, status, out = self.list[
+            number % len(self.list)]
+        done = subprocess.run(
+            [PORTEXEC, '-q', '-k', '10', '-p', f'run/{number}', *options,
+             '-c', client, '--', *service], cwd=self.directory, env=self.env,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=5 * DEADLINE)
+        expected = (status, out)
+        if (done.returncode, done.stdout) != expected:
+            return f'{number}: {service}: {done}, expected {expected}'
+        return None
+
+    def test_in_a_row(self):
+        self.list = self.kinds()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            failures = [failure for failure in pool.map(
+                self.run_one, range(self.COUNT)) if failure]
+        self.assertEqual(failures, [])
+        self.assert_clean()
+
+
+if __name__ == '__main__':
+    unittest.main()
