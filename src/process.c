@@ -96,16 +96,29 @@ processes_visit(void (*visit)(pid_t, pid_t, void *), void *context)
 	return visit_children(getpid(), &visitor);
 }
 
-/* The pidfd is opened before the parent is asked: a recycled pid differs. */
-static void
-signal_one(pid_t pid, pid_t parent, void *context)
+/*
+ * A pidfd, or -1.  It is opened before the parent is asked: a recycled pid
+ * has another.
+ */
+static int
+open_child(pid_t pid, pid_t parent)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
+	if (fd == -1 || parent_of(pid) == parent)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void
+signal_one(pid_t pid, pid_t parent, void *context)
+{
+	int fd = open_child(pid, parent);
+
 	if (fd == -1)
 		return;
-	if (parent_of(pid) == parent)
-		syscall(SYS_pidfd_send_signal, fd, *(int *)context, NULL, 0);
+	syscall(SYS_pidfd_send_signal, fd, *(int *)context, NULL, 0);
 	close(fd);
 }
 
@@ -115,14 +128,43 @@ processes_signal(int number)
 	return processes_visit(signal_one, &number);
 }
 
-size_t
+struct crowd {
+	int	*pidfds;
+	size_t	 count;
+};
+
+static void
+collect_one(pid_t pid, pid_t parent, void *context)
+{
+	struct crowd *crowd = context;
+	int *grown, fd = open_child(pid, parent);
+
+	if (fd == -1)
+		return;
+	grown = reallocarray(crowd->pidfds, crowd->count + 1, sizeof(*grown));
+	if (grown == NULL) {
+		close(fd);
+		return;
+	}
+	crowd->pidfds = grown;
+	grown[crowd->count++] = fd;
+}
+
+void
 processes_signal_tree(pid_t root, int number)
 {
-	struct visitor visitor = { signal_one, &number };
-	size_t count = visit_children(root, &visitor);
+	struct crowd crowd = { NULL, 0 };
+	struct visitor visitor = { collect_one, &crowd };
 
-	signal_one(root, getpid(), &number);
-	return count + 1;
+	visit_children(root, &visitor);
+	collect_one(root, getpid(), &crowd);
+	while (crowd.count > 0) {
+		crowd.count--;
+		syscall(SYS_pidfd_send_signal, crowd.pidfds[crowd.count],
+		    number, NULL, 0);
+		close(crowd.pidfds[crowd.count]);
+	}
+	free(crowd.pidfds);
 }
 
 struct tally {

@@ -25,8 +25,11 @@ size_t	processes_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
  */
 size_t	processes_signal(int number);
 
-/* The same for root and its descendants alone. */
-size_t	processes_signal_tree(pid_t root, int number);
+/*
+ * The same for root, a child of ours, and its descendants: it comes first,
+ * so that it ends of the signal, not of what that did to its children.
+ */
+void	processes_signal_tree(pid_t root, int number);
 
 /* How many children this process has, besides one. */
 size_t	processes_count_others(pid_t besides);
