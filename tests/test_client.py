@@ -101,10 +101,10 @@ class Handoffs(Session):
                 self.assertEqual(lines[:2], lines[2:])
 
     def test_reserve_awaits_every_socket(self):
-        """The first listens long before the second."""
+        """The first listens before the second, which is asked at once."""
         self.run_portexec(
             '-q', '-H', 'reserve', '-l', 'a=0', '-l', 'b=0', '-c',
-            f'{self.ASK} {{addr:a}} x && {self.ASK} {{addr:b}} x', '--',
+            f'{self.ASK} {{addr:a}} x & {self.ASK} {{addr:b}} x', '--',
             sys.executable, '-SEc', TWO.replace(
                 'servers.append', 'import time; time.sleep(0.3); '
                 'servers.append'), '{port:a}', '{port:b}', env=self.env)
