@@ -3,15 +3,15 @@
 import concurrent.futures
 import contextlib
 import os
-import pty
+import shlex
 import signal
 import subprocess
 import sys
 import time
-import unittest
 
 import harness
 from harness import DEADLINE, PORTEXEC, Session, wait_for
+from test_terminal import PROMPT, InTerminal
 
 SERVE = 'listen(); serve()'
 TOLD = ('INT', 'TERM', 'HUP', 'QUIT')
@@ -178,115 +178,88 @@ class Killed(Stopping):
             self.assert_soon_clean()
 
 
-class Terminal(Stopping):
-    def open(self, *arguments):
-        """Runs them as leader of a session on a new terminal."""
-        pid, self.terminal = pty.fork()
-        if pid == 0:
-            with contextlib.suppress(OSError):
-                os.chdir(self.directory)
-                os.execvpe(arguments[0], arguments, self.env)
-            os._exit(1)
-        self.addCleanup(os.close, self.terminal)
-        self.said = b''
-        return pid
+class Terminal(InTerminal, Stopping):
+    def run_there(self, *arguments):
+        return self.terminal(PORTEXEC, *arguments)
 
-    def press(self, keys):
-        os.write(self.terminal, keys)
-
-    def read_on(self):
-        """False at the end."""
-        try:
-            part = os.read(self.terminal, 4096)
-        except OSError:
-            part = b''
-        self.said += part
-        return part != b''
-
-    def expect(self, text):
-        while text not in self.said:
-            self.assertTrue(self.read_on(), self.said)
-
-    def status(self, pid):
-        while self.read_on():
-            pass
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    def assert_ends(self, terminal, status):
+        """Returns the rest of what was said."""
+        rest = []
+        with contextlib.suppress(OSError):      # the end
+            while part := os.read(terminal.fd, 4096):
+                rest.append(part.decode())
+        _, ended = os.waitpid(terminal.pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(ended), status)
+        self.assert_clean()
+        return terminal.text + ''.join(rest)
 
     def test_ctrl_c(self):
         """Which reaches all three at once."""
         for handoff in 'inherit', 'adopt':
             for _ in range(20):
                 with self.subTest(handoff):
-                    pid = self.open(PORTEXEC, '-H', handoff, '-k', '86400',
-                                    '-c', 'echo ready; exec sleep 1000', '--',
-                                    'sleep', '1000')
-                    self.expect(b'ready')
-                    self.press(b'\3')
-                    self.assertEqual(self.status(pid), -signal.SIGINT)
-                    self.assertNotIn(b'before the client', self.said)
-                    self.assert_clean()
+                    terminal = self.run_there(
+                        '-H', handoff, '-k', '86400', '-c',
+                        'echo ready; exec sleep 1000', '--', 'sleep', '1000')
+                    terminal.expect('ready')
+                    terminal.send('\3')
+                    self.assertNotIn('before the client', self.assert_ends(
+                        terminal, -signal.SIGINT))
 
     def test_ctrl_c_is_caught(self):
         """Each hears it once; the client has its time."""
-        pid = self.open(PORTEXEC, *self.session(
-            'inherit', 'trap "echo client" INT; echo ready; read -r line; '
-            'echo "got $line"; exit 7', 'signal.signal(signal.SIGINT, lambda '
-            '*_: print("service", flush=True)); mark("service"); ' + SERVE,
-            '-k', '86400'))
+        terminal = self.run_there(*self.session(
+            'inherit', 'trap "echo client" INT; echo ready; until read -r '
+            'line; do :; done; echo "got $line"; exit 7',
+            'signal.signal(signal.SIGINT, lambda *_: mark("int")); '
+            'mark("service"); ' + SERVE, '-k', '86400'))
         self.await_mark('service')
-        self.expect(b'ready')
-        self.press(b'\3')
-        self.expect(b'client')
-        self.expect(b'service')
-        self.assertEqual(self.said.count(b'client'), 1)
-        self.press(b'x\n')
-        self.assertIn(self.status(pid), (0, 7))
-        self.assertEqual(self.said.count(b'service'), 1, self.said)
-        self.assert_clean()
+        terminal.expect('ready')
+        terminal.send('\3')
+        terminal.expect('client')
+        self.await_mark('int')
+        terminal.send('text\n')
+        terminal.expect('got text')
+        self.assertEqual(self.assert_ends(terminal, 7).strip(), '')
 
     def test_client_reads_the_terminal(self):
         for handoff in harness.HANDOFFS:
-            pid = self.open(PORTEXEC, *self.session(
+            terminal = self.run_there(*self.session(
                 handoff, '[ -t 0 ] && echo ready; read -r line </dev/tty && '
                 'echo "got $line"; exit 7', SERVE))
-            self.expect(b'ready')
-            self.press(b'text\n')
-            self.expect(b'got text')
-            self.assertEqual(self.status(pid), 7)
-            self.assert_clean()
+            terminal.expect('ready')
+            terminal.send('text\n')
+            terminal.expect('got text')
+            self.assert_ends(terminal, 7)
 
     def test_ctrl_z_and_fg(self):
         """In an interactive shell."""
-        self.write('run.sh', '"$@"\n')
-        pid = self.open('env', 'PS1=:', 'ENV=', 'sh', '-i')
-        arguments = self.session(
-            'adopt', 'echo "rea""dy"; read -r line; echo "got $line"; exit 7',
-            'mark("service"); ' + SERVE)
-        self.write('run.sh', "exec '" + "' '".join(
-            (PORTEXEC, *arguments)) + "'\n", 0o755)
-        self.press(b'sh ./run.sh\n')
+        words = self.session('adopt', 'echo ready; read -r line; echo "got '
+                             '$line"; exit 7', 'mark("service"); ' + SERVE)
+        shell = self.shell()
+        shell.send(shlex.join((PORTEXEC, *words)) + '\n')
         self.await_mark('service')
-        self.expect(b'ready')
-        self.press(b'\x1a')
-        self.expect(b'Stopped')
-        self.press(b'echo $((6*7))\n')
-        self.expect(b'42')
-        stopped = [pid for pid in self.left() if state(pid) == 'T']
-        self.assertEqual(len(stopped), 3)
-        self.press(b'fg\n')
-        wait_for(lambda: not [pid for pid in stopped if state(pid) == 'T'],
-                 'that all go on')
-        self.press(b'text\n')
-        self.expect(b'got text')
-        self.press(b'echo "ended $?"\nexit\n')
-        self.expect(b'ended 7')
-        self.status(pid)
-        self.assert_clean()
+        shell.expect('ready')
+        shell.send('\x1a')
+        shell.expect('Stopped')
+        wait_for(lambda: len(self.in_state('T')) == 3, 'that three stop')
+        shell.send('fg\n')
+        wait_for(lambda: not self.in_state('T'), 'that all go on')
+        shell.send('text\n')
+        shell.expect('got text')
+        shell.expect(PROMPT)
+        shell.send('echo "ended $?"\n')
+        shell.expect('ended 7')
+        self.assertEqual(os.listdir(self.path('run')), [])
 
-
-def state(pid):
-    with open(f'/proc/{pid}/stat') as file:
-        return file.read().rpartition(')')[2].split()[0]
+    def in_state(self, letter):
+        found = []
+        for pid in self.left():
+            with contextlib.suppress(OSError), \
+                    open(f'/proc/{pid}/stat') as file:
+                if file.read().rpartition(')')[2].split()[0] == letter:
+                    found.append(pid)
+        return found
 
 
 class Many(Session):
@@ -335,7 +308,3 @@ class Many(Session):
                 self.run_one, range(self.COUNT)) if failure]
         self.assertEqual(failures, [])
         self.assert_clean()
-
-
-if __name__ == '__main__':
-    unittest.main()
