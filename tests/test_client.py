@@ -50,6 +50,19 @@ client.send(b'hello')
 print(client.recv(100).decode())
 '''
 
+# What a client gets that connected before the service had bound.
+EARLY = '''
+import socket
+client = socket.socket(socket.AF_UNIX)
+client.settimeout(60)
+client.connect("run/s")
+open("marks/early", "w").close()
+try:
+    print(len(client.recv(100)))
+except ConnectionResetError:
+    print(0)
+'''
+
 
 class Handoffs(Session):
     def test_one_connection_and_it_is_answered(self):
@@ -118,18 +131,35 @@ class Handoffs(Session):
         self.assertEqual(done.stdout, 'hello from fd 3\n')
         self.assert_clean()
 
+    BIND = 'server = socket.socket(socket.AF_UNIX); server.bind("{}"); ' \
+        'server.listen(); mark("bound"); serve()'
+
     def test_unix_socket_that_the_service_binds(self):
-        code = ('server = socket.socket(socket.AF_UNIX); server.bind('
-                '"run/s"); server.listen(); serve()')
+        """The path goes, also where it is the service's own."""
         for unlink in '', 'os.unlink("run/s"); ':
             with self.subTest(unlink=unlink):
                 done = self.run_portexec(
-                    '-q', '-H', 'adopt', '-l', './run/s', '-c', 'until '
-                    f'{self.ASK} {{addr}} x 2>/dev/null; do sleep 0.01; done',
-                    '--', sys.executable, '-SE', 'service.py', 'adopt', '0',
-                    unlink + code, env=self.env)
+                    '-q', '-H', 'adopt', '-l', './run/s', '-c', 'until [ -e '
+                    f'marks/bound ]; do sleep 0.01; done; {self.ASK} '
+                    '{addr} x; rm marks/bound', '--', sys.executable, '-SE',
+                    'service.py', 'adopt', '0',
+                    unlink + self.BIND.format('run/s'), env=self.env)
                 self.assertEqual(done.stdout, '1\n')
                 self.assert_clean()
+
+    def test_a_client_that_came_before_the_path_was_replaced(self):
+        """It is told that nobody will serve it, however the path was
+        spelled."""
+        for path in './run/s', 'run/s', self.path('run/s'):
+            with self.subTest(path):
+                done = self.run_portexec(
+                    '-q', '-H', 'adopt', '-l', './run/s', '-c', 'exec ' +
+                    f"{sys.executable} -SEc '{EARLY}'", '--',
+                    sys.executable, '-SE', 'service.py', 'adopt', '0',
+                    'wait("early"); os.unlink("run/s"); ' +
+                    self.BIND.format(path), env=self.env)
+                self.assertEqual(done.stdout, '0\n')
+                os.remove(self.path('marks/early'))
 
     def test_datagrams(self):
         self.write('datagram.py', DATAGRAM)
