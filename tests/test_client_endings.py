@@ -1,6 +1,8 @@
-"""--client: how each ending of service and client is taken."""
+"""--client: how each ending of service and client is taken, and what is said
+of it."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -222,3 +224,46 @@ class KillAfter(Session):
         self.run_session('inherit', 'trap "exit 5" TERM; touch marks/going; '
                          f'{self.ASK} {{addr}}; exit 7',
                          when_going('sys.exit(0)'), '-k', '86400', status=7)
+
+
+class Summary(Session):
+    def test_last_line(self):
+        name = re.escape(sys.executable)
+        for handoff, bound in (('inherit', ''), ('reserve', ''),
+                               ('adopt', r', bound after \d+\.\d{3} s')):
+            for script, how, status in (
+                    ('exit 7', 'ended with status 7', 7),
+                    ('kill -TERM $$', 'was killed by signal 15',
+                     -signal.SIGTERM)):
+                with self.subTest(handoff, how=how):
+                    done = self.run_session(
+                        handoff, f'{self.ASK} {{addr}} x; {script}', SERVE,
+                        '-v', status=status)
+                    self.assertRegex(
+                        done.stderr.splitlines()[-1],
+                        r'^portexec: \d+\.\d{3} s: 127\.0\.0\.1:\d+ by '
+                        rf'{handoff}{bound}; the client {how} after '
+                        rf'\d+\.\d{{3}} s; {name} was killed by signal 15 '
+                        r'after \d+\.\d{3} s$')
+
+
+class Silence(Session):
+    """Clients that wait for 3 seconds are spoken of, once."""
+
+    def test_line(self):
+        client = f'{self.ASK} {{addr}} x & until [ -e marks/said ]; do ' \
+            'sleep 0.01; done; exit 7'
+        for handoff, what in (('inherit', 'accept on'), ('adopt', 'bind')):
+            with self.subTest(handoff):
+                process = self.launch(
+                    '-H', handoff, '-p', 'run/port', '-c', client, '--',
+                    'sleep', '1000', env=self.env)
+                self.announced(process)
+                self.assertRegex(
+                    process.stderr.readline(),
+                    rf'^portexec: still waiting for sleep to {what} \d+ \('
+                    r'\d+ s, 1 client queued\)')
+                self.write('marks/said', '')
+                self.assertEqual(process.wait(DEADLINE), 7)
+                self.assert_clean()
+                os.remove(self.path('marks/said'))
