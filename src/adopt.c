@@ -756,7 +756,8 @@ leave(struct adoption *adoption, const struct call *call)
 	}
 	for (i = 0; i < adoption->listeners->count; i++) {
 		listener = &adoption->listeners->list[i];
-		if (is_replaced(request, listener)) {
+		if (request->family == AF_UNIX && listener->fd != -1 &&
+		    listener_lost_path(listener)) {
 			say_detail(adoption->console, "process %d binds %s "
 			    "itself", call->target.process, listener->addr);
 			end_listening(adoption, i);

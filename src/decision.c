@@ -158,18 +158,3 @@ is_same_request(const union address *a, const union address *b)
 	return address_port(a) == address_port(b) &&
 	    IN6_ARE_ADDR_EQUAL(&first, &second);
 }
-
-bool
-is_replaced(const struct request *request, const struct listener *listener)
-{
-	size_t length = strlen(listener->addr);
-
-	return listener->fd != -1 && listener->inode != 0 &&
-	    request->address.any.sa_family == AF_UNIX &&
-	    request->length >=
-	    offsetof(struct sockaddr_un, sun_path) + length &&
-	    strncmp(request->address.un.sun_path, listener->addr,
-	    sizeof(request->address.un.sun_path)) == 0 &&
-	    (request->inode != listener->inode ||
-	    request->device != listener->device);
-}

@@ -40,11 +40,4 @@ int	decide(const struct request *request,
  */
 bool	is_same_request(const union address *a, const union address *b);
 
-/*
- * Whether the unix path of the request is the one that listener made, though
- * another file, or none, is there now.
- */
-bool	is_replaced(const struct request *request,
-    const struct listener *listener);
-
 #endif

@@ -152,23 +152,30 @@ remove_stale_path(const union address *address, socklen_t length, int type)
 	close(fd);
 }
 
+bool
+listener_lost_path(const struct listener *listener)
+{
+	struct stat status;
+
+	return listener->inode != 0 &&
+	    (lstat(listener->address.un.sun_path, &status) == -1 ||
+	    status.st_dev != listener->device ||
+	    status.st_ino != listener->inode);
+}
+
 /* A service may have put a socket of its own in the place of our path. */
 static void
 discard(struct listener *listener)
 {
-	struct stat status;
-
 	close_socket(&listener->fd);
 	close_socket(&listener->reserve);
 	if (listener->inode == 0)
 		return;
-	if (lstat(listener->address.un.sun_path, &status) == 0 &&
-	    status.st_dev == listener->device &&
-	    status.st_ino == listener->inode)
-		unlink(listener->address.un.sun_path);
-	else
+	if (listener_lost_path(listener))
 		remove_stale_path(&listener->address, listener->length,
 		    listener->type);
+	else
+		unlink(listener->address.un.sun_path);
 }
 
 static void

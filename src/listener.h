@@ -71,6 +71,12 @@ int	listeners_bind(struct listeners *listeners,
 const struct listener	*listeners_find(const struct listeners *listeners,
     const char *text, size_t length);
 
+/*
+ * Whether the unix path that the listener made is gone, or is another's:
+ * then no client can come by it.
+ */
+bool	listener_lost_path(const struct listener *listener);
+
 /* listen(2) on all that can and were not inherited.  0, or -1. */
 int	listeners_listen(struct listeners *listeners, struct failure *failure);
 

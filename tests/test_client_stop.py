@@ -292,7 +292,7 @@ class Many(Session):
         options, client, service, status, out = self.list[
             number % len(self.list)]
         done = subprocess.run(
-            [PORTEXEC, '-q', '-k', '10', '-p', f'run/{number}', *options,
+            [PORTEXEC, '-q', '-k', '1', '-p', f'run/{number}', *options,
              '-c', client, '--', *service], cwd=self.directory, env=self.env,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=5 * DEADLINE)

@@ -328,36 +328,6 @@ START_TEST(same_requests)
 }
 END_TEST
 
-static const struct {
-	struct place	asked;
-	int		which;
-	bool		replaced;
-} paths[] = {
-	{ { "/run/s", 70 }, PATH, false },	/* still ours */
-	{ { "/run/s", 0 }, PATH, true },	/* unlinked */
-	{ { "/run/s", 71 }, PATH, true },	/* somebody else's */
-	{ { "/run/s2", 0 }, PATH, false },
-	{ { "/run/", 0 }, PATH, false },
-	{ { "/run/d", 0 }, PATH, false },
-	{ { "/run/d", 0 }, PATH_DGRAM, true },
-	{ { "@name", 0 }, ABSTRACT, false },
-	{ { "127.0.0.1", 4001 }, LO, false },
-	{ { "127.0.0.1", 4001 }, PATH, false },
-};
-
-START_TEST(replaced_paths)
-{
-	struct request request;
-
-	make_listeners();
-	request = make_request(list[paths[_i].which].type, &paths[_i].asked);
-	ck_assert_int_eq(is_replaced(&request, &list[paths[_i].which]),
-	    paths[_i].replaced);
-	list[paths[_i].which].fd = -1;
-	ck_assert(!is_replaced(&request, &list[paths[_i].which]));
-}
-END_TEST
-
 enum { P = 1 << WORD_PORT, H = 1 << WORD_HOST, A = 1 << WORD_ADDR,
     F = 1 << WORD_FD };
 
@@ -405,7 +375,6 @@ main(void)
 		{ "families", families_must_agree, LENGTH(mixed) },
 		{ "device", inode_of_another_device, 1 },
 		{ "pairs", same_requests, LENGTH(pairs) },
-		{ "replaced", replaced_paths, LENGTH(paths) },
 		{ "handoff", chooses_handoff, LENGTH(chosen) },
 	};
 
