@@ -50,6 +50,7 @@ print(client.recv(100).decode())
 
 # What a client gets that connected before the service had bound.
 EARLY = '''
+import socket
 client = socket.socket(socket.AF_UNIX)
 client.settimeout(60)
 client.connect("run/s")
