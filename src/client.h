@@ -22,8 +22,8 @@ struct ending {
  * How portexec is to end, as a status of wait(2): as the client did.  Where
  * the service was over first: with the service's status, 128+N for a
  * signal; and where that is 0, as the client did, if it ended by itself,
- * else with 125.  With 125 where there was no client.  Told to stop, and the client had to be stopped: killed by
- * that signal.  Pure.
+ * else with 125.  Told to stop, and the client had to be stopped: killed by
+ * that signal.  Where the client could not be executed: 125.  Pure.
  */
 int	client_ending(const struct ending *ending);
 

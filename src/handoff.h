@@ -34,7 +34,7 @@ struct launch {
 	bool			 passes;	/* sockets, at fd 3 and up */
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
-	char			*script;	/* the client's; owned; or NULL */
+	char			*script;	/* the client's; owned; NULL */
 	struct reports		*reports;
 	bool			 executed;	/* the service ran */
 	int			 death;		/* the signal to die of; 0 */

@@ -113,7 +113,7 @@ be_service(struct launch *launch, int channel, pid_t group)
 static _Noreturn void
 be_client(struct launch *launch, int channel, pid_t group)
 {
-	struct note note;
+	struct note note = { .kind = NOTE_FAILED };
 
 	setpgid(0, group);
 	if (channel_receive(channel, &note, NULL) != 1 ||

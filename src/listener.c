@@ -141,7 +141,8 @@ remove_stale_path(const union address *address, socklen_t length, int type)
 	struct stat status;
 	int fd;
 
-	if (!has_path(address, length) || lstat(path, &status) == -1 || !S_ISSOCK(status.st_mode))
+	if (!has_path(address, length) || lstat(path, &status) == -1 ||
+	    !S_ISSOCK(status.st_mode))
 		return;
 	fd = open_socket(AF_UNIX, type | SOCK_NONBLOCK);
 	if (fd == -1)

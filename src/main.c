@@ -194,8 +194,8 @@ prepare(struct launch *launch, struct failure *failure)
 	    expand_command(launch, failure) == -1 ||
 	    try_environment(launch, failure) == -1)
 		return -1;
-	return reports_expand(launch->reports, &launch->listeners, launch->passes,
-	    failure);
+	return reports_expand(launch->reports, &launch->listeners,
+	    launch->passes, failure);
 }
 
 static bool

@@ -79,9 +79,9 @@ options_print_help(FILE *output)
 		fprintf(output, "  %-14s %s\n", left,
 		    socket_options[i].meaning);
 	}
-	fputs("\nIn ARGs, TEMPLATEs and SCRIPT, <port>, <host>, <addr> and <fd>, "
-	    "or {port} and so on,\nstand for the first socket's, <port:NAME> or "
-	    "<port:N> for another's.\n", output);
+	fputs("\nIn ARGs, TEMPLATEs and SCRIPT, <port>, <host>, <addr> and "
+	    "<fd>, or {port} and so on,\nstand for the first socket's, "
+	    "<port:NAME> or <port:N> for another's.\n", output);
 }
 
 static int

@@ -8,7 +8,7 @@
 #include "unit.h"
 
 #define EXIT(status)	W_EXITCODE(status, 0)
-#define NONE		-1	/* was not over, and was never reaped */
+#define NONE		(-1)	/* was not over, and was never reaped */
 
 static const struct {
 	int	client, service;	/* of wait(2) */
