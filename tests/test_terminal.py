@@ -173,6 +173,10 @@ class JobControl(InTerminal):
         front = self.front(shell)
         _, service = self.parts(front)
         wait_for(lambda: self.state(service) == 'T', 'its stop')
+        # Until bash has heard of it, fg would send no SIGCONT.
+        shell.send('until [ -n "$(jobs -s)" ]; do sleep 0.05; done; '
+                   'echo sto""pped\n')
+        shell.expect('stopped\n')
         shell.send('fg\n')
         shell.send('line\n')
         shell.expect('got line\n')
