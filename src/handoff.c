@@ -144,7 +144,7 @@ handoff_become(struct launch *launch, struct failure *failure)
 }
 
 int
-handoff_become_client(const struct launch *launch, struct failure *failure)
+handoff_become_client(struct launch *launch, struct failure *failure)
 {
 	char shell[] = "/bin/sh", option[] = "-c";
 	char *command[] = { shell, option, launch->script, NULL };

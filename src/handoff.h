@@ -56,8 +56,7 @@ int	handoff_become(struct launch *launch, struct failure *failure);
  * Makes this process the client, `sh -c script`, which has the service's
  * environment but for the sockets.  Returns as handoff_become() does.
  */
-int	handoff_become_client(const struct launch *launch,
-    struct failure *failure);
+int	handoff_become_client(struct launch *launch, struct failure *failure);
 
 /*
  * Whether COMMAND, searched for along the PATH that the service will have,

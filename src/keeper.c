@@ -78,6 +78,22 @@ explain(int error)
 	}
 }
 
+/* Waits for NOTE_GO, then becomes what it is to be, or says why not. */
+static _Noreturn void
+execute(struct launch *launch, int channel,
+    int (*become)(struct launch *, struct failure *))
+{
+	struct note note = { .kind = NOTE_FAILED };
+
+	if (channel_receive(channel, &note, NULL) != 1 ||
+	    note.kind != NOTE_GO)
+		_exit(STATUS_FAILED);
+	note.kind = NOTE_FAILED;
+	note.value = become(launch, &note.failure);
+	channel_send(channel, &note, -1);
+	_exit(note.value);
+}
+
 /* In the process that becomes the service. */
 static _Noreturn void
 be_service(struct launch *launch, int channel, pid_t group)
@@ -100,29 +116,15 @@ be_service(struct launch *launch, int channel, pid_t group)
 	channel_send(channel, &note, notify);
 	if (notify != -1)
 		close(notify);
-	if (channel_receive(channel, &note, NULL) != 1 ||
-	    note.kind != NOTE_GO)
-		_exit(STATUS_FAILED);
-	note.kind = NOTE_FAILED;
-	note.value = handoff_become(launch, &note.failure);
-	channel_send(channel, &note, -1);
-	_exit(note.value);
+	execute(launch, channel, handoff_become);
 }
 
-/* In the process that becomes the client, once the note has come. */
+/* In the process that becomes the client. */
 static _Noreturn void
 be_client(struct launch *launch, int channel, pid_t group)
 {
-	struct note note = { .kind = NOTE_FAILED };
-
 	setpgid(0, group);
-	if (channel_receive(channel, &note, NULL) != 1 ||
-	    note.kind != NOTE_GO)
-		_exit(STATUS_FAILED);
-	note.kind = NOTE_FAILED;
-	note.value = handoff_become_client(launch, &note.failure);
-	channel_send(channel, &note, -1);
-	_exit(note.value);
+	execute(launch, channel, handoff_become_client);
 }
 
 static int
