@@ -215,34 +215,33 @@ process_clock(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Whether pid is in the list, to which it is added. */
 static bool
-was_told(struct stop *stop, pid_t pid)
+was_told(const struct stop *stop, pid_t pid)
 {
-	pid_t *told;
 	size_t i;
 
 	for (i = 0; i < stop->count; i++)
 		if (stop->told[i] == pid)
 			return true;
-	told = reallocarray(stop->told, stop->count + 1, sizeof(*told));
-	if (told != NULL) {
-		stop->told = told;
-		told[stop->count++] = pid;
-	}
 	return false;
 }
 
 static void
 tell(struct stop *stop, pid_t pid, pid_t parent)
 {
-	int number = SIGTERM;
+	pid_t *told;
+	int fd;
 
-	if (was_told(stop, pid))
+	if (was_told(stop, pid) || (fd = open_child(pid, parent)) == -1)
 		return;
-	signal_one(pid, parent, &number);
-	number = SIGCONT;
-	signal_one(pid, parent, &number);
+	syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
+	syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
+	close(fd);
+	told = reallocarray(stop->told, stop->count + 1, sizeof(*told));
+	if (told != NULL) {
+		stop->told = told;
+		told[stop->count++] = pid;
+	}
 }
 
 static void
