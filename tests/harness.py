@@ -470,7 +470,10 @@ def connect():
 
 try:
     while not sys.argv[2:]:
-        connect().close()
+        try:
+            connect().close()
+        except ConnectionResetError:    # closed at that moment
+            pass
         time.sleep(0.005)
     client = connect()
     client.sendall(sys.argv[2].encode())
