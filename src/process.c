@@ -285,6 +285,13 @@ process_stop_step(struct stop *stop)
 	return BETWEEN_KILLS;
 }
 
+void
+process_stop_end(struct stop *stop)
+{
+	free(stop->told);
+	stop->told = NULL;
+}
+
 bool
 process_stop_goes_on(const struct stop *stop)
 {

@@ -60,7 +60,7 @@ bool	processes_reap(struct child *const list[], size_t count);
  */
 struct stop {
 	int64_t	 kill_at, give_up_at;	/* on process_clock() */
-	pid_t	*told;			/* got the TERM; never freed */
+	pid_t	*told;			/* got the TERM; owned */
 	size_t	 count;
 };
 
@@ -68,6 +68,7 @@ void	process_stop_begin(struct stop *stop, int grace);
 void	process_stop_hasten(struct stop *stop);
 int	process_stop_step(struct stop *stop);
 bool	process_stop_goes_on(const struct stop *stop);
+void	process_stop_end(struct stop *stop);
 
 /* Milliseconds on CLOCK_MONOTONIC. */
 int64_t	process_clock(void);

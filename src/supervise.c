@@ -167,6 +167,7 @@ stop_orphans(const struct supervision *supervision, int grace)
 		if (poll(&poll_one, 1, process_stop_step(&stop)) == 1 &&
 		    read(supervision->signals, &signal, sizeof(signal)) == -1)
 			break;
+	process_stop_end(&stop);
 }
 
 int
