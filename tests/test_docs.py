@@ -298,7 +298,7 @@ class Manual(harness.Case):
             ['-c', 'true', '-c', 'true', 'true'],
             ['-c', 'echo {addr}', '-l', './a b', 'true'],
             ['-v', '-c', 'true', '--', 'sleep', '300'],
-            ['-c', 'true', '--', 'sh', '-c', 'exit 3'],
+            ['-c', 'sleep 300', '-k', '0', '--', 'sh', '-c', 'exit 3'],
             ['-c', 'sleep 300', '-k', '0', '--', 'sh', '-c', 'kill -9 $$'],
             ['-H', 'reserve', 'true', '{fd}'], ['-w', 'x=@x', 'true'],
             ['-w', 'y=@missing', 'true'], ['-w', 'y=@.', 'true'],

@@ -217,6 +217,7 @@ class BeforeExecution(Tree):
     def test_service(self):
         process, _, service = self.start()
         os.kill(service, signal.SIGKILL)
+        wait_for(lambda: state(service) == 'Z', 'its end')
         self.read_fifo()
         self.assertIn('portexec: ', self.check(process, 125))
         self.assert_tidy()
