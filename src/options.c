@@ -80,7 +80,7 @@ options_print_help(FILE *output)
 		    socket_options[i].meaning);
 	}
 	fputs("\nIn ARGs, TEMPLATEs and SCRIPT, <port>, <host>, <addr> and "
-	    "<fd>, or {port} and so on,\nstand for the first socket's, "
+	    "<fd>, or {port}\nand so on, stand for the first socket's, "
 	    "<port:NAME> or <port:N> for another's.\n", output);
 }
 
