@@ -335,11 +335,14 @@ say_summary(const struct keeper *keeper)
 	static const char *const handoffs[] = { [INHERIT] = "inherit",
 	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
 	const struct launch *launch = keeper->launch;
+	/* Under inherit nobody sees an accept(2) but who calls it. */
+	int64_t bound_at = launch->handoff == RESERVE ?
+	    keeper->client.started_at : keeper->adoption.bound_at;
 	char bound[48] = "", client[64] = "was not started", service[64];
 
-	if (keeper->adoption.bound_at != 0)
+	if (bound_at != 0)
 		snprintf(bound, sizeof(bound), ", bound after %.3f s",
-		    seconds(keeper, keeper->adoption.bound_at));
+		    seconds(keeper, bound_at));
 	if (keeper->client.started_at != 0)
 		describe_end(&keeper->client, client, sizeof(client));
 	describe_end(&keeper->service, service, sizeof(service));

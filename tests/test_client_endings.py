@@ -229,8 +229,9 @@ class KillAfter(Session):
 class Summary(Session):
     def test_last_line(self):
         name = re.escape(sys.executable)
-        for handoff, bound in (('inherit', ''), ('reserve', ''),
-                               ('adopt', r', bound after \d+\.\d{3} s')):
+        for handoff in 'inherit', 'adopt', 'reserve':
+            bound = '' if handoff == 'inherit' else \
+                r', bound after \d+\.\d{3} s'
             for script, how, status in (
                     ('exit 7', 'ended with status 7', 7),
                     ('kill -TERM $$', 'was killed by signal 15',
