@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <linux/tcp.h>
 #include <stddef.h>
@@ -28,7 +29,7 @@ enum { PATIENCE = 3000 };	/* ms that clients wait before it is said */
 /* How long a listener's clients have waited for the service to take it. */
 struct patience {
 	int64_t	since;		/* on process_clock(); 0: no client waits */
-	bool	settled;	/* taken, given up, or said that it is not */
+	bool	settled;	/* bound, given up, or said that it is not */
 };
 
 /* A listener that a process has taken. */
@@ -213,7 +214,7 @@ end_listening(struct adoption *adoption, size_t which)
 {
 	struct listener *listener = &adoption->listeners->list[which];
 
-	adoption->patience[which].settled = true;
+	adoption->patience[which] = (struct patience){ .settled = true };
 	if (listener->fd == -1)
 		return;
 	if (can_listen(listener) && !listener->inherited) {
@@ -677,8 +678,8 @@ remember_gift(struct adoption *adoption, const struct call *call,
 	struct gift *gifts;
 
 	adoption->patience[listener].settled = true;
-	if (adoption->bound_at == 0)
-		adoption->bound_at = process_clock();
+	if (adoption->taken_at == 0)
+		adoption->taken_at = process_clock();
 	if (find_gift(adoption, call, listener, true) != NULL)
 		return;
 	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,
@@ -904,15 +905,18 @@ attend_waiting(struct adoption *adoption, size_t which)
 	const struct listener *listener = &adoption->listeners->list[which];
 	struct patience *patience = &adoption->patience[which];
 
-	if (patience->settled || patience->since == 0 ||
-	    process_clock() - patience->since < PATIENCE)
+	if (patience->since == 0)
 		return;
-	/* A service that takes the socket at fd 3 lets nobody wait. */
-	patience->since = 0;
+	/* No event tells of an accept(2) at fd 3 but that nobody waits. */
+	if (adoption->taken_at == 0 && !has_clients(listener))
+		adoption->taken_at = process_clock();
+	if (patience->settled || process_clock() - patience->since < PATIENCE)
+		return;
 	if (has_clients(listener)) {
 		say_waiting(adoption, listener);
 		patience->settled = true;
-	}
+	} else
+		patience->since = 0;
 }
 
 static void
@@ -948,19 +952,21 @@ int
 adopt_timeout(const struct adoption *adoption)
 {
 	const struct patience *patience = adoption->patience;
-	int64_t left, least = -1, now = process_clock();
+	int64_t waited, left, least = INT_MAX, now = process_clock();
 	size_t i;
 
 	for (i = 0; i < adoption->listeners->count; i++) {
-		if (patience[i].settled || patience[i].since == 0)
+		if (patience[i].since == 0)
 			continue;
-		left = patience[i].since + PATIENCE - now;
-		if (left < 0)
-			left = 0;
-		if (least == -1 || left < least)
-			least = left;
+		waited = now - patience[i].since;
+		left = patience[i].settled ? least : PATIENCE - waited;
+		/* Seldomer and seldomer, but never late by more than that. */
+		if (adoption->taken_at == 0 && waited / 8 + 1 < left)
+			left = waited / 8 + 1;
+		if (left < least)
+			least = left < 0 ? 0 : left;
 	}
-	return (int)least;
+	return least == INT_MAX ? -1 : (int)least;
 }
 
 struct search {

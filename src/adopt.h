@@ -53,7 +53,7 @@ struct adoption {
 	struct gift		*gifts;		/* owned; who got what */
 	size_t			 gift_count;
 	char			 elsewhere[ADDR_MAX];	/* what it bound */
-	int64_t			 bound_at;	/* process_clock(); 0: never */
+	int64_t			 taken_at;	/* process_clock(); 0: never */
 	struct patience		*patience;	/* owned; with each listener */
 };
 

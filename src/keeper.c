@@ -335,20 +335,19 @@ say_summary(const struct keeper *keeper)
 	static const char *const handoffs[] = { [INHERIT] = "inherit",
 	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
 	const struct launch *launch = keeper->launch;
-	/* Under inherit nobody sees an accept(2) but who calls it. */
-	int64_t bound_at = launch->handoff == RESERVE ?
-	    keeper->client.started_at : keeper->adoption.bound_at;
-	char bound[48] = "", client[64] = "was not started", service[64];
+	int64_t taken_at = launch->handoff == RESERVE ?
+	    keeper->client.started_at : keeper->adoption.taken_at;
+	char taken[48] = "", client[64] = "was not started", service[64];
 
-	if (bound_at != 0)
-		snprintf(bound, sizeof(bound), ", bound after %.3f s",
-		    seconds(keeper, bound_at));
+	if (taken_at != 0)
+		snprintf(taken, sizeof(taken), ", taken after %.3f s",
+		    seconds(keeper, taken_at));
 	if (keeper->client.started_at != 0)
 		describe_end(&keeper->client, client, sizeof(client));
 	describe_end(&keeper->service, service, sizeof(service));
 	say_detail(&launch->console, "%s by %s%s; the client %s after %.3f s; "
 	    "%s %s after %.3f s", launch->listeners.list[0].addr,
-	    handoffs[launch->handoff], bound, client,
+	    handoffs[launch->handoff], taken, client,
 	    seconds(keeper, keeper->client.ended_at), launch->command[0],
 	    service, seconds(keeper, keeper->service.ended_at));
 }

@@ -230,8 +230,9 @@ class Summary(Session):
     def test_last_line(self):
         name = re.escape(sys.executable)
         for handoff in 'inherit', 'adopt', 'reserve':
-            bound = '' if handoff == 'inherit' else \
-                r', bound after \d+\.\d{3} s'
+            taken = r', taken after \d+\.\d{3} s'
+            if handoff == 'inherit':    # taken at once, it may not be seen
+                taken = f'({taken})?'
             for script, how, status in (
                     ('exit 7', 'ended with status 7', 7),
                     ('kill -TERM $$', 'was killed by signal 15',
@@ -243,9 +244,25 @@ class Summary(Session):
                     self.assertRegex(
                         done.stderr.splitlines()[-1],
                         r'^portexec: \d+\.\d{3} s: 127\.0\.0\.1:\d+ by '
-                        rf'{handoff}{bound}; the client {how} after '
+                        rf'{handoff}{taken}; the client {how} after '
                         rf'\d+\.\d{{3}} s; {name} was killed by signal 15 '
                         r'after \d+\.\d{3} s$')
+
+    def test_socket_is_taken_late(self):
+        for handoff in 'inherit', 'adopt':
+            with self.subTest(handoff):
+                process = self.launch_session(
+                    handoff, f'{self.ASK} {{addr}} x; exit 7',
+                    'wait("said"); ' + SERVE, '-v')
+                while 'still waiting for' not in process.stderr.readline():
+                    self.assertIsNone(process.poll())
+                self.write('marks/said', '')
+                *_, last = process.stderr
+                self.assertEqual(process.wait(DEADLINE), 7)
+                self.assertGreaterEqual(float(re.search(
+                    rf' by {handoff}, taken after (\d+\.\d+) s; the client '
+                    'ended with status 7 after', last)[1]), 3)
+                self.assert_clean()
 
 
 class Silence(Session):
