@@ -16,6 +16,8 @@
 #define PIDFS_MAGIC	0x50494446	/* linux/magic.h, since 6.9 */
 #endif
 
+enum { OF_SOCKETS = 4 };	/* the first of protocol: what is passed */
+
 static const char *const protocol[] = {
 	"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES",
 	"LISTEN_FDS_FIRST_FD", "LISTEN_PORT", "LISTEN_PORTS"
@@ -67,6 +69,18 @@ parse_decimal(const char *text, uint64_t *number)
 	errno = 0;
 	*number = strtoull(text, &end, 10);
 	return errno == 0 && *end == '\0';
+}
+
+const char *
+environment_reserved(const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < OF_SOCKETS; i++)
+		if (strlen(protocol[i]) == length &&
+		    memcmp(protocol[i], name, length) == 0)
+			return protocol[i];
+	return NULL;
 }
 
 static size_t
@@ -281,10 +295,10 @@ environment_make(struct environment *environment, char *const variables[],
 void
 environment_hide_sockets(struct environment *environment)
 {
-	unset(environment, "LISTEN_FDS");
-	unset(environment, "LISTEN_FDNAMES");
-	unset(environment, "LISTEN_PID");
-	unset(environment, "LISTEN_PIDFDID");
+	size_t i;
+
+	for (i = 0; i < OF_SOCKETS; i++)
+		unset(environment, protocol[i]);
 	environment->list[environment->count] = NULL;
 }
 

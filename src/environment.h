@@ -43,6 +43,12 @@ int	environment_inherited(char *const variables[],
     struct failure *failure);
 
 /*
+ * The variable of those that name passed sockets, so portexec's alone to
+ * set, whose name is the length bytes at name; or NULL.
+ */
+const char	*environment_reserved(const char *name, size_t length);
+
+/*
  * Fills environment with variables less every stale LISTEN_*, then with
  * LISTEN_* for the listeners, only the ports where it passes no sockets,
  * then with the -e of options.

@@ -54,7 +54,9 @@ int	handoff_become(struct launch *launch, struct failure *failure);
 
 /*
  * Makes this process the client, `sh -c script`, which has the service's
- * environment but for the sockets.  Returns as handoff_become() does.
+ * environment but for the sockets.  Returns only where that failed:
+ * STATUS_FAILED, the client being none of the caller's commands, and the
+ * reason in failure.
  */
 int	handoff_become_client(struct launch *launch, struct failure *failure);
 

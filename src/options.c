@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "environment.h"
 #include "options.h"
 #include "template.h"
 
@@ -128,17 +129,14 @@ add_assignment(struct assignments *assignments, const char *name,
 static int
 add_setting(struct options *options, const char *text, struct failure *failure)
 {
-	static const char *const ours[] = { "LISTEN_FDS", "LISTEN_PID",
-	    "LISTEN_PIDFDID", "LISTEN_FDNAMES" };
-	size_t i, length = strcspn(text, "=");
+	size_t length = strcspn(text, "=");
+	const char *reserved = environment_reserved(text, length);
 
 	if (length == 0)
 		return fail(failure, 0, "-e '%s': the name is empty", text);
-	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (strlen(ours[i]) == length &&
-		    strncmp(text, ours[i], length) == 0)
-			return fail(failure, 0, "-e '%s': %s is portexec's own "
-			    "to set", text, ours[i]);
+	if (reserved != NULL)
+		return fail(failure, 0, "-e '%s': %s is portexec's own to set",
+		    text, reserved);
 	return add_assignment(&options->settings, text, length,
 	    text[length] == '=' ? text + length + 1 : "<port>", failure);
 }
