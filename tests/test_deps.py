@@ -29,6 +29,7 @@ class Deps(Case):
         self.fake('sleep')
         self.fake('apt-cache')
         self.fake('apt-get')
+        self.fake('npm')
 
     def fake(self, name, body=':'):
         self.write('bin/' + name, '#!/bin/sh\necho "{} $*" >>{}\n{}\n'.format(
@@ -111,6 +112,19 @@ class Installs(Deps):
         os.makedirs(self.path('root/run/systemd/system'))
         self.assertIn('next boot', self.deps('servers').stdout)
 
+    def test_modules_of_npm(self):
+        self.deps('tree')
+        self.deps('lint')
+        self.assertEqual(self.log('npm'), [])
+        folder = self.path('root/npm')
+        self.deps('servers')
+        words, = self.log('npm')
+        self.assertEqual(words[:3], ['install', '--prefix', folder])
+        self.assertRegex(words[-1], r'^vite@\d+\.\d+\.\d+$')
+        os.makedirs(folder + '/node_modules/vite')
+        self.deps('servers')
+        self.assertEqual(len(self.log('npm')), 1)
+
     def test_unknown_list(self):
         self.assertIn('usage: ', self.deps('everything', status=2).stderr)
         self.assertEqual(self.log('apt-get'), [])
@@ -135,6 +149,15 @@ class Failures(Deps):
         self.assertEqual(len(self.installs()), 3)
         self.assertIn('could not install gcc', done.stderr)
         self.assertFalse(os.path.exists(self.policy))
+
+    def test_tries_npm_again(self):
+        self.fake('npm', '[ -e tried ] || { : >tried; exit 1; }')
+        self.deps('servers')
+        self.assertEqual(len(self.log('npm')), 2)
+        self.fake('npm', 'exit 1')
+        done = self.deps('servers', status=1)
+        self.assertEqual(len(self.log('npm')), 5)
+        self.assertIn('vite@', done.stderr)
 
     def test_waits_for_the_lock(self):
         self.deps()

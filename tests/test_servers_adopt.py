@@ -14,6 +14,7 @@ CONFIGS = os.path.join(TOP, 'tests', 'servers')
 PATH = ':'.join([os.environ.get('PATH', ''), '/usr/sbin', '/sbin',
                  *glob.glob('/usr/lib/postgresql/*/bin')])
 HELD = ('sh', '-c', 'while [ ! -e go ]; do sleep 0.01; done; exec "$@"', 'sh')
+MODULES = os.path.join(TOP, 'build', 'npm', 'node_modules')   # tests/deps
 PYTHON = '/usr/bin/python3'         # which an ordinary user may execute
 HTTP = b'GET / HTTP/1.0\r\nHost: localhost\r\n\r\n'
 TCP_SERVER = '''
@@ -52,6 +53,8 @@ SERVICES = {
                          files=('server.js',), answer=b'hello from node'),
     'probing': Service('node', 'probing.js', '{port}',
                        files=('probing.js',), answer=b'developer'),
+    'vite': Service('node', 'node_modules/vite/bin/vite.js', '--port',
+                    '{port}', '--strictPort', answer=b'hello from vite'),
     'go': Service('./hello', '{port}', files=('hello.go',), answer=b'go\n'),
     'java': Service('java', 'Hello.java', '{port}', files=('Hello.java',),
                     answer=b'hello from java'),
@@ -97,6 +100,11 @@ class Servers(Tree):
     def prepare(self, name, service, user):
         for file in service.files:
             shutil.copy(os.path.join(CONFIGS, file), self.directory)
+        if name == 'vite':
+            if not os.path.exists(MODULES + '/vite'):
+                self.skipTest('vite is not installed')
+            shutil.copytree(MODULES, self.path('node_modules'), symlinks=True)
+            self.write('index.html', 'hello from vite')
         if name == 'go':
             self.run_tool('go', 'build', '-o', 'hello', 'hello.go', env={
                 'CGO_ENABLED': '0', 'GO111MODULE': 'off',
