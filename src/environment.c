@@ -10,7 +10,6 @@
 
 #include "buffer.h"
 #include "environment.h"
-#include "template.h"
 
 #ifndef PIDFS_MAGIC
 #define PIDFS_MAGIC	0x50494446	/* linux/magic.h, since 6.9 */
@@ -212,17 +211,19 @@ set_fields(struct environment *environment, const char *name,
 static int
 set_protocol(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
-    bool passes, const struct identity *self, struct failure *failure)
+    enum reader reader, const struct identity *self, struct failure *failure)
 {
 	const struct listener *first = &listeners->list[0];
 
+	if (reader == READER_INETD && self != NULL)
+		return 0;
 	if (listeners->count > 0 && first->host[0] != '\0' &&
 	    set_number(environment, "LISTEN_PORT", first->port, failure) == -1)
 		return -1;
 	if (set_fields(environment, "LISTEN_PORTS", listeners, false,
 	    failure) == -1)
 		return -1;
-	if (!passes)
+	if (reader == READER_WITHOUT_FDS || self == NULL)
 		return 0;
 	if (set_number(environment, "LISTEN_FDS", listeners->count,
 	    failure) == -1 ||
@@ -241,7 +242,7 @@ set_protocol(struct environment *environment,
 static int
 apply_settings(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
-    bool passes, struct failure *failure)
+    enum reader reader, struct failure *failure)
 {
 	const struct assignment *setting;
 	char *value;
@@ -251,9 +252,8 @@ apply_settings(struct environment *environment,
 	for (i = 0; i < options->settings.count; i++) {
 		setting = &options->settings.list[i];
 		if (template_expand(setting->template,
-		    strlen(setting->template), listeners, passes ?
-		    READER_WITH_FDS : READER_WITHOUT_FDS, &value, NULL,
-		    failure) == -1)
+		    strlen(setting->template), listeners, reader, &value,
+		    NULL, failure) == -1)
 			return -1;
 		status = set(environment, setting->name, value, failure);
 		free(value);
@@ -266,7 +266,7 @@ apply_settings(struct environment *environment,
 int
 environment_make(struct environment *environment, char *const variables[],
     const struct listeners *listeners, const struct options *options,
-    bool passes, const struct identity *self, struct failure *failure)
+    enum reader reader, const struct identity *self, struct failure *failure)
 {
 	char *variable;
 	size_t i;
@@ -281,25 +281,15 @@ environment_make(struct environment *environment, char *const variables[],
 	}
 	for (i = 0; i < sizeof(protocol) / sizeof(protocol[0]); i++)
 		unset(environment, protocol[i]);
-	if (set_protocol(environment, listeners, options, passes, self,
+	if (set_protocol(environment, listeners, options, reader, self,
 	    failure) == -1 ||
-	    apply_settings(environment, listeners, options, passes,
+	    apply_settings(environment, listeners, options, reader,
 	    failure) == -1)
 		return -1;
 	if (append(environment, NULL, failure) == -1)
 		return -1;
 	environment->count--;
 	return 0;
-}
-
-void
-environment_hide_sockets(struct environment *environment)
-{
-	size_t i;
-
-	for (i = 0; i < OF_SOCKETS; i++)
-		unset(environment, protocol[i]);
-	environment->list[environment->count] = NULL;
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "listener.h"
 #include "options.h"
+#include "template.h"
 
 /* A list of "NAME=value" that ends with NULL; it and its strings are owned. */
 struct environment {
@@ -50,18 +51,17 @@ const char	*environment_reserved(const char *name, size_t length);
 
 /*
  * Fills environment with variables less every stale LISTEN_*, then with
- * LISTEN_* for the listeners, only the ports where it passes no sockets,
- * then with the -e of options.
+ * LISTEN_* for the service, which is the reader and self, then with the -e
+ * of options.  Only the ports are told where it is passed no socket, and
+ * nothing where it is passed one as under inetd.  self is NULL for the
+ * client, which has the ports and no socket whatever the service has.
  * Returns 0, or -1 with the reason in failure; either way environment is
  * for environment_free().
  */
 int	environment_make(struct environment *environment,
     char *const variables[], const struct listeners *listeners,
-    const struct options *options, bool passes, const struct identity *self,
-    struct failure *failure);
-
-/* Takes the sockets out again, for a reader that has none: the client. */
-void	environment_hide_sockets(struct environment *environment);
+    const struct options *options, enum reader reader,
+    const struct identity *self, struct failure *failure);
 
 void	environment_free(struct environment *environment);
 

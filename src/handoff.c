@@ -1,8 +1,10 @@
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,21 +31,39 @@ move_away(struct listener *listener, int number, int end)
 	return 0;
 }
 
+static int
+replace(int number, int fd, const struct console *console)
+{
+	if (fcntl(number, F_GETFD) != -1)
+		say_detail(console, "fd %d was open and is closed", number);
+	return dup2(fd, number);
+}
+
 /* dup2(2) of a descriptor onto itself leaves close-on-exec as it is. */
 static int
 move_into_place(struct listener *listener, int number,
     const struct console *console)
 {
 	if (listener->fd != number) {
-		if (fcntl(number, F_GETFD) != -1)
-			say_detail(console, "fd %d was open and is closed",
-			    number);
-		if (dup2(listener->fd, number) == -1)
+		if (replace(number, listener->fd, console) == -1)
 			return -1;
 		close(listener->fd);
 		listener->fd = number;
 	}
 	return fcntl(number, F_SETFD, 0);
+}
+
+/* As inetd(8) does for a service that waits, but for standard error. */
+static int
+pass_as_standard(struct launch *launch, struct failure *failure)
+{
+	struct listener *only = &launch->listeners.list[0];
+
+	if (replace(STDOUT_FILENO, only->fd, &launch->console) == -1 ||
+	    move_into_place(only, STDIN_FILENO, &launch->console) == -1)
+		return fail(failure, errno, "pass %s as fds 0 and 1",
+		    only->addr);
+	return 0;
 }
 
 static int
@@ -58,6 +78,8 @@ pass_sockets(struct launch *launch, struct failure *failure)
 			close(list[i].reserve);
 			list[i].reserve = -1;
 		}
+	if (launch->reader == READER_INETD)
+		return pass_as_standard(launch, failure);
 	for (i = 0; i < count; i++)
 		if (move_away(&list[i], FIRST_FD + (int)i, end) == -1)
 			return fail(failure, errno, "pass %s", list[i].addr);
@@ -109,6 +131,67 @@ handoff_restore_signals(const struct signals *signals)
 	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
 }
 
+/*
+ * Those that end this process, to be read instead: nothing was executed yet,
+ * and what it made is to go.  Not those that the caller blocked, or ignored.
+ */
+static int
+open_ending_signals(const struct signals *signals)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction action;
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		if (!sigismember(&signals->mask, ending[i]) &&
+		    sigaction(ending[i], NULL, &action) == 0 &&
+		    action.sa_handler != SIG_IGN)
+			sigaddset(&set, ending[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Waits for a client, and takes nothing of it: 0; or -1. */
+static int
+await_demand(struct launch *launch, struct failure *failure)
+{
+	const struct listeners *listeners = &launch->listeners;
+	struct signalfd_siginfo signal;
+	struct pollfd *polls;
+	nfds_t i, count = listeners->count + 1;
+	int fd, status;
+
+	fd = open_ending_signals(&launch->signals);
+	if (fd == -1)
+		return fail(failure, errno, "wait for a client");
+	polls = calloc(count, sizeof(*polls));
+	if (polls == NULL) {
+		close(fd);
+		return fail(failure, 0, "out of memory");
+	}
+	polls[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	for (i = 1; i < count; i++)
+		polls[i] = (struct pollfd){ .fd = listeners->list[i - 1].fd,
+		    .events = POLLIN };
+	say_detail(&launch->console, "waiting for the first connection or "
+	    "datagram");
+	do
+		status = poll(polls, count, -1);
+	while (status == -1 && errno == EINTR);
+	if (status == -1)
+		fail(failure, errno, "wait for a client");
+	else if (polls[0].revents != 0 &&
+	    read(fd, &signal, sizeof(signal)) == sizeof(signal)) {
+		launch->death = (int)signal.ssi_signo;
+		status = -1;
+	}
+	close(fd);
+	free(polls);
+	return status == -1 ? -1 : 0;
+}
+
 static int
 execute(const struct launch *launch, char *const command[],
     const struct environment *environment, struct failure *failure)
@@ -132,10 +215,13 @@ handoff_become(struct launch *launch, struct failure *failure)
 	char **inherited = environ;
 	int status = STATUS_FAILED;
 
+	if (launch->options->on_demand && await_demand(launch, failure) == -1)
+		return STATUS_FAILED;
 	if (environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->passes, &self, failure) == 0 &&
+	    launch->options, launch->reader, &self, failure) == 0 &&
 	    (launch->handoff == RESERVE ? pass_reserves(launch, failure) :
-	    launch->passes ? pass_sockets(launch, failure) : 0) == 0)
+	    launch->reader == READER_WITHOUT_FDS ? 0 :
+	    pass_sockets(launch, failure)) == 0)
 		status = execute(launch, launch->command, &environment,
 		    failure);
 	environ = inherited;
@@ -148,13 +234,11 @@ handoff_become_client(struct launch *launch, struct failure *failure)
 {
 	char shell[] = "/bin/sh", option[] = "-c";
 	char *command[] = { shell, option, launch->script, NULL };
-	struct identity nobody = { 0 };
 	struct environment environment;
 
 	if (environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->passes, &nobody, failure) == -1)
+	    launch->options, launch->reader, NULL, failure) == -1)
 		return STATUS_FAILED;
-	environment_hide_sockets(&environment);
 	execute(launch, command, &environment, failure);
 	return STATUS_FAILED;
 }

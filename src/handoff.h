@@ -31,7 +31,7 @@ struct launch {
 	struct console		 console;
 	struct signals		 signals;
 	enum handoff		 handoff;
-	bool			 passes;	/* sockets, at fd 3 and up */
+	enum reader		 reader;	/* the service */
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
 	char			*script;	/* the client's; owned; NULL */
@@ -46,9 +46,12 @@ void	handoff_restore_signals(const struct signals *signals);
 
 /*
  * Makes this process the service: its environment, its sockets at fd 3 and
- * up (or the reserves, at whatever numbers they are), its signals; what the
- * caller had open at those numbers is closed.  Returns only where that
- * failed, with the exit status, and the reason in failure.
+ * up (or one at 0 and 1, or the reserves, at whatever numbers they are), its
+ * signals; what the caller had open at those numbers is closed.  Where the
+ * service is to start on demand it first waits for the first connection or
+ * datagram, and takes neither.  Returns only where that failed, with the
+ * exit status, and the reason in failure; or where a signal, which is in
+ * launch->death then, came first.
  */
 int	handoff_become(struct launch *launch, struct failure *failure);
 

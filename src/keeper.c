@@ -18,6 +18,7 @@
 #include "client.h"
 #include "keeper.h"
 #include "process.h"
+#include "supervise.h"
 
 struct keeper {
 	struct launch	*launch;
@@ -94,6 +95,23 @@ execute(struct launch *launch, int channel,
 	_exit(note.value);
 }
 
+/* Nobody waits to hear of its execution: that may take any time. */
+static _Noreturn void
+execute_on_demand(struct launch *launch, int channel)
+{
+	struct note note = { .kind = NOTE_FAILED };
+
+	if (channel_receive(channel, &note, NULL) != 1 ||
+	    note.kind != NOTE_GO)
+		_exit(STATUS_FAILED);
+	close(channel);
+	note.value = handoff_become(launch, &note.failure);
+	if (launch->death != 0)
+		_exit(supervise_die(launch->death));
+	say_failure(&note.failure);
+	_exit(note.value);
+}
+
 /* In the process that becomes the service. */
 static _Noreturn void
 be_service(struct launch *launch, int channel, pid_t group)
@@ -116,6 +134,8 @@ be_service(struct launch *launch, int channel, pid_t group)
 	channel_send(channel, &note, notify);
 	if (notify != -1)
 		close(notify);
+	if (launch->options->on_demand)
+		execute_on_demand(launch, channel);
 	execute(launch, channel, handoff_become);
 }
 

@@ -83,24 +83,31 @@ choose_handoff(struct launch *launch, struct failure *failure)
 	launch->handoff = options_choose(launch->options, words);
 	if (launch->options->maps.count > 0 && launch->handoff != ADOPT)
 		return fail(failure, 0, "-m: only with the handoff adopt");
+	if ((launch->options->inetd || launch->options->on_demand) &&
+	    launch->handoff != INHERIT)
+		return fail(failure, 0, "%s: only with the handoff inherit",
+		    launch->options->inetd ? "--inetd" : "--on-demand");
 	return 0;
 }
 
 /* A service that binds its port itself may need what is open at fd 3. */
-static void
-choose_passing(struct launch *launch)
+static int
+choose_passing(struct launch *launch, struct failure *failure)
 {
 	size_t inherited = launch->listeners.count, i;
 	size_t count = inherited + launch->options->endpoint_count;
 
-	launch->passes = launch->handoff != RESERVE;
-	if (launch->handoff != ADOPT)
-		return;
+	launch->reader = launch->options->inetd ? READER_INETD :
+	    launch->handoff == RESERVE ? READER_WITHOUT_FDS : READER_WITH_FDS;
+	if (launch->options->inetd && count > 1)
+		return fail(failure, 0, "--inetd: for one socket, not %zu",
+		    count);
 	if (count == 0)
 		count = 1;
-	for (i = inherited; i < count; i++)
+	for (i = inherited; launch->handoff == ADOPT && i < count; i++)
 		if (fcntl(FIRST_FD + (int)i, F_GETFD) != -1)
-			launch->passes = false;
+			launch->reader = READER_WITHOUT_FDS;
+	return 0;
 }
 
 static int
@@ -155,9 +162,8 @@ expand_command(struct launch *launch, struct failure *failure)
 		return fail(failure, 0, "out of memory");
 	for (i = 1; i < count; i++)
 		if (template_expand(given[i], strlen(given[i]),
-		    &launch->listeners, launch->passes ? READER_WITH_FDS :
-		    READER_WITHOUT_FDS, &launch->command[i], NULL,
-		    failure) == -1)
+		    &launch->listeners, launch->reader, &launch->command[i],
+		    NULL, failure) == -1)
 			return -1;
 	if (launch->options->client == NULL)
 		return 0;
@@ -175,7 +181,7 @@ try_environment(const struct launch *launch, struct failure *failure)
 	int status;
 
 	status = environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->passes, &self, failure);
+	    launch->options, launch->reader, &self, failure);
 	environment_free(&environment);
 	return status;
 }
@@ -186,16 +192,15 @@ prepare(struct launch *launch, struct failure *failure)
 {
 	if (inherit_sockets(launch, failure) == -1 ||
 	    reports_prepare(launch->reports, launch->options, failure) == -1 ||
-	    choose_handoff(launch, failure) == -1)
-		return -1;
-	choose_passing(launch);
-	if (open_sockets(launch, failure) == -1 ||
+	    choose_handoff(launch, failure) == -1 ||
+	    choose_passing(launch, failure) == -1 ||
+	    open_sockets(launch, failure) == -1 ||
 	    resolve_maps(launch, failure) == -1 ||
 	    expand_command(launch, failure) == -1 ||
 	    try_environment(launch, failure) == -1)
 		return -1;
 	return reports_expand(launch->reports, &launch->listeners,
-	    launch->passes, failure);
+	    launch->reader, failure);
 }
 
 static bool
@@ -239,7 +244,7 @@ settle_handoff(struct launch *launch, struct supervision *supervision,
 	say(&launch->console, "adopt: %s; so reserve: nothing listens before "
 	    "%s does", reason.text, launch->command[0]);
 	launch->handoff = RESERVE;
-	launch->passes = false;
+	launch->reader = READER_WITHOUT_FDS;
 	return settle_handoff(launch, supervision, failure);
 }
 
@@ -256,7 +261,10 @@ announce(const struct launch *launch)
 		kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
 		addr = listener->addr[0] == '\0' ? "a nameless socket" :
 		    listener->addr;
-		if (launch->handoff == INHERIT)
+		if (launch->reader == READER_INETD)
+			say(&launch->console, "%s %s%s, fds 0 and 1", word,
+			    addr, kind);
+		else if (launch->handoff == INHERIT)
 			say(&launch->console, "%s %s%s, fd %zu", word, addr,
 			    kind, FIRST_FD + i);
 		else if (launch->handoff == ADOPT)

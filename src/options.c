@@ -7,7 +7,9 @@
 #include "template.h"
 
 enum {
-	NO_PID = 256	/* beyond every short option */
+	INETD = 256,	/* beyond every short option */
+	ON_DEMAND,
+	NO_PID
 };
 
 static const struct row {
@@ -31,6 +33,10 @@ static const struct row {
 	    "how the service gets its socket: inherit, adopt or reserve" },
 	{ 'k', "kill-after", "SECONDS",
 	    "from TERM to KILL, where something is stopped (default 5)" },
+	{ INETD, "inetd", NULL,
+	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
+	{ ON_DEMAND, "on-demand", NULL,
+	    "execute COMMAND at the first connection or datagram" },
 	{ NO_PID, "no-pid", NULL, "leave out LISTEN_PID and LISTEN_PIDFDID" },
 	{ 'q', "quiet", NULL, "say nothing but errors" },
 	{ 'v', "verbose", NULL, "say everything that happens, and when" },
@@ -60,9 +66,9 @@ options_print_help(FILE *output)
 	    "of the\nkernel's choice, or keep that port free for it.\n\n",
 	    output);
 	for (i = 0; i < ROWS; i++) {
-		snprintf(left, sizeof(left), rows[i].key < NO_PID ?
+		snprintf(left, sizeof(left), rows[i].key < INETD ?
 		    "-%c, --%s%s%s" : "%c   --%s%s%s",
-		    rows[i].key < NO_PID ? rows[i].key : ' ', rows[i].name,
+		    rows[i].key < INETD ? rows[i].key : ' ', rows[i].name,
 		    rows[i].value == NULL ? "" : " ",
 		    rows[i].value == NULL ? "" : rows[i].value);
 		fprintf(output, "  %s\n          %s\n", left,
@@ -263,6 +269,12 @@ parse_option(struct options *options, int key, const char *word,
 		return set_handoff(options, optarg, failure);
 	case 'k':
 		return set_kill_after(options, optarg, failure);
+	case INETD:
+		options->inetd = true;
+		return 0;
+	case ON_DEMAND:
+		options->on_demand = true;
+		return 0;
 	case NO_PID:
 		options->no_pid = true;
 		return 0;
@@ -289,12 +301,13 @@ parse_option(struct options *options, int key, const char *word,
 enum handoff
 options_choose(const struct options *options, unsigned words)
 {
+	bool takes = options->inetd || (words & 1U << WORD_FD) != 0;
+	bool binds = options->maps.count > 0 ||
+	    (words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0;
+
 	if (options->has_handoff)
 		return options->handoff;
-	if ((words & 1U << WORD_FD) == 0 && (options->maps.count > 0 ||
-	    (words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0))
-		return ADOPT;
-	return INHERIT;
+	return binds && !takes ? ADOPT : INHERIT;
 }
 
 static int
@@ -303,6 +316,9 @@ check_combinations(const struct options *options, struct failure *failure)
 	const struct endpoint *endpoint;
 	size_t i;
 
+	if (options->inetd && options->no_pid)
+		return fail(failure, 0, "--no-pid: --inetd passes no LISTEN_ "
+		    "variables");
 	if (!options->has_handoff || options->handoff != RESERVE)
 		return 0;
 	if (options->no_pid)
@@ -335,7 +351,7 @@ options_parse(struct options *options, int argc, char *argv[],
 		longs[i].name = rows[i].name;
 		longs[i].has_arg = rows[i].value != NULL;
 		longs[i].val = rows[i].key;
-		if (rows[i].key >= NO_PID)
+		if (rows[i].key >= INETD)
 			continue;
 		shorts[length++] = (char)rows[i].key;
 		if (rows[i].value != NULL)

@@ -49,7 +49,7 @@ struct options {
 	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
 	int			 kill_after;	/* -k, milliseconds */
-	bool			 no_pid;
+	bool			 inetd, on_demand, no_pid;
 	enum verbosity		 verbosity;
 	char			**command;	/* of argv; NULL-terminated */
 };
@@ -66,7 +66,8 @@ void	options_free(struct options *options);
 /*
  * How the service gets its socket where -H does not say: words are those
  * (template.h) that stand where the service will read them.  <fd> says that
- * it takes a descriptor; a number, or a map, that it binds itself.
+ * it takes a descriptor, and so does --inetd; a number, or a map, that it
+ * binds itself.
  */
 enum handoff	options_choose(const struct options *options, unsigned words);
 

@@ -9,7 +9,6 @@
 
 #include "buffer.h"
 #include "report.h"
-#include "template.h"
 
 /* N of /dev/fd/N or /proc/self/fd/N; -1 where it is neither. */
 static int
@@ -171,7 +170,7 @@ end_with_newline(struct report *report, struct failure *failure)
 
 int
 reports_expand(struct reports *reports, const struct listeners *listeners,
-    bool fds, struct failure *failure)
+    enum reader reader, struct failure *failure)
 {
 	struct report *report;
 	size_t i;
@@ -179,8 +178,7 @@ reports_expand(struct reports *reports, const struct listeners *listeners,
 	for (i = 0; i < reports->count; i++) {
 		report = &reports->list[i];
 		if (template_expand(report->template, report->template_length,
-		    listeners, fds ? READER_WITH_FDS : READER_WITHOUT_FDS,
-		    &report->text, &report->text_length,
+		    listeners, reader, &report->text, &report->text_length,
 		    failure) == -1 ||
 		    end_with_newline(report, failure) == -1)
 			return -1;

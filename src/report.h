@@ -9,6 +9,7 @@
 
 #include "listener.h"
 #include "options.h"
+#include "template.h"
 
 struct report {
 	const char	*file;		/* options' */
@@ -36,9 +37,10 @@ int	reports_prepare(struct reports *reports, const struct options *options,
 /* The placeholders (template.h) of those that the service may read: -w's. */
 unsigned	reports_words(const struct reports *reports);
 
-/* Expands the templates; nothing is written. */
+/* Expands the templates for the service, the reader; writes nothing. */
 int	reports_expand(struct reports *reports,
-    const struct listeners *listeners, bool fds, struct failure *failure);
+    const struct listeners *listeners, enum reader reader,
+    struct failure *failure);
 
 /*
  * Writes them, in order; blocks on a FIFO until there is a reader.  A new

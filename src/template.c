@@ -1,4 +1,5 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "buffer.h"
 #include "template.h"
@@ -102,11 +103,12 @@ expand_one(struct buffer *output, const char *text,
 		buffer_append_string(output, listener->addr);
 		break;
 	default:
-		if (reader != READER_WITH_FDS)
+		if (reader == READER_WITHOUT_FDS || reader == READER_SHELL)
 			return fail(failure, 0, "%.*s: the %s gets no "
 			    "descriptor", length, text,
 			    reader == READER_SHELL ? "client" : "service");
-		buffer_append_number(output, FIRST_FD +
+		buffer_append_number(output, reader == READER_INETD ?
+		    STDIN_FILENO : FIRST_FD +
 		    (unsigned long)(listener - listeners->list));
 		break;
 	}

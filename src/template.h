@@ -19,10 +19,11 @@ enum word { WORD_PORT, WORD_HOST, WORD_ADDR, WORD_FD, WORD_COUNT };
 /* The words of which text has a placeholder: a set of 1 << enum word. */
 unsigned	template_words(const char *text, size_t length);
 
-/* What the text is for, which decides what may stand in it. */
+/* Who reads the text, which decides what may stand in it. */
 enum reader {
-	READER_WITHOUT_FDS,	/* no socket is passed: <fd> is an error */
-	READER_WITH_FDS,
+	READER_WITHOUT_FDS,	/* is passed no socket: <fd> is an error */
+	READER_WITH_FDS,	/* has them at FIRST_FD and up */
+	READER_INETD,		/* has the only one at fds 0 and 1 */
 	READER_SHELL		/* no <fd> either, nor what needs quotes */
 };
 

@@ -277,7 +277,7 @@ class Case(unittest.TestCase):
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()
                  if not re.match(r'portexec: ((listening on|inherited) .*, '
-                                 r'(fd \d+|until .* binds it)$|'
+                                 r'(fds? \d+.*|until .* binds it)$|'
                                  r'\d+ reserved)', line)]
         self.assertEqual(len(lines), 1, done.stderr)
         self.assertTrue(lines[0].startswith('portexec: '), lines[0])

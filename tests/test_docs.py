@@ -78,6 +78,23 @@ if found is None:
 sys.exit(subprocess.call(['./myserver', '--port', found[1]], close_fds=True))
 '''
 
+# Not in.tftpd: a stub that, like it, takes the socket at standard input.
+TFTPD = '''#!/usr/bin/env python3
+import socket
+own = socket.socket(fileno=0)
+while True:
+    client = own.recvfrom(1024)[1]
+    own.sendto(b'hello', client)
+'''
+
+# Serves the one connection that it is started for.
+HANDLER = '''#!/usr/bin/env python3
+import socket
+own = socket.socket(fileno=0)
+own.recv(1024)
+own.sendall(b'hello')
+'''
+
 # Not npm: a stub that, like it, runs the scripts as a shell's children.
 NPM = '''#!/bin/sh
 case $* in
@@ -290,6 +307,12 @@ class Manual(harness.Case):
             ['-m', '80', '-H', 'reserve', 'true'], ['-m', '80=x', 'true'],
             ['-l', './s', '-m', '80', 'true'],
             ['-H', 'reserve', '--no-pid', 'true'],
+            ['--inetd', '--no-pid', 'true'], ['--inetd', 'true'],
+            ['--inetd', '-l', 'udp:0', 'true'],
+            ['--inetd', '-H', 'adopt', 'true'],
+            ['--inetd', '-l', 'localhost:0', 'true'],
+            ['--on-demand', 'true', '{port}'],
+            ['-v', '--on-demand', '-c', 'true', 'true'],
             ['--', 'sh', '-c', 'export LISTEN_PID=$$ LISTEN_FDS=1; '
              'exec "$0" true 3<&-', PORTEXEC],
             ['--no-pid', '--', 'sh', '-c', 'exec "$0" -v true 3</dev/null',
@@ -381,6 +404,7 @@ class Examples(harness.Case):
         os.mkdir(self.path('bin'))
         os.symlink(PORTEXEC, self.path('bin/portexec'))
         self.write('bin/docker', DOCKER, 0o755)
+        self.write('bin/in.tftpd', TFTPD, 0o755)
         self.write('bin/npm', NPM, 0o755)
         self.write('bin/npx', NPX, 0o755)
 
@@ -389,6 +413,7 @@ class Examples(harness.Case):
         self.directory = tempfile.mkdtemp(dir=self.home)
         for name in ('server', 'myserver', 'legacy'):
             self.write(name, SERVICE, 0o755)
+        self.write('handler', HANDLER, 0o755)
         self.write('app.conf.in', 'listen = <addr>')
         self.write('hello.txt', '')
         self.write('github', 'BEFORE=1\n')
@@ -421,7 +446,7 @@ class Examples(harness.Case):
         return [(address or '127.0.0.1:' + port, bool(datagrams), bool(port))
                 for address, datagrams, port in re.findall(
                     r'^portexec: (?:(?:listening on|inherited) (\S+)'
-                    r'( \(datagrams\))?, (?:fd \d+|until .* binds it)|'
+                    r'( \(datagrams\))?, (?:fds? \d+.*|until .* binds it)|'
                     r'(\d+) reserved for .*)$',
                     self.read('err'), re.MULTILINE)]
 
@@ -474,6 +499,9 @@ class Examples(harness.Case):
         for script in scripts:
             self.assertIn('portexec', script)
             with self.subTest(script=script):
+                if 'activate' in script and not shutil.which(
+                        'systemd-socket-activate'):
+                    self.skipTest('systemd-socket-activate is not installed')
                 self.run_example(script)
 
     def test_manual(self):

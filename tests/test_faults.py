@@ -109,6 +109,19 @@ class Faults(harness.Case):
                           'listen on 127.0.0.1:0: No buffer space available',
                           *EVERYTHING)
 
+    def test_wait_for_demand(self):
+        """Without the fault it would wait on."""
+        for call, error, message in (
+                ('signalfd4', 'EMFILE', 'Too many open files'),
+                ('poll', 'ENOMEM', 'Cannot allocate memory')):
+            with self.subTest(call=call):
+                strace = self.traced('-e', f'inject={call}:error={error}:'
+                                     'when=1')
+                self.assert_fails(*strace, '--on-demand', *EVERYTHING, '--',
+                                  'true', program='strace', exact=True,
+                                  message='wait for a client: ' + message)
+                self.assert_injected(error)
+
     def test_socket_options(self):
         for option in 'SO_REUSEADDR', 'IPV6_V6ONLY':
             self.assert_fault(fr'setsockopt\(.*{option}', 'ENOPROTOOPT',

@@ -356,6 +356,8 @@ START_TEST(chooses_handoff)
 
 	ck_assert_int_eq(options_choose(&options, chosen[_i].words),
 	    chosen[_i].expected);
+	options.inetd = true;
+	ck_assert_int_eq(options_choose(&options, chosen[_i].words), INHERIT);
 	/* -H has the last word. */
 	options.has_handoff = true;
 	for (i = 0; i < (size_t)LENGTH(all); i++) {

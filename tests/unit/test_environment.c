@@ -146,96 +146,106 @@ static const struct listeners local_first = { sockets + 1, 2 };
 		"LISTEN_FDNAMES=web|LISTEN_PID=42|LISTEN_PIDFDID=7"
 #define RESERVED	"LISTEN_PORT=8080|LISTEN_PORTS=8080"
 
+#define WITH	READER_WITH_FDS
+#define WITHOUT	READER_WITHOUT_FDS
+#define INETD	READER_INETD
+
 static const struct {
 	const char		*variables;
 	const struct listeners	*listeners;
 	const char		*settings;	/* NAME=TEMPLATE, '|' between */
-	enum handoff		 handoff;
+	enum reader		 reader;
 	bool			 no_pid, no_pidfd;
 	const char		*result;
 } made[] = {
-	{ "", &one, "", INHERIT, false, false, ONE },
-	{ "A=b|C=", &one, "", INHERIT, false, false, "A=b|C=|" ONE },
-	{ "A=b", &all, "", INHERIT, false, false,
+	{ "", &one, "", WITH, false, false, ONE },
+	{ "A=b|C=", &one, "", WITH, false, false, "A=b|C=|" ONE },
+	{ "A=b", &all, "", WITH, false, false,
 	    "A=b|LISTEN_PORT=8080|LISTEN_PORTS=8080::65535|LISTEN_FDS=3|"
 	    "LISTEN_FDNAMES=web:ctl:unknown|LISTEN_PID=42|LISTEN_PIDFDID=7" },
-	{ "A=b", &local, "", INHERIT, false, false,
+	{ "A=b", &local, "", WITH, false, false,
 	    "A=b|LISTEN_PORTS=|LISTEN_FDS=1|LISTEN_FDNAMES=ctl|LISTEN_PID=42|"
 	    "LISTEN_PIDFDID=7" },
-	{ "A=b", &local_first, "", INHERIT, false, false,
+	{ "A=b", &local_first, "", WITH, false, false,
 	    "A=b|LISTEN_PORTS=:65535|LISTEN_FDS=2|LISTEN_FDNAMES=ctl:unknown|"
 	    "LISTEN_PID=42|LISTEN_PIDFDID=7" },
 
 	/* Less where it is asked for, or where there is no pidfd. */
-	{ "A=b", &one, "", INHERIT, false, true,
+	{ "A=b", &one, "", WITH, false, true,
 	    "A=b|LISTEN_PORT=8080|LISTEN_PORTS=8080|LISTEN_FDS=1|"
 	    "LISTEN_FDNAMES=web|LISTEN_PID=42" },
-	{ "A=b", &one, "", INHERIT, true, false,
+	{ "A=b", &one, "", WITH, true, false,
 	    "A=b|LISTEN_PORT=8080|LISTEN_PORTS=8080|LISTEN_FDS=1|"
 	    "LISTEN_FDNAMES=web" },
-	{ "A=b", &one, "", RESERVE, false, false, "A=b|" RESERVED },
-	{ "A=b", &one, "", RESERVE, true, false, "A=b|" RESERVED },
-	{ "", &one, "", RESERVE, false, false, RESERVED },
+	{ "A=b", &one, "", WITHOUT, false, false, "A=b|" RESERVED },
+	{ "A=b", &one, "", WITHOUT, true, false, "A=b|" RESERVED },
+	{ "", &one, "", WITHOUT, false, false, RESERVED },
+
+	/* Nothing under inetd, but what -e says. */
+	{ "A=b|LISTEN_PORT=9|LISTEN_FDS=1", &one, "", INETD, false, false,
+	    "A=b" },
+	{ "A=b", &one, "FD=<fd>|LISTEN_PORT=<port>", INETD, false, false,
+	    "A=b|FD=0|LISTEN_PORT=8080" },
 
 	/* Stale ones, each, all, and twice; similar names stay. */
-	{ "LISTEN_FDS=9|A=b", &one, "", RESERVE, false, false,
+	{ "LISTEN_FDS=9|A=b", &one, "", WITHOUT, false, false,
 	    "A=b|" RESERVED },
-	{ "LISTEN_PID=9|A=b", &one, "", RESERVE, false, false,
+	{ "LISTEN_PID=9|A=b", &one, "", WITHOUT, false, false,
 	    "A=b|" RESERVED },
-	{ "LISTEN_PIDFDID=9|A=b", &one, "", INHERIT, false, true,
+	{ "LISTEN_PIDFDID=9|A=b", &one, "", WITH, false, true,
 	    "A=b|LISTEN_PORT=8080|LISTEN_PORTS=8080|LISTEN_FDS=1|"
 	    "LISTEN_FDNAMES=web|LISTEN_PID=42" },
-	{ "LISTEN_FDNAMES=x:y|A=b", &one, "", RESERVE, false, false,
+	{ "LISTEN_FDNAMES=x:y|A=b", &one, "", WITHOUT, false, false,
 	    "A=b|" RESERVED },
-	{ "A=b|LISTEN_FDS_FIRST_FD=9", &one, "", INHERIT, false, false,
+	{ "A=b|LISTEN_FDS_FIRST_FD=9", &one, "", WITH, false, false,
 	    "A=b|" ONE },
-	{ "A=b|LISTEN_PORT=9|LISTEN_PORTS=9", &local, "", RESERVE, false,
+	{ "A=b|LISTEN_PORT=9|LISTEN_PORTS=9", &local, "", WITHOUT, false,
 	    false, "A=b|LISTEN_PORTS=" },
 	{ "LISTEN_FDS=9|LISTEN_PID=9|LISTEN_PIDFDID=9|LISTEN_FDNAMES=|"
 	    "LISTEN_FDS_FIRST_FD=|LISTEN_PORT=|LISTEN_PORTS=", &one, "",
-	    INHERIT, false, false, ONE },
-	{ "LISTEN_FDS=1|A=b|LISTEN_FDS=2|LISTEN_FDS=3", &one, "", RESERVE,
+	    WITH, false, false, ONE },
+	{ "LISTEN_FDS=1|A=b|LISTEN_FDS=2|LISTEN_FDS=3", &one, "", WITHOUT,
 	    false, false, "A=b|" RESERVED },
 	{ "LISTEN_FD=1|XLISTEN_FDS=2|listen_fds=3|LISTEN_FDSX=4|LISTEN_FDS",
-	    &one, "", RESERVE, false, false,
+	    &one, "", WITHOUT, false, false,
 	    "LISTEN_FD=1|XLISTEN_FDS=2|listen_fds=3|LISTEN_FDSX=4|LISTEN_FDS|"
 	    RESERVED },
 
 	/* What is not ours stays as it is, however odd. */
-	{ "A=1|A=2|noequals|=x|B=a=b", &one, "", RESERVE, false, false,
+	{ "A=1|A=2|noequals|=x|B=a=b", &one, "", WITHOUT, false, false,
 	    "A=1|A=2|noequals|=x|B=a=b|" RESERVED },
-	{ "A=<port>", &one, "", RESERVE, false, false,
+	{ "A=<port>", &one, "", WITHOUT, false, false,
 	    "A=<port>|" RESERVED },
 
 	/* -e: last, in order, the last of one name, over all that was. */
-	{ "A=b", &one, "PORT=<port>", RESERVE, false, false,
+	{ "A=b", &one, "PORT=<port>", WITHOUT, false, false,
 	    "A=b|" RESERVED "|PORT=8080" },
-	{ "PORT=1|A=b", &one, "PORT=<port>", RESERVE, false, false,
+	{ "PORT=1|A=b", &one, "PORT=<port>", WITHOUT, false, false,
 	    "A=b|" RESERVED "|PORT=8080" },
-	{ "A=1|B=2|A=3", &one, "A=4", RESERVE, false, false,
+	{ "A=1|B=2|A=3", &one, "A=4", WITHOUT, false, false,
 	    "B=2|" RESERVED "|A=4" },
-	{ "", &one, "B=1|A=2|B=<addr>", RESERVE, false, false,
+	{ "", &one, "B=1|A=2|B=<addr>", WITHOUT, false, false,
 	    RESERVED "|A=2|B=127.0.0.1:8080" },
-	{ "", &one, "A=", RESERVE, false, false, RESERVED "|A=" },
-	{ "", &one, "A=a=b", RESERVE, false, false, RESERVED "|A=a=b" },
-	{ "AB=1", &one, "A=2", RESERVE, false, false,
+	{ "", &one, "A=", WITHOUT, false, false, RESERVED "|A=" },
+	{ "", &one, "A=a=b", WITHOUT, false, false, RESERVED "|A=a=b" },
+	{ "AB=1", &one, "A=2", WITHOUT, false, false,
 	    "AB=1|" RESERVED "|A=2" },
-	{ "", &one, "NGINX=<fd>;", INHERIT, false, false, ONE "|NGINX=3;" },
-	{ "", &local_first, "S=<addr>=<fd>;<addr:1>=<fd:1>", INHERIT, false,
+	{ "", &one, "NGINX=<fd>;", WITH, false, false, ONE "|NGINX=3;" },
+	{ "", &local_first, "S=<addr>=<fd>;<addr:1>=<fd:1>", WITH, false,
 	    false, "LISTEN_PORTS=:65535|LISTEN_FDS=2|"
 	    "LISTEN_FDNAMES=ctl:unknown|LISTEN_PID=42|LISTEN_PIDFDID=7|"
 	    "S=/run/ctl=3;[::1]:65535=4" },
-	{ "", &one, "LISTEN_PORT=x<port>", RESERVE, false, false,
+	{ "", &one, "LISTEN_PORT=x<port>", WITHOUT, false, false,
 	    "LISTEN_PORTS=8080|LISTEN_PORT=x8080" },
-	{ "LISTEN_PORTS=1", &one, "LISTEN_PORTS=2", RESERVE, false, false,
+	{ "LISTEN_PORTS=1", &one, "LISTEN_PORTS=2", WITHOUT, false, false,
 	    "LISTEN_PORT=8080|LISTEN_PORTS=2" },
-	{ "", &one, "LISTEN_FDS_FIRST_FD=3", RESERVE, false, false,
+	{ "", &one, "LISTEN_FDS_FIRST_FD=3", WITHOUT, false, false,
 	    RESERVED "|LISTEN_FDS_FIRST_FD=3" },
 
 	/* -e that cannot be. */
-	{ "A=b", &one, "A=<port:nobody>", INHERIT, false, false, NULL },
-	{ "A=b", &local, "PORT=<port>", INHERIT, false, false, NULL },
-	{ "A=b", &one, "A=1|FD=<fd>", RESERVE, false, false, NULL },
+	{ "A=b", &one, "A=<port:nobody>", WITH, false, false, NULL },
+	{ "A=b", &local, "PORT=<port>", WITH, false, false, NULL },
+	{ "A=b", &one, "A=1|FD=<fd>", WITHOUT, false, false, NULL },
 };
 
 /* Stores each "NAME=TEMPLATE" as -e has it. */
@@ -270,8 +280,7 @@ join(char *text, size_t size, char *const list[])
 START_TEST(makes)
 {
 	const struct identity self = { 42, made[_i].no_pidfd ? 0 : 7 };
-	struct options options = { .handoff = made[_i].handoff,
-	    .no_pid = made[_i].no_pid };
+	struct options options = { .no_pid = made[_i].no_pid };
 	struct assignment list[VARIABLES_MAX];
 	struct environment environment;
 	struct failure failure = { "" };
@@ -283,8 +292,7 @@ START_TEST(makes)
 	variables_split(&settings, made[_i].settings);
 	settings_split(&options, list, &settings);
 	status = environment_make(&environment, variables.list,
-	    made[_i].listeners, &options, made[_i].handoff != RESERVE, &self,
-	    &failure);
+	    made[_i].listeners, &options, made[_i].reader, &self, &failure);
 	if (made[_i].result == NULL) {
 		ck_assert_int_eq(status, -1);
 		ck_assert_str_ne(failure.text, "");
@@ -303,14 +311,14 @@ END_TEST
 START_TEST(takes_what_it_made)
 {
 	const struct identity self = { 42, _i == 0 ? 0 : 7 };
-	const struct options options = { .handoff = INHERIT };
+	const struct options options = { .no_pid = false };
 	struct environment environment;
 	struct failure failure = { "" };
 	char variable[] = "A=b", *variables[] = { variable, NULL }, **names;
 	size_t count;
 
 	ck_assert_int_eq(environment_make(&environment, variables, &all,
-	    &options, true, &self, &failure), 0);
+	    &options, WITH, &self, &failure), 0);
 	ck_assert_int_eq(environment_inherited(environment.list, &self, &count,
 	    &names, &failure), 0);
 	ck_assert_uint_eq(count, 3);
@@ -319,6 +327,30 @@ START_TEST(takes_what_it_made)
 	ck_assert_str_eq(names[2], "unknown");
 	free(names);
 	environment_free(&environment);
+}
+END_TEST
+
+/* The ports, whatever the service has, and what -e sets. */
+START_TEST(tells_a_client_the_ports)
+{
+	static const enum reader readers[] = { WITH, WITHOUT, INETD };
+	struct options options = { .no_pid = false };
+	struct assignment list[VARIABLES_MAX];
+	struct environment environment;
+	struct failure failure = { "" };
+	struct variables variables, settings;
+	char text[1024];
+
+	variables_split(&variables, "LISTEN_FDS=1|LISTEN_PID=42|A=b");
+	variables_split(&settings, "URL=http://<addr>/");
+	settings_split(&options, list, &settings);
+	ck_assert_int_eq(environment_make(&environment, variables.list, &one,
+	    &options, readers[_i], NULL, &failure), 0);
+	join(text, sizeof(text), environment.list);
+	ck_assert_str_eq(text, "A=b|" RESERVED "|URL=http://127.0.0.1:8080/");
+	environment_free(&environment);
+	free(settings.text);
+	free(variables.text);
 }
 END_TEST
 
@@ -339,6 +371,7 @@ main(void)
 	const struct unit units[] = {
 		{ "inherited", takes_what_is_its_own, LENGTH(inherited) },
 		{ "made", makes, LENGTH(made) },
+		{ "client", tells_a_client_the_ports, 3 },
 		{ "chain", takes_what_it_made, 2 },
 		{ "identity", identifies_this_process, 1 },
 	};
