@@ -603,6 +603,7 @@ start_service(struct keeper *keeper, pid_t group)
 {
 	struct note note = { .kind = NOTE_READY };
 	struct failure failure = { "" };
+	sigset_t all;
 	int channel;
 
 	channel = make_process(keeper, &keeper->service, group, be_service);
@@ -611,8 +612,12 @@ start_service(struct keeper *keeper, pid_t group)
 	if (has_client(keeper))
 		keeper->client_channel = make_process(keeper, &keeper->client,
 		    group, be_client);
-	/* Off the terminal's foreground, it may still have something to say. */
-	signal(SIGTTOU, SIG_IGN);
+	/*
+	 * Who signals the whole tree, as systemd does, means the service; off
+	 * the terminal's foreground there may be something to say, too.
+	 */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
 	channel_send(keeper->front, &note, -1);
 	/* The front may be gone, or have failed. */
 	if (channel_receive(keeper->front, &note, NULL) != 1 ||

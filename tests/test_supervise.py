@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import resource
@@ -235,6 +236,22 @@ class Stops(Supervised):
                 self.assertEqual(process.wait(DEADLINE), -signal.SIGTERM)
                 self.assertGreaterEqual(time.monotonic() - begin, 0.7)
                 self.assertEqual(self.left(), [])
+
+    def test_a_signal_to_all_processes(self):
+        """As systemd sends it, in any order: it is for the service."""
+        for order in itertools.permutations(range(3)):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP,
+                           signal.SIGUSR1):
+                with self.subTest(order=order, signal=number.name):
+                    process = self.script(f'trap "exit 7" {number.value}; '
+                                          'echo ready; read -r line',
+                                          stdin=subprocess.PIPE)
+                    pids = (process.pid, *self.parts(process.pid))
+                    for which in order:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pids[which], number)
+                    self.assertEqual(process.wait(DEADLINE), 7)
+                    self.assertEqual(self.left(), [])
 
     def test_stopped_processes_end_too(self):
         process = self.script('sleep 1000 & kill -STOP $!; echo ready; wait',
