@@ -408,21 +408,35 @@ keep_options(int from, int to, int family, int type)
 		close(fresh);
 }
 
+/* Another socket in the listener's place has what -l asked for. */
+static void
+keep_own_options(const struct listener *listener, int fd)
+{
+	int shared = 0;
+	socklen_t length = sizeof(shared);
+
+	keep_options(listener->fd, fd, listener->address.any.sa_family,
+	    listener->type);
+	getsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &shared, &length);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared));
+}
+
 static int
-bind_loopback(int family, int type, unsigned port)
+bind_loopback(const struct listener *listener, int family, unsigned port)
 {
 	union address address = { .any = { .sa_family = (sa_family_t)family } };
 	int fd, on = 1;
 
-	fd = socket(family, type | SOCK_CLOEXEC, 0);
+	fd = socket(family, listener->type | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
+	keep_own_options(listener, fd);
 	if (family == AF_INET6) {
 		address.in6.sin6_addr = in6addr_loopback;
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	} else
 		address.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (type == SOCK_STREAM)
+	if (listener->type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	address_set_port(&address, port);
 	if (bind(fd, &address.any, family == AF_INET6 ?
@@ -442,11 +456,11 @@ make_companion(const struct listener *listener)
 {
 	int fd;
 
-	fd = bind_loopback(AF_INET6, listener->type, listener->port);
+	fd = bind_loopback(listener, AF_INET6, listener->port);
 	if (fd == -1)
-		fd = bind_loopback(AF_INET, listener->type, listener->port);
+		fd = bind_loopback(listener, AF_INET, listener->port);
 	if (fd == -1)
-		fd = bind_loopback(AF_INET, listener->type, 0);
+		fd = bind_loopback(listener, AF_INET, 0);
 	return fd;
 }
 
@@ -470,6 +484,7 @@ become_ipv6(struct listener *listener)
 	fd = socket(AF_INET6, listener->type | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
+	keep_own_options(listener, fd);
 	mapped.in6.sin6_port = listener->address.in.sin_port;
 	mapped.in6.sin6_addr.s6_addr[10] = 0xff;
 	mapped.in6.sin6_addr.s6_addr[11] = 0xff;
