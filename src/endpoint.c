@@ -176,7 +176,10 @@ parse_host(struct endpoint *endpoint, char *host, struct failure *failure)
 			return fail(failure, 0, "socket '%s': not an IPv6 "
 			    "address in brackets", endpoint->spec);
 		in6->sin6_family = AF_INET6;
-	} else
+	} else if (*host == '\0')
+		return fail(failure, 0, "socket '%s': the host is missing; "
+		    "'*' is all addresses", endpoint->spec);
+	else
 		return fail(failure, 0, "socket '%s': the host is not numeric, "
 		    "'*' or localhost", endpoint->spec);
 	endpoint->length = sizeof(*in6);
@@ -196,6 +199,9 @@ parse_ip(struct endpoint members[2], char *text, struct failure *failure)
 		host = text;
 		port = colon + 1;
 	}
+	if (colon == NULL && strpbrk(text, "0123456789") == NULL)
+		return fail(failure, 0, "socket '%s': there is no port, and a "
+		    "path begins with '/' or '.'", members[0].spec);
 	if (parse_number(port, 10, 0, 65535, &number) == -1)
 		return fail(failure, 0, "socket '%s': the port is not a number "
 		    "from 0 to 65535", members[0].spec);
@@ -329,7 +335,8 @@ parse_members(char *text, struct endpoint *members, struct failure *failure)
 	text = strsep(&options, ",");
 	transport = parse_transport(&text);
 	if (transport == NULL)
-		return fail(failure, 0, "socket '%s': unknown type '%.*s'",
+		return fail(failure, 0, "socket '%s': '%.*s' is neither a "
+		    "type nor a numeric host",
 		    members[0].spec, (int)strcspn(text, ":"), text);
 	members[0].type = transport->types[0];
 	if (transport->family == AF_UNIX) {

@@ -157,6 +157,9 @@ add_file(struct options *options, const char *text, struct failure *failure)
 	if (length == 0)
 		return fail(failure, 0, "-w '%s': the file's name is empty",
 		    text);
+	if (strcmp(text + length, "=@") == 0)
+		return fail(failure, 0, "-w '%s': the template's name is "
+		    "empty", text);
 	return add_assignment(&options->files, text, length,
 	    text + length + 1, failure);
 }
@@ -169,6 +172,9 @@ add_port_file(struct options *options, const char *file,
 
 	if (*file == '\0')
 		return fail(failure, 0, "-p '': the file's name is empty");
+	if (file[strspn(file, "0123456789")] == '\0')
+		return fail(failure, 0, "-p '%s': a port, not a file (-l %s "
+		    "opens that port, -p ./%s is a file)", file, file, file);
 	if (add_assignment(files, file, strlen(file), "<port>",
 	    failure) == -1)
 		return -1;
@@ -230,17 +236,34 @@ set_handoff(struct options *options, const char *text, struct failure *failure)
 	return fail(failure, 0, "-H '%s': not inherit, adopt or reserve", text);
 }
 
+static bool
+is_long(const char *word)
+{
+	return strncmp(word, "--", 2) == 0;
+}
+
 /* Why getopt_long(3) did not take the word, from what it leaves in optopt. */
 static int
 invalid_option(const char *word, int key, struct failure *failure)
 {
-	if (key == 0)
-		return fail(failure, 0, "unknown option '%s' (try 'portexec "
-		    "--help')", word);
-	if (strncmp(word, "--", 2) == 0 && strchr(word, '=') != NULL)
+	size_t i, length = key == 0 ? strcspn(word + 2, "=") : 0;
+	char candidates[256] = "";
+
+	for (i = 0; length > 0 && i < ROWS; i++)
+		if (strncmp(rows[i].name, word + 2, length) == 0) {
+			strlcat(candidates, " --", sizeof(candidates));
+			strlcat(candidates, rows[i].name, sizeof(candidates));
+		}
+	if (candidates[0] != '\0')
+		return fail(failure, 0, "option '%s' is ambiguous:%s", word,
+		    candidates);
+	if (key != 0 && is_long(word) && strchr(word, '=') != NULL)
 		return fail(failure, 0, "option '%s' takes no value", word);
-	return fail(failure, 0, "unknown option '-%c' (try 'portexec --help')",
-	    key);
+	if (key > ' ' && key <= '~')
+		return fail(failure, 0, "unknown option '-%c' (try 'portexec "
+		    "--help')", key);
+	return fail(failure, 0, "unknown option '%s' (try 'portexec --help')",
+	    word);
 }
 
 static int
@@ -260,7 +283,8 @@ parse_option(struct options *options, int key, const char *word,
 		return add_map(options, optarg, failure);
 	case 'c':
 		if (options->client != NULL)
-			return fail(failure, 0, "-c: given twice");
+			return fail(failure, 0, "-c '%s': given twice",
+			    optarg);
 		if (*optarg == '\0')
 			return fail(failure, 0, "-c '': no script");
 		options->client = optarg;
@@ -291,8 +315,11 @@ parse_option(struct options *options, int key, const char *word,
 		options->action = SHOW_VERSION;
 		return 0;
 	case ':':
-		return fail(failure, 0, "option '%s' needs a value (try "
-		    "'portexec --help')", word);
+		if (is_long(word))
+			return fail(failure, 0, "option '%s' needs a value "
+			    "(try 'portexec --help')", word);
+		return fail(failure, 0, "option '-%c' needs a value (try "
+		    "'portexec --help')", optopt);
 	default:
 		return invalid_option(word, optopt, failure);
 	}

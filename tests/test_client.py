@@ -298,8 +298,8 @@ class Refusals(Session):
     def test_scripts(self):
         for options, message in (
                 (('-c', ''), "-c '': no script"),
-                (('-c', 'a', '-c', 'b'), '-c: given twice'),
-                (('-c', 'x', '--client', 'x'), '-c: given twice'),
+                (('-c', 'a', '-c', 'b'), "-c 'b': given twice"),
+                (('-c', 'x', '--client', 'x'), "-c 'x': given twice"),
                 (('-c', 'echo <fd>'), '<fd>'),
                 (('-c', 'echo {fd}'), '{fd}'),
                 (('-c', 'echo {port:1}'), '{port:1}'),

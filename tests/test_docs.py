@@ -292,7 +292,7 @@ class Manual(harness.Case):
         alone = ['-v', '-H', 'adopt', '--', 'env', '-u', 'LISTEN_FDS',
                  PORTEXEC]
         return [
-            ['-Z'], ['-l'], ['--quiet=3'], [], ['-H', 'x', 'true'],
+            ['-Z'], ['-l'], ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
             ['-l', 'x:y:0', 'true'], ['-l', taken, 'true'],
             ['-H', 'reserve', 'true'], ['-l', 'udp:0', 'true'],
             ['-v', '--', PORTEXEC, 'true'],

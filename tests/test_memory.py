@@ -89,9 +89,9 @@ class Memory(harness.Case):
 
     def test_specs(self):
         for spec, message in (
-                ('', 'the port is not a number'),
+                ('', 'there is no port'),
                 ('65536', 'the port is not a number'),
-                ('sctp:0', "unknown type 'sctp'"),
+                ('sctp:0', "'sctp' is neither a type nor a numeric host"),
                 ('unix:', 'the path is empty'),
                 ('/' + 200 * 'x', 'the path is longer than'),
                 (300 * 'n' + '=0', 'the name is longer than'),

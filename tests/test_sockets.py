@@ -142,7 +142,7 @@ class Types(Case):
 
     def test_bad_specs(self):
         table = {
-            '': 'the port', 'x': 'the port', '65536': 'the port',
+            '': 'there is no port', 'x': 'there is no port', '65536': 'the port',
             '-1': 'the port', '+1': 'the port', ' 1': 'the port',
             '127.0.0.1:': 'the port', '127.0.0.1:0x1': 'the port',
             'example.org:0': "'example.org'", 'sctp:0': "'sctp'",

@@ -243,7 +243,7 @@ static const struct { const char *words, *reason; } refused[] = {
 	/* Bad values. */
 	{ "-l||true", "socket '': " },
 	{ "-l|65536|true", "socket '65536': the port is not a number" },
-	{ "-l|0|-l|sctp:0|true", "socket 'sctp:0': unknown type 'sctp'" },
+	{ "-l|0|-l|sctp:0|true", "socket 'sctp:0': 'sctp' is neither a type" },
 	{ "-l=0|true", "socket '=0': the name is empty" },
 	{ "-e||true", "-e '': the name is empty" },
 	{ "-e|=|true", "-e '=': the name is empty" },
