@@ -473,7 +473,8 @@ set_reuse(int fd, int value)
 /*
  * A service that asked for an AF_INET6 socket could not answer on an
  * AF_INET one.  The old socket, of which the service may have a copy, is
- * connected to itself, so that nothing arrives there any more.
+ * connected to itself, so that nothing arrives there any more; so it must
+ * not be its giver's.
  */
 static int
 become_ipv6(struct listener *listener)
@@ -728,7 +729,7 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 
 	if (listener->type == SOCK_DGRAM && call->request.family == AF_INET6 &&
 	    listener->address.any.sa_family == AF_INET &&
-	    become_ipv6(listener) == -1)
+	    (listener->inherited || become_ipv6(listener) == -1))
 		return false;
 	companion = find_gift(adoption, call, which, false) != NULL &&
 	    uses(adoption, &call->target, which);
