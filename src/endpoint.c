@@ -186,6 +186,18 @@ parse_host(struct endpoint *endpoint, char *host, struct failure *failure)
 	return 0;
 }
 
+/* Whether it is a host alone, or a word, rather than a number gone wrong. */
+static bool
+lacks_port(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (strchr(text, ':') != NULL)
+		return text[length - 1] == ']';
+	return strpbrk(text, "0123456789") == NULL ||
+	    strchr(text, '.') != NULL;
+}
+
 /* Returns how many of members it filled: two for localhost. */
 static int
 parse_ip(struct endpoint members[2], char *text, struct failure *failure)
@@ -194,14 +206,17 @@ parse_ip(struct endpoint members[2], char *text, struct failure *failure)
 	char *port = text, *host = ipv4, *colon = strrchr(text, ':');
 	int number;
 
+	if (*text != '\0' && strchr("/.@", *text) != NULL)
+		return fail(failure, 0, "socket '%s': a path is for unix, "
+		    "unixgram and unixpacket", members[0].spec);
+	if (lacks_port(text))
+		return fail(failure, 0, "socket '%s': there is no port, and a "
+		    "path begins with '/' or '.'", members[0].spec);
 	if (colon != NULL) {
 		*colon = '\0';
 		host = text;
 		port = colon + 1;
 	}
-	if (colon == NULL && strpbrk(text, "0123456789") == NULL)
-		return fail(failure, 0, "socket '%s': there is no port, and a "
-		    "path begins with '/' or '.'", members[0].spec);
 	if (parse_number(port, 10, 0, 65535, &number) == -1)
 		return fail(failure, 0, "socket '%s': the port is not a number "
 		    "from 0 to 65535", members[0].spec);
