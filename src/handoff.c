@@ -131,26 +131,20 @@ handoff_restore_signals(const struct signals *signals)
 	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
 }
 
-/*
- * Those that end this process, to be read instead: nothing was executed yet,
- * and what it made is to go.  Not those that the caller blocked, or ignored.
- */
-static int
-open_ending_signals(const struct signals *signals)
+void
+handoff_hold_signals(const struct signals *signals, sigset_t *held)
 {
 	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction action;
-	sigset_t set;
 	size_t i;
 
-	sigemptyset(&set);
+	sigemptyset(held);
 	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
 		if (!sigismember(&signals->mask, ending[i]) &&
 		    sigaction(ending[i], NULL, &action) == 0 &&
 		    action.sa_handler != SIG_IGN)
-			sigaddset(&set, ending[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
+			sigaddset(held, ending[i]);
+	sigprocmask(SIG_BLOCK, held, NULL);
 }
 
 /* Waits for a client, and takes nothing of it: 0; or -1. */
@@ -161,9 +155,11 @@ await_demand(struct launch *launch, struct failure *failure)
 	struct signalfd_siginfo signal;
 	struct pollfd *polls;
 	nfds_t i, count = listeners->count + 1;
+	sigset_t held;
 	int fd, status;
 
-	fd = open_ending_signals(&launch->signals);
+	handoff_hold_signals(&launch->signals, &held);
+	fd = signalfd(-1, &held, SFD_CLOEXEC);
 	if (fd == -1)
 		return fail(failure, errno, "wait for a client");
 	polls = calloc(count, sizeof(*polls));

@@ -45,6 +45,12 @@ void	handoff_save_signals(struct signals *signals);
 void	handoff_restore_signals(const struct signals *signals);
 
 /*
+ * Blocks those that tell a process to end, and that the caller neither
+ * blocked nor ignored, so that what was made can be removed first.
+ */
+void	handoff_hold_signals(const struct signals *signals, sigset_t *held);
+
+/*
  * Makes this process the service: its environment, its sockets at fd 3 and
  * up (or one at 0 and 1, or the reserves, at whatever numbers they are), its
  * signals; what the caller had open at those numbers is closed.  Where the

@@ -283,7 +283,7 @@ publish(struct launch *launch, struct failure *failure)
 	    listeners_listen(&launch->listeners, failure) == -1)
 		return -1;
 	announce(launch);
-	return reports_write(launch->reports, failure);
+	return reports_write(launch->reports, &launch->signals.mask, failure);
 }
 
 /*
@@ -294,7 +294,11 @@ static int
 run(struct launch *launch, struct failure *failure)
 {
 	struct supervision supervision;
+	sigset_t held;
 
+	/* Who sees that it waits may end it: what it made is to go then. */
+	if (launch->options->on_demand && launch->options->client == NULL)
+		handoff_hold_signals(&launch->signals, &held);
 	if (prepare(launch, failure) == -1 ||
 	    settle_handoff(launch, &supervision, failure) == -1)
 		return STATUS_FAILED;

@@ -252,7 +252,21 @@ replace(struct report *report)
 }
 
 static int
-write_report(struct report *report)
+open_other(const char *file, const sigset_t *mask)
+{
+	sigset_t own;
+	int fd, error;
+
+	sigprocmask(SIG_SETMASK, mask, &own);
+	fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &own, NULL);
+	errno = error;
+	return fd;
+}
+
+static int
+write_report(struct report *report, const sigset_t *mask)
 {
 	int fd = named_descriptor(report->file), result, error;
 	struct stat status;
@@ -261,7 +275,7 @@ write_report(struct report *report)
 		return write_all(fd, report->text, report->text_length);
 	if (stat(report->file, &status) == -1 || S_ISREG(status.st_mode))
 		return replace(report);
-	fd = open(report->file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open_other(report->file, mask);
 	if (fd == -1)
 		return -1;
 	result = write_all(fd, report->text, report->text_length);
@@ -273,12 +287,13 @@ write_report(struct report *report)
 }
 
 int
-reports_write(struct reports *reports, struct failure *failure)
+reports_write(struct reports *reports, const sigset_t *mask,
+    struct failure *failure)
 {
 	size_t i;
 
 	for (i = 0; i < reports->count; i++)
-		if (write_report(&reports->list[i]) == -1)
+		if (write_report(&reports->list[i], mask) == -1)
 			return fail(failure, errno, "write %s",
 			    reports->list[i].file);
 	return 0;

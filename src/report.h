@@ -7,6 +7,8 @@
  * that descriptor itself; what else exists, a FIFO say, is opened.
  */
 
+#include <signal.h>
+
 #include "listener.h"
 #include "options.h"
 #include "template.h"
@@ -43,12 +45,13 @@ int	reports_expand(struct reports *reports,
     struct failure *failure);
 
 /*
- * Writes them, in order; blocks on a FIFO until there is a reader.  A new
- * file has mode 0644 less the umask.  Where it fails, what was written is
+ * Writes them, in order; blocks on a FIFO until there is a reader, and has
+ * the signal mask only meanwhile.  A new file has mode 0644 less the umask.  Where it fails, what was written is
  * for reports_discard().  SIGPIPE is to be ignored: a reader that went is
  * an error, EPIPE.
  */
-int	reports_write(struct reports *reports, struct failure *failure);
+int	reports_write(struct reports *reports, const sigset_t *mask,
+    struct failure *failure);
 
 /*
  * For a process forked before reports_write(): learns of the regular files

@@ -152,6 +152,34 @@ class OnDemand(harness.Tree):
                 self.assertEqual(process.stderr.read(), '')
                 self.assertEqual(os.listdir(self.directory), [])
 
+    def test_told_to_end_at_once(self):
+        """By whoever has read its line, or its file."""
+        os.mkfifo(self.path('fifo'))
+        for name in (None, 'file', 'fifo') * 20:
+            options = ['-w', name + '=x'] if name else []
+            process = self.launch('--on-demand', '-l', './s', *options, '--',
+                                  'touch', 'ran', env=self.env)
+            if name is None:
+                process.stderr.readline()
+            elif name == 'file':
+                wait_for(lambda: os.path.exists(self.path('file')), 'a file')
+            else:
+                self.assertEqual(self.read('fifo'), 'x\n')
+            process.terminate()
+            self.assertEqual(process.wait(DEADLINE), -signal.SIGTERM)
+            process.stderr.close()
+            process.stdout.close()
+            self.assertEqual(os.listdir(self.directory), ['fifo'])
+
+    def test_told_to_end_at_a_fifo(self):
+        """That nobody reads: the signal has its effect there too."""
+        os.mkfifo(self.path('fifo'))
+        process = self.launch('--on-demand', '-p', 'fifo', '--', 'touch',
+                              'ran', env=self.env)
+        process.stderr.readline()
+        process.terminate()
+        self.assertEqual(process.wait(DEADLINE), -signal.SIGTERM)
+
     def test_signals_that_are_ignored_or_blocked(self):
         """Stay so: they do not end the wait, and one that is blocked is the
         service's to take."""
