@@ -450,12 +450,18 @@ bind_loopback(const struct listener *listener, int family, unsigned port)
  * A second socket for a process that binds a second address: two accept
  * loops on one open file would block or starve each other.  Where the
  * listener is on every address this one is at a number that nobody knows.
+ * One for datagrams is of the family that was asked for: they are answered
+ * through it.
  */
 static int
-make_companion(const struct listener *listener)
+make_companion(const struct listener *listener, int family)
 {
 	int fd;
 
+	if (listener->type == SOCK_DGRAM) {
+		fd = bind_loopback(listener, family, listener->port);
+		return fd != -1 ? fd : bind_loopback(listener, family, 0);
+	}
 	fd = bind_loopback(listener, AF_INET6, listener->port);
 	if (fd == -1)
 		fd = bind_loopback(listener, AF_INET, listener->port);
@@ -727,13 +733,15 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 	int fd, flags, status;
 	bool companion;
 
-	if (listener->type == SOCK_DGRAM && call->request.family == AF_INET6 &&
+	companion = find_gift(adoption, call, which, false) != NULL &&
+	    uses(adoption, &call->target, which);
+	if (!companion && listener->type == SOCK_DGRAM &&
+	    call->request.family == AF_INET6 &&
 	    listener->address.any.sa_family == AF_INET &&
 	    (listener->inherited || become_ipv6(listener) == -1))
 		return false;
-	companion = find_gift(adoption, call, which, false) != NULL &&
-	    uses(adoption, &call->target, which);
-	fd = companion ? make_companion(listener) : listener->fd;
+	fd = companion ? make_companion(listener, call->request.family) :
+	    listener->fd;
 	if (fd == -1)
 		return false;
 	if (call->copy != -1)
