@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/tcp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,7 +171,7 @@ discard(struct listener *listener)
 {
 	close_socket(&listener->fd);
 	close_socket(&listener->reserve);
-	if (listener->inode == 0)
+	if (listener->inode == 0 || listener->inherited)
 		return;
 	if (listener_lost_path(listener))
 		remove_stale_path(&listener->address, listener->length,
@@ -209,6 +210,30 @@ listeners_discard(struct listeners *listeners, bool ran)
 	listeners->list = NULL;
 }
 
+/* As listen(2) set it, where the kernel tells; else the longest. */
+static int
+queue_limit(int fd)
+{
+	struct tcp_info information;
+	socklen_t length = sizeof(information);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &information, &length) == -1)
+		return INT_MAX;
+	return (int)information.tcpi_sacked;
+}
+
+static void
+remember_path(struct listener *listener)
+{
+	struct stat status;
+
+	if (!has_path(&listener->address, listener->length) ||
+	    lstat(listener->address.un.sun_path, &status) == -1)
+		return;
+	listener->device = status.st_dev;
+	listener->inode = status.st_ino;
+}
+
 int
 listeners_inherit(struct listeners *listeners, size_t count,
     char *const names[], struct failure *failure)
@@ -235,10 +260,12 @@ listeners_inherit(struct listeners *listeners, size_t count,
 		getsockopt(listener->fd, SOL_SOCKET, SO_TYPE, &listener->type,
 		    &length);
 		strlcpy(listener->name, names[i], sizeof(listener->name));
+		listener->backlog = queue_limit(listener->fd);
 		if (fcntl(listener->fd, F_SETFD, FD_CLOEXEC) == -1 ||
 		    learn_address(listener) == -1)
 			return fail(failure, errno, "inherited fd %d",
 			    listener->fd);
+		remember_path(listener);
 	}
 	return 0;
 }
@@ -362,16 +389,27 @@ take_number(struct listener *listener, struct endpoint *endpoint)
 	return 0;
 }
 
-static void
-remember_path(struct listener *listener)
+/* Takes from the listener the socket that holds its number. */
+static int
+take_holder(struct listener *listener)
 {
-	struct stat status;
+	int *holder = listener->reserve != -1 ? &listener->reserve :
+	    &listener->fd;
+	int fd = *holder;
 
-	if (!has_path(&listener->address, listener->length) ||
-	    lstat(listener->address.un.sun_path, &status) == -1)
-		return;
-	listener->device = status.st_dev;
-	listener->inode = status.st_ino;
+	*holder = -1;
+	return fd;
+}
+
+/* Under somebody's adopt a bind may be given a socket that listens. */
+static bool
+is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t length = sizeof(listening);
+
+	return fd != -1 && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN,
+	    &listening, &length) == 0 && listening != 0;
 }
 
 /*
@@ -399,7 +437,8 @@ bind_member(struct listener *listener, const struct endpoint *wanted,
 			return -1;
 		*number = address_port(&endpoint.address);
 	}
-	listener->fd = open_bound(&endpoint);
+	listener->fd = is_listening(listener->reserve) ?
+	    take_holder(listener) : open_bound(&endpoint);
 	if (listener->fd == -1)
 		return -1;
 	remember_path(listener);
@@ -437,18 +476,6 @@ try_group(struct listeners *listeners, const struct endpoint *group,
 		truncate_list(listeners, listeners->count - 1);
 	}
 	return 0;
-}
-
-/* Takes from the listener the socket that holds its number. */
-static int
-take_holder(struct listener *listener)
-{
-	int *holder = listener->reserve != -1 ? &listener->reserve :
-	    &listener->fd;
-	int fd = *holder;
-
-	*holder = -1;
-	return fd;
 }
 
 /*

@@ -34,8 +34,8 @@ struct listener {
 	int		 reserve;	/* owned; close-on-exec; -1: none */
 	int		 backlog;
 	bool		 inherited;	/* was passed to portexec itself */
-	dev_t		 device;	/* of the unix path that it made, */
-	ino_t		 inode;		/* 0: made none */
+	dev_t		 device;	/* of its unix path, */
+	ino_t		 inode;		/* 0: it has none */
 };
 
 struct listeners {
@@ -72,8 +72,8 @@ const struct listener	*listeners_find(const struct listeners *listeners,
     const char *text, size_t length);
 
 /*
- * Whether the unix path that the listener made is gone, or is another's:
- * then no client can come by it.
+ * Whether the unix path of the listener is gone, or is another's: then no
+ * client can come by it.
  */
 bool	listener_lost_path(const struct listener *listener);
 
