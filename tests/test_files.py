@@ -101,7 +101,6 @@ class Contents(FileCase):
         os.mkdir(self.path('folder'))
         for text, message in (
                 ('x=@no', 'open no: No such file or directory'),
-                ('x=@', 'open : No such file or directory'),
                 ('x=@folder', 'read folder: Is a directory'),
                 ('file=@file', 'file is its own template'),
                 ('file=@symbolic', 'symbolic is its own template'),
