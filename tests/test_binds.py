@@ -300,6 +300,35 @@ class Kinds(harness.Binding):
                 self.assertEqual(self.finish(process), [GIVEN])
                 os.unlink(self.path('go'))
 
+    def test_udp_on_two_addresses(self):
+        """Each is answered through a socket of its own family."""
+        process, address = self.start(
+            'wait=go', 'socket=udp4', HERE, 'socket=udp6', HERE6,
+            'answer', 'use=0', 'answer', options=['-l', 'udp:0'])
+        port = address.rpartition(':')[2]
+        self.write('go', '')
+        for where, answer in (f'[::1]:{port}', b'1\n'), (address, b'0\n'):
+            client = connect(where, socket.SOCK_DGRAM)
+            self.addCleanup(client.close)
+            self.assertEqual(harness.ask(client), answer)
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_what_l_asks_for_is_in_every_socket(self):
+        """In the one of -l, in a companion, in an IPv6 twin."""
+        both = ['rcvbuf 80000', 'sndbuf 100000', 'reuseport 1']
+        shown = ['show=rcvbuf', 'show=sndbuf', 'show=reuseport']
+        for listen, steps, sockets in (
+                ('0', [TCP, HERE, *shown, TCP6, HERE6, *shown], 2),
+                ('udp:0', ['socket=udp6', 'bind=[::]:{port}', *shown], 1),
+                ('udp:0', ['socket=udp4', HERE, *shown, 'socket=udp6', HERE6,
+                           *shown], 2)):
+            with self.subTest(steps):
+                process, _ = self.start(*steps, options=[
+                    '-H', 'adopt', '-l',
+                    listen + ',rcvbuf=40000,sndbuf=50000,reuseport'])
+                self.assertEqual(self.finish(process),
+                                 [GIVEN, *both] * sockets)
+
     def test_a_datagram_from_before_is_kept(self):
         process, address = self.start('wait=go', 'socket=udp4', HERE,
                                       'answer', options=['-l', 'udp:0'])
