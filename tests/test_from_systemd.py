@@ -57,7 +57,7 @@ class Rows(Tree):
         os.symlink(PORTEXEC, self.path('bin/portexec'))
         self.write('bin/nodemon', WRAPPER, 0o755)
         self.write('server', SERVER, 0o755)
-        os.umask(0o022)
+        self.addCleanup(os.umask, os.umask(0o022))
 
     def judged(self):
         with contextlib.suppress(OSError, ValueError):
