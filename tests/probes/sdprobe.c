@@ -60,11 +60,11 @@ print_socket(FILE *output, int fd)
 int
 main(int argc, char *argv[])
 {
-	FILE *output = stdout;
+	FILE *output = argc > 1 ? fopen(argv[1], "we") : stdout;
 	char **names = NULL;
 	int count, i;
 
-	if (argc > 1 && (output = fopen(argv[1], "we")) == NULL)
+	if (output == NULL)
 		err(1, "%s", argv[1]);
 	count = sd_listen_fds_with_names(0, &names);
 	fprintf(output, "{\"fds\": %d, \"names\": [", count);
