@@ -277,44 +277,40 @@ class Fixtures(Recipe):
         for name in os.listdir(EXAMPLES):
             shutil.copy(os.path.join(EXAMPLES, name), self.directory)
 
-    def fixtures(self):
-        """The commands, one a sub-test."""
+    def run_each(self, run):
         for file, command in rows(self.text):
             with self.subTest(file=file):
                 self.need(command.split()[0])
                 self.assertIn(file, command)
-                yield command
+                run(command)
 
-    def check_failure(self):
-        for command in self.fixtures():
-            done = self.run_portexec(
-                '-c', command, program='sh', status=None, env=self.env,
-                timeout=3 * DEADLINE)
-            self.assertNotEqual(done.returncode, 0, done.stdout + done.stderr)
-            self.assert_nothing_left()
+    def run_to_failure(self, command):
+        done = self.run_portexec('-c', command, program='sh', status=None,
+                                 env=self.env, timeout=3 * DEADLINE)
+        self.assertNotEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assert_nothing_left()
 
     @recipe('Test fixtures')
     def test_pass(self):
         self.assertEqual(len(rows(self.text)), 5)
-        for command in self.fixtures():
-            self.run_script(command)
+        self.run_each(self.run_script)
 
     @recipe('Test fixtures')
     def test_another_answer(self):
         self.write('server.py', self.read('server.py').replace(
             'hello', 'goodbye'))
-        self.check_failure()
+        self.run_each(self.run_to_failure)
 
     @recipe('Test fixtures')
     def test_service_fails(self):
         self.write('server.py', 'raise SystemExit(3)\n')
-        self.check_failure()
+        self.run_each(self.run_to_failure)
 
     @recipe('Test fixtures')
     def test_portexec_fails(self):
         os.remove(self.path('bin/portexec'))
         self.write('bin/portexec', '#!/bin/sh\nexit 125\n', 0o755)
-        self.check_failure()
+        self.run_each(self.run_to_failure)
 
     @recipe('A service that takes its socket')
     def test_services(self):
