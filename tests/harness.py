@@ -322,10 +322,11 @@ class Tree(Case):
         self.env = environment(PORTEXEC_TEST=self.directory)
         self.addCleanup(self.end_left)
 
-    def left(self):
-        """The processes of the test; a zombie has no environment."""
+    def left(self, part=''):
+        """The processes of the test, or of that part of it, '/N/' in the
+        variable; a zombie has no environment."""
         found = []
-        variable = f'PORTEXEC_TEST={self.directory}\0'.encode()
+        variable = f'PORTEXEC_TEST={self.directory}{part}'.encode()
         for pid in filter(str.isdigit, os.listdir('/proc')):
             with contextlib.suppress(OSError):
                 with open(f'/proc/{pid}/environ', 'rb') as file:
@@ -333,13 +334,13 @@ class Tree(Case):
                         found.append(int(pid))
         return found
 
-    def assert_nothing_left(self):
+    def assert_nothing_left(self, part=''):
         """Soon: a process that was killed may take a moment to end."""
         try:
-            wait_for(lambda: not self.left(), 'the end of all')
+            wait_for(lambda: not self.left(part), 'the end of all')
         except AssertionError as error:
             raise AssertionError(f'{error}: ' + ', '.join(map(
-                command_line, self.left()))) from None
+                command_line, self.left(part)))) from None
 
     def end_left(self):
         def kill():
