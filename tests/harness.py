@@ -32,6 +32,8 @@ PROBE = os.path.join(BUILD, 'tests', 'probe')
 BINDER = os.path.join(BUILD, 'tests', 'binder')
 SDPROBE = os.path.join(BUILD, 'tests', 'sdprobe')
 SANITIZED = os.environ.get('SANITIZED') == '1'
+# Where each round is slow, there are fewer.
+BRIEF = SANITIZED or os.environ.get('BRIEF') == '1'
 DEADLINE = 60       # seconds: for a machine that does much else
 
 PROTOCOL = ('LISTEN_FDS', 'LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDNAMES',

@@ -253,7 +253,7 @@ class Binds(harness.Binding):
         self.assertEqual(self.finish(process), [GIVEN] * 2)
 
     def test_fifty_threads(self):
-        count = 5000 if harness.SANITIZED else 100000
+        count = 5000 if harness.BRIEF else 100000
         process, address = self.start(
             f'storm=50,{count},127.0.0.1:{{port}}', TCP, HERE, 'listen',
             'touch=over', 'answer')

@@ -16,7 +16,7 @@ import harness
 from harness import BINDER, DEADLINE, PORTEXEC, Tree, wait_for
 
 KILLS = int(os.environ.get('PORTEXEC_KILLS',
-                           60 if harness.SANITIZED else 300))
+                           60 if harness.BRIEF else 300))
 SEED = int(os.environ.get('PORTEXEC_SEED', random.randrange(1 << 32)))
 AT_A_TIME = 4
 
@@ -47,7 +47,7 @@ def state(pid):
 # A service that listens, with the same descendants; and one that is alone,
 # for where no process of portexec's stays.
 LISTENER = f"'{BINDER}' $0 & " + SERVICE
-STEPS = ('socket=tcp4 set=SO_REUSEADDR:1 bind=127.0.0.1:{port} listen '
+STEPS = ('socket=tcp4 set=reuseaddr:1 bind=127.0.0.1:{port} listen '
          'wait=never')
 ALONE = 'echo ready; exec sleep 1000'
 CLIENT = 'echo client; sleep 1000 & setsid sleep 1000 & wait'
