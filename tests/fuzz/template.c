@@ -98,6 +98,21 @@ check_nothing_overlooked(const char *text, size_t length,
 	}
 }
 
+/* A brace form after one of these is somebody else's, and stays. */
+static void
+check_escapes(const char *text, size_t length, const struct result *result)
+{
+	static const char *const escaped[] = { "${port}", "%{host}",
+	    "@{addr}", "#{fd}", "\\{port}" };
+	size_t i;
+
+	if (result->status == -1)
+		return;
+	for (i = 0; i < sizeof(escaped) / sizeof(escaped[0]); i++)
+		assert(count(result->text, result->length, escaped[i],
+		    NULL) >= count(text, length, escaped[i], NULL));
+}
+
 static void
 check_readers(unsigned words, const struct result results[READERS])
 {
@@ -138,8 +153,9 @@ check_lines(const char *text, size_t length, const struct result *whole)
 			assert(memcmp(whole->text + at, line.text,
 			    line.length) == 0);
 			at += line.length;
-			assert(whole->text[at++] == (next == end ? '\0' :
+			assert(whole->text[at] == (next == end ? '\0' :
 			    '\n'));
+			at++;
 		}
 		free(line.text);
 	}
@@ -159,6 +175,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < READERS; i++) {
 		results[i] = expand(text, size, &some, (enum reader)i);
 		check_nothing_overlooked(text, size, &results[i]);
+		check_escapes(text, size, &results[i]);
 	}
 	check_readers(words, results);
 	check_lines(text, size, &results[READER_WITH_FDS]);
