@@ -12,6 +12,8 @@ BUILD = build
 PROGRAM = ./portexec
 # What `make check` tests; one that is not ours is not built.
 PORTEXEC ?= $(PROGRAM)
+SECONDS = 60
+MINUTES = 2
 
 CFLAGS ?= -O2 -g
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -34,6 +36,7 @@ link_static = $(CC) -static-pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 modules = $(filter-out $(BUILD)/main.o,$(patsubst src/%.c,$(BUILD)/%.o,\
 	$(wildcard src/*.c)))
 units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
@@ -49,6 +52,8 @@ help: ## list the targets
 	@echo '  PORTEXEC=PATH       with check: test that program, not the tree'\''s'
 	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say'
 	@echo '  NO_SKIP=1           with check: a test that is skipped has failed'
+	@echo '  SECONDS=60          with fuzz: for each target'
+	@echo '  MINUTES=2           with soak'
 
 $(PROGRAM): $(BUILD)/main.o $(modules)
 ifeq ($(STATIC),no)
@@ -77,6 +82,10 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
 	$(call compile,libbsd-overlay check) -Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libbsd-overlay check)
 
+$(BUILD)/tests/fuzz_%: tests/fuzz/%.c $(modules) $(BUILD)/flags
+	$(call compile,libbsd-overlay) -fsanitize=fuzzer -Isrc -o $@ \
+	$(filter %.c %.o,$^) $(LDFLAGS) $$($(PKG_CONFIG) --libs libbsd-overlay)
+
 $(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
 	$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libsystemd)
@@ -96,6 +105,43 @@ asan: ## run the tests under the address and undefined behaviour sanitizers
 	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all' SANITIZED=1 check
+
+fuzz: ## feed the fuzz targets, SECONDS=60 each, two at a time
+	@$(MAKE) --no-print-directory -k -j2 BUILD=build/fuzz CC=clang STATIC=no \
+	CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all' $(fuzzers)
+
+$(fuzzers): fuzz-%: $(BUILD)/tests/fuzz_%
+	@BUILD='$(BUILD)' tests/fuzz/run $* $(SECONDS)
+
+soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full speed: does anything grow?
+	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/soak $(MINUTES)
+
+# These run another program than the one that is counted, or what others
+# run as well.
+uncounted = build deps examples memory portability servers servers_adopt
+counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
+	$(wildcard tests/test_*.py)))
+counting = $(MAKE) --no-print-directory BUILD=build/coverage STATIC=no \
+	PROGRAM=build/coverage/portexec \
+	CFLAGS='-O0 -g --coverage -fno-builtin-execvp' \
+	LDFLAGS='-Wl,--wrap=execvp,--wrap=_exit,--wrap=raise \
+	build/coverage/dump.o -lgcov'
+
+# A probe that counts says so where it may not write.
+$(probes): private override CFLAGS := $(filter-out --coverage,$(CFLAGS))
+
+# The counts are also those of other users, as which some tests run it.
+coverage: ## run the tests, and list what of src/ they do not reach
+	@rm -rf build/coverage
+	@mkdir -p build/coverage
+	$(CC) -O2 -c -o build/coverage/dump.o tests/coverage/dump.c
+	+@$(counting)
+	@for file in build/coverage/*.gcno; do \
+	>"$${file%.gcno}.gcda" && chmod 666 "$${file%.gcno}.gcda"; done
+	-+@BRIEF=1 $(counting) TESTS='$(or $(TESTS),$(counted))' check
+	@gcovr --filter src/ build/coverage
+	@gcovr --filter src/ --branches build/coverage
 
 demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
 	@tests/demo
@@ -132,6 +178,6 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check asan demo deps deps-servers deps-lint lint install \
-	uninstall dist clean FORCE
+.PHONY: all help check asan fuzz soak coverage demo deps deps-servers deps-lint \
+	lint install uninstall dist clean $(fuzzers) FORCE
 .DELETE_ON_ERROR:

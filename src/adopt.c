@@ -676,11 +676,11 @@ uses(const struct adoption *adoption, const struct target *target,
 }
 
 /* The process's gift of that listener, for the same or another address. */
-static const struct gift *
+static struct gift *
 find_gift(const struct adoption *adoption, const struct call *call,
     size_t listener, bool same)
 {
-	const struct gift *gift;
+	struct gift *gift;
 	size_t i;
 
 	for (i = 0; i < adoption->gift_count; i++) {
@@ -697,13 +697,20 @@ static void
 remember_gift(struct adoption *adoption, const struct call *call,
     size_t listener)
 {
-	struct gift *gifts;
+	struct gift *gifts, *former;
 
 	adoption->patience[listener].settled = true;
 	if (adoption->taken_at == 0)
 		adoption->taken_at = process_clock();
 	if (find_gift(adoption, call, listener, true) != NULL)
 		return;
+	/* Were that one still in use, this would be a companion. */
+	former = find_gift(adoption, call, listener, false);
+	if (former != NULL) {
+		former->number = call->socket.number;
+		former->asked = call->request.address;
+		return;
+	}
 	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,
 	    sizeof(*gifts));
 	if (gifts == NULL)

@@ -32,6 +32,8 @@ PROBE = os.path.join(BUILD, 'tests', 'probe')
 BINDER = os.path.join(BUILD, 'tests', 'binder')
 SDPROBE = os.path.join(BUILD, 'tests', 'sdprobe')
 SANITIZED = os.environ.get('SANITIZED') == '1'
+# Where each round is slow, there are fewer.
+BRIEF = SANITIZED or os.environ.get('BRIEF') == '1'
 DEADLINE = 60       # seconds: for a machine that does much else
 
 PROTOCOL = ('LISTEN_FDS', 'LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDNAMES',
@@ -335,10 +337,11 @@ class Tree(Case):
         self.env = environment(PORTEXEC_TEST=self.directory)
         self.addCleanup(self.end_left)
 
-    def left(self):
-        """The processes of the test; a zombie has no environment."""
+    def left(self, part=''):
+        """The processes of the test, or of that part of it, '/N/' in the
+        variable; a zombie has no environment."""
         found = []
-        variable = f'PORTEXEC_TEST={self.directory}\0'.encode()
+        variable = f'PORTEXEC_TEST={self.directory}{part}'.encode()
         for pid in filter(str.isdigit, os.listdir('/proc')):
             with contextlib.suppress(OSError):
                 with open(f'/proc/{pid}/environ', 'rb') as file:
@@ -346,13 +349,13 @@ class Tree(Case):
                         found.append(int(pid))
         return found
 
-    def assert_nothing_left(self):
+    def assert_nothing_left(self, part=''):
         """Soon: a process that was killed may take a moment to end."""
         try:
-            wait_for(lambda: not self.left(), 'the end of all')
+            wait_for(lambda: not self.left(part), 'the end of all')
         except AssertionError as error:
             raise AssertionError(f'{error}: ' + ', '.join(map(
-                command_line, self.left()))) from None
+                command_line, self.left(part)))) from None
 
     def end_left(self):
         def kill():

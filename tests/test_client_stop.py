@@ -266,7 +266,7 @@ class Terminal(InTerminal, Stopping):
 class Many(Session):
     """Runs of every kind, four at a time."""
 
-    COUNT = 100 if harness.SANITIZED else 500
+    COUNT = 100 if harness.BRIEF else 500
 
     def kinds(self):
         """Options, client, service, status, standard output."""

@@ -1,18 +1,24 @@
-"""SIGKILL of front, keeper, service and group: nothing is left behind.
+"""SIGKILL of front, keeper, service, client and group: nothing is left
+behind, and nobody hangs.
 
-PORTEXEC_SEED chooses the random moments; a failure names it.
+PORTEXEC_KILLS is how many there are at random moments; PORTEXEC_SEED chooses
+these, and a failure names it.
 """
 
+import concurrent.futures
 import os
 import random
 import signal
+import subprocess
 import time
 
 import harness
-from harness import DEADLINE, Tree, wait_for
+from harness import BINDER, DEADLINE, PORTEXEC, Tree, wait_for
 
-ROUNDS = 10 if harness.SANITIZED else 60
+KILLS = int(os.environ.get('PORTEXEC_KILLS',
+                           60 if harness.BRIEF else 300))
 SEED = int(os.environ.get('PORTEXEC_SEED', random.randrange(1 << 32)))
+AT_A_TIME = 4
 
 # Descendants everywhere: a child, sessions, orphans, and some that ignore
 # TERM or are stopped.
@@ -38,86 +44,145 @@ def state(pid):
         return file.read().rpartition(')')[2].split()[0]
 
 
-class Kill(Tree):
-    def setUp(self):
-        super().setUp()
-        self.random = random.Random(f'{SEED} {self.id()}')
+# A service that listens, with the same descendants; and one that is alone,
+# for where no process of portexec's stays.
+LISTENER = f"'{BINDER}' $0 & " + SERVICE
+STEPS = ('socket=tcp4 set=reuseaddr:1 bind=127.0.0.1:{port} listen '
+         'wait=never')
+ALONE = 'echo ready; exec sleep 1000'
+CLIENT = 'echo client; sleep 1000 & setsid sleep 1000 & wait'
 
-    def start(self, *options, text=SERVICE, **others):
-        return self.launch('-q', '-H', 'adopt', '-k', '0.2', *options, '--',
-                           'sh', '-c', text, env=self.env,
-                           start_new_session=True, **others)
 
-    def await_random_moment(self, begin):
+class Round:
+    """One service, one SIGKILL."""
+
+    def __init__(self, case, handoff, client, who, number, born):
+        self.case, self.client, self.who = case, client, who
+        self.born = born    # it is there before the moment is chosen
+        self.random = random.Random(f'{SEED} {handoff} {client} {number}')
+        self.part = f'/{handoff}-{client}-{number}/'
+        self.directory = case.directory + self.part
+        os.mkdir(self.directory)
+        kept = client or handoff == 'adopt'
+        options = ('-c', CLIENT, '-p', 'port') if client else ()
+        if client and handoff != 'reserve':
+            options += ('-l', 'tcp:0', '-l', './socket')
+        self.begin = time.monotonic()
+        self.process = subprocess.Popen(
+            [PORTEXEC, '-q', '-H', handoff, '-k', '0.2', *options, '--', 'sh',
+             '-c', LISTENER if kept else ALONE, STEPS],
+            env=harness.environment(PORTEXEC_TEST=self.directory), text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd=self.directory,
+            start_new_session=True)
+
+    def await_random_moment(self):
         """From before the keeper was made to long after all has started."""
+        begin = self.begin
+        if self.born:
+            wait_for(self.victim, self.who)
+            begin = time.monotonic()
         moment = self.random.choice((0.002, 0.02, 0.2)) * self.random.random()
-        while time.monotonic() < begin + moment:
-            pass
+        time.sleep(max(0, begin + moment - time.monotonic()))
 
-    def victim(self, front, who):
+    def victim(self):
         """Its pid, negative for a group; None where it is not there yet."""
-        if who == 'front':
-            return front
-        if who == 'group':
-            return -front
-        for keeper in harness.children(front):
-            if who == 'keeper':
-                return keeper
-            for service in harness.children(keeper):
-                return service
-        return None
+        front = self.process.pid
+        if self.who in ('front', 'group'):
+            return front if self.who == 'front' else -front
+        keeper = harness.children(front)[:1]
+        if self.who == 'keeper':
+            return keeper[0] if keeper else None
+        made = harness.children(keeper[0])[:2] if keeper else []
+        number = ('service', 'client').index(self.who)
+        return made[number] if number < len(made) else None
 
-    def statuses(self, who):
+    def statuses(self):
         """What the front may then say."""
-        if who == 'keeper':
+        if self.who == 'keeper':
             return {125}
-        if who == 'service':        # 125: it was not the service yet
-            return {-signal.SIGKILL, 125}
-        return {-signal.SIGKILL}
+        if self.who in ('front', 'group'):
+            return {-signal.SIGKILL}
+        if self.who == 'service' and self.client:
+            return {128 + signal.SIGKILL, 125}
+        return {-signal.SIGKILL, 125}   # 125: it was not executed yet
 
-    def kill_once(self, who):
-        """Whether it was there to be killed."""
-        begin = time.monotonic()
-        process = self.start()
-        self.await_random_moment(begin)
-        victim = self.victim(process.pid, who)
+    def run(self):
+        """Whether the victim was there to be killed."""
+        self.await_random_moment()
+        victim = self.victim()
         if victim is None:
-            process.kill()
+            self.process.kill()
         else:
             os.kill(victim, signal.SIGKILL)
-        status = process.wait(DEADLINE)
+        status = self.process.wait(DEADLINE)
         if victim is not None:
-            self.assertIn(status, self.statuses(who))
-        self.assert_nothing_left()
-        said = process.stderr.read()        # by the shells as well
-        self.assertEqual(said.count('portexec: '), status == 125, said)
-        harness.end_process(process)
+            self.case.assertIn(status, self.statuses(), self.who)
+        self.case.assert_nothing_left(self.part)
+        ready = 'ready' in self.process.stdout.read()
+        said = self.process.stderr.read()       # by the shells as well
+        self.case.assertEqual(said.count('portexec: '), status == 125, said)
+        if self.client and ready:
+            self.case.assertEqual(os.listdir(self.directory), [], self.who)
         return victim is not None
 
-    def kill_at_random(self, who):
-        killed = 0
-        for number in range(ROUNDS):
-            try:
-                killed += self.kill_once(who)
-            except AssertionError as error:
-                self.fail(f'PORTEXEC_SEED={SEED}, round {number}: {error}')
-        self.assertGreater(killed, 0)
 
-    def test_front(self):
-        self.kill_at_random('front')
+class Kill(Tree):
+    SETTINGS = [('adopt', False), ('inherit', False), ('reserve', False),
+                ('adopt', True), ('inherit', True), ('reserve', True)]
 
-    def test_keeper(self):
-        self.kill_at_random('keeper')
+    def kill_once(self, handoff, client, who, number, born):
+        one = Round(self, handoff, client, who, number, born)
+        try:
+            return one.run()
+        except AssertionError as error:
+            raise AssertionError(
+                f'PORTEXEC_SEED={SEED}, {who}, round {number}: {error}'
+            ) from None
+        finally:
+            harness.end_process(one.process)
 
-    def test_service(self):
-        self.kill_at_random('service')
+    def kill_at_random(self, handoff, client):
+        """Each victim in turn, several rounds at a time."""
+        victims = ['front']
+        if client or handoff == 'adopt':
+            victims += ['keeper', 'service', 'group'] + client * ['client']
+        rounds = []
+        with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+            for number in range(KILLS // len(self.SETTINGS)):
+                turn, who = divmod(number, len(victims))
+                rounds.append((victims[who], pool.submit(
+                    self.kill_once, handoff, client, victims[who], number,
+                    turn % 2 == 0)))
+            killed = [who for who, done in rounds if done.result()]
+        print(f'PORTEXEC_SEED={SEED}: {handoff}{client * ", client"}: '
+              f'{len(rounds)} rounds, killed ' + ', '.join(
+                  f'{killed.count(who)} {who}' for who in victims))
+        self.assertEqual(set(killed), set(victims))
 
-    def test_group(self):
-        self.kill_at_random('group')
+    def test_adopt(self):
+        self.kill_at_random('adopt', False)
+
+    def test_inherit(self):
+        self.kill_at_random('inherit', False)
+
+    def test_reserve(self):
+        self.kill_at_random('reserve', False)
+
+    def test_adopt_with_client(self):
+        self.kill_at_random('adopt', True)
+
+    def test_inherit_with_client(self):
+        self.kill_at_random('inherit', True)
+
+    def test_reserve_with_client(self):
+        self.kill_at_random('reserve', True)
 
 
 class Moments(Tree):
-    start = Kill.start
+    def start(self, text=SERVICE):
+        return self.launch('-q', '-H', 'adopt', '-k', '0.2', '--', 'sh', '-c',
+                           text, env=self.env, start_new_session=True)
 
     def test_keeper_of_a_running_service(self):
         process = self.start()

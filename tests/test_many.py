@@ -9,11 +9,11 @@ import os
 import signal
 import subprocess
 
-from harness import (PORTEXEC, PROBE, SANITIZED, Case, connect, environment,
+from harness import (BRIEF, PORTEXEC, PROBE, Case, connect, environment,
                      read_all, sockets, variables, wait_for)
 
 SHELLS = 10
-EACH = 10 if SANITIZED else 100     # a shell's launches
+EACH = 10 if BRIEF else 100     # a shell's launches
 ALL = range(SHELLS * EACH)
 LAUNCH = '''
 program=$1 number=$2 end=$3
