@@ -31,7 +31,7 @@ CURL = "curl -fsS --noproxy '*' -m 60 http://{addr}/"
 KEYS = {'title', 'group', 'needs', 'version', 'build', 'files', 'ask',
         'answer', 'user', 'note', 'row'}
 ROW_KEYS = {'line', 'handoffs', 'ipv6', 'ask', 'answer', 'note', 'user',
-            'others'}
+            'others', 'binds'}
 
 
 class Row:
@@ -48,6 +48,7 @@ class Row:
         self.answer = values.get('answer', service.get('answer'))
         self.user = values.get('user', service.get('user'))
         self.others = values.get('others', False)
+        self.binds = values.get('binds', True)
         self.note = values.get('note', '')
         if {*self.handoffs} - {*HANDOFFS} or {*self.ipv6} - {*self.handoffs}:
             raise ValueError(f'{self.handoffs}, of these {self.ipv6}')
