@@ -45,12 +45,13 @@ before = $(filter deps deps-servers deps-lint,$(MAKECMDGOALS))
 all: $(PROGRAM) ## build ./portexec
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 24
 	@echo
 	@echo 'Variables: CC CPPFLAGS CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR'
 	@echo '  STATIC=auto|yes|no  link statically where it can be, or fail, or not'
 	@echo '  PORTEXEC=PATH       with check: test that program, not the tree'\''s'
-	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say'
+	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say;'
+	@echo '                      with check-servers "redis"'
 	@echo '  NO_SKIP=1           with check: a test that is skipped has failed'
 	@echo '  SECONDS=60          with fuzz: for each target'
 	@echo '  MINUTES=2           with soak'
@@ -100,6 +101,17 @@ $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
 
 check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
+
+check-servers: $(filter $(PROGRAM),$(PORTEXEC)) ## run services as they are
+	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
+	$(or $(addprefix services.,$(TESTS)),services)
+
+check-servers-mutant: | $(before) ## the same without portexec: all fail
+	@tests/without $(addprefix services.,$(TESTS))
+
+docs: ## make docs/services.md anew, of what is installed
+	@tests/services.py >$(BUILD)/services.md
+	@mv $(BUILD)/services.md docs/services.md
 
 asan: ## run the tests under the address and undefined behaviour sanitizers
 	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
@@ -178,6 +190,7 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check asan fuzz soak coverage demo deps deps-servers deps-lint \
-	lint install uninstall dist clean $(fuzzers) FORCE
+.PHONY: all help check check-servers check-servers-mutant docs asan fuzz soak \
+	coverage demo deps deps-servers deps-lint lint install uninstall dist clean
+.PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import harness
+import services
 from harness import PORTEXEC, TOP, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
@@ -539,7 +540,7 @@ class Pages(harness.Case):
             self.assertIn(f'\n    {command} ', text_of('README.md'))
 
     def test_make_targets_are_there(self):
-        for name in ('README.md', 'docs/HACKING.md'):
+        for name in ('README.md', 'docs/HACKING.md', 'docs/services.md'):
             commands = re.findall(r'(?:^ {4}|`|&& )(?:sudo )?make((?: [a-z-]+)'
                                   r'+)\b(?!=)', text_of(name), re.MULTILINE)
             self.assertTrue(commands, name)
@@ -548,8 +549,11 @@ class Pages(harness.Case):
                     self.assertIn(target, self.targets(), name + command)
 
     def test_links_lead_somewhere(self):
-        for target in re.findall(r'\]\((.*?)\)', text_of('README.md')):
-            self.assertTrue(os.path.exists(os.path.join(TOP, target)), target)
+        for name in ('README.md', 'docs/services.md'):
+            folder = os.path.dirname(os.path.join(TOP, name))
+            for target in re.findall(r'\]\((.*?)\)', text_of(name)):
+                self.assertTrue(
+                    os.path.exists(os.path.join(folder, target)), target)
 
     def test_news_and_version(self):
         version = text_of('VERSION').strip()
@@ -564,6 +568,15 @@ class Pages(harness.Case):
                               re.MULTILINE)),
             sorted(name for name in os.listdir(os.path.join(TOP, 'src'))
                    if name.endswith('.c')))
+
+    def test_services(self):
+        """As tests/servers has them; the versions are what was tried."""
+        text = text_of('docs/services.md')
+        versions = services.versions_of(text)
+        self.assertEqual(text, services.page(services.load(), versions),
+                         'see `make docs`')
+        for name, version in versions.items():
+            self.assertRegex(version, r'^\d', name)
 
     def test_endings_has_every_row(self):
         """And the row says of portexec what is to be expected."""
