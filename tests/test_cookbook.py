@@ -206,7 +206,9 @@ class Cookbook(Recipe):
         done = subprocess.run(
             ['systemd-analyze', 'verify', *map(self.path, files)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertEqual((done.returncode, [
+            line for line in done.stderr.splitlines()
+            if 'legacy' in line]), (0, []))     # not of others' units
         command, = re.findall('^ExecStart=(.*)$', self.read(files[1]),
                               re.MULTILINE)
         self.assertIn('ListenStream=80\n', self.read(files[0]))
@@ -220,11 +222,14 @@ class Cookbook(Recipe):
             self.answer(address)
 
     @recipe('A privileged port')
-    @harness.in_namespace
     def test_privileged_port(self):
         if not harness.is_root():
             self.skipTest('not root')
         self.need('setpriv')
+        self.check_privileged_port()
+
+    @harness.in_namespace
+    def check_privileged_port(self):
         os.chmod(self.directory, 0o755)
         scripts = blocks(self.text)
         self.assertEqual(len(scripts), 2)

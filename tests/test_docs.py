@@ -548,6 +548,12 @@ class Pages(harness.Case):
                 for target in command.split():
                     self.assertIn(target, self.targets(), name + command)
 
+    def test_the_picture_is_what_its_script_makes(self):
+        done = subprocess.run(
+            [sys.executable, os.path.join(TOP, 'docs', 'race.py')],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.stdout, text_of('docs/race.svg'), done.stderr)
+
     def test_links_lead_somewhere(self):
         for name in ('README.md', 'docs/services.md'):
             folder = os.path.dirname(os.path.join(TOP, name))
