@@ -28,6 +28,8 @@ TCP_PATTERNS = {
     '::1': ([TCP6, HERE6, 'listen', 'answer'], [GIVEN], '0'),
     'mapped': ([TCP6, 'bind=[::ffff:127.0.0.1]:{port}', 'listen', 'answer'],
                [GIVEN], '0'),
+    'longer than any address': ([TCP, 'long=127.0.0.1:{port}', 'listen',
+                                 'answer'], [GIVEN], '0'),
     'the family left out': ([TCP, 'unspecified=0.0.0.0:{port}', 'listen',
                              'answer'], [GIVEN], '0'),
     'no flag': ([TCP, HERE, 'listen', 'show=cloexec', 'show=nonblock',
@@ -278,6 +280,21 @@ class Binds(harness.Binding):
             self.assertEqual(read_all(client), b'0\n')
         self.assertEqual(self.finish(process), [f'storm {count}', GIVEN])
 
+    def test_a_second_process_that_cannot_be_read(self):
+        """What the first has taken goes on to listen."""
+        given = harness.is_root() and not self.ordinary
+        process = self.launch(
+            '--', 'sh', '-c', '"$0" $1 & exec "$0" $2', self.binder,
+            f'{TCP} {HERE} listen touch=bound wait=go answer',
+            f'wait=bound dumpable=0 {TCP} {HERE} touch=go', env=self.env,
+            **self.user)
+        address = self.announced(process)
+        with connect(address) as client:
+            self.assertIn(read_all(client), (b'0\n',))
+        self.assertEqual(sorted(self.finish(process)), sorted(
+            [GIVEN, GIVEN if given else 'bind EADDRINUSE']))
+        self.assert_nothing_left()
+
     def test_a_process_that_cannot_be_read(self):
         """Root may read any; for others it binds the number itself."""
         given = harness.is_root() and not self.ordinary
@@ -316,18 +333,42 @@ class Kinds(harness.Binding):
                 self.assertEqual(self.finish(process), [GIVEN])
                 os.unlink(self.path('go'))
 
-    def test_udp_on_two_addresses(self):
-        """Each is answered through a socket of its own family."""
-        process, address = self.start(
-            'wait=go', 'socket=udp4', HERE, 'socket=udp6', HERE6,
-            'answer', 'use=0', 'answer', options=['-l', 'udp:0'])
-        port = address.rpartition(':')[2]
-        self.write('go', '')
-        for where, answer in (f'[::1]:{port}', b'1\n'), (address, b'0\n'):
-            client = connect(where, socket.SOCK_DGRAM)
-            self.addCleanup(client.close)
-            self.assertEqual(harness.ask(client), answer)
-        self.assertEqual(self.finish(process), [GIVEN] * 2)
+    def test_a_second_address(self):
+        """Each socket answers at its own address, if that can be had."""
+        for listen, steps, other in (
+                ('[::1]:0', [TCP6, HERE6, 'listen', TCP, HERE, 'listen'],
+                 '127.0.0.1'),
+                ('*:0', [TCP6, 'bind=[::]:{port}', 'listen', TCP,
+                         'bind=0.0.0.0:{port}', 'listen'], None)):
+            with self.subTest(listen):
+                process, address = self.start(
+                    *steps, 'use=0', 'answer',
+                    *(['use=1', 'answer'] if other else []),
+                    options=['-l', listen])
+                with connect(address) as client:
+                    self.assertEqual(read_all(client), b'0\n')
+                if other:
+                    port = address.rpartition(':')[2]
+                    with connect(f'{other}:{port}') as client:
+                        self.assertEqual(read_all(client), b'1\n')
+                self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_a_second_address_of_datagrams(self):
+        for listen, steps, other in (
+                ('udp:0', ['socket=udp4', HERE, 'socket=udp6', HERE6],
+                 '[::1]'),
+                ('udp:*:0', ['socket=udp6', 'bind=[::]:{port}', 'socket=udp4',
+                             'bind=0.0.0.0:{port}'], None)):
+            with self.subTest(listen):
+                process, address = self.start(
+                    *steps, *(['answer'] if other else []), 'use=0',
+                    'answer', options=['-l', listen])
+                if other:
+                    port = address.rpartition(':')[2]
+                    self.assertEqual(
+                        harness.ask(self.udp(f'{other}:{port}')), b'1\n')
+                self.assertEqual(harness.ask(self.udp(address)), b'0\n')
+                self.assertEqual(self.finish(process), [GIVEN] * 2)
 
     def test_what_l_asks_for_is_in_every_socket(self):
         """In the one of -l, in a companion, in an IPv6 twin."""

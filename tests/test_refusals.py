@@ -137,6 +137,13 @@ class Refusals(harness.Binding):
                         f'{name} is set-user-ID or set-group-ID', '-m',
                         '8080', '--', name, '{port}', env=env)
 
+    def test_a_path_of_the_services_own(self):
+        """Where a set-user-ID COMMAND would be looked for."""
+        for path, status in (self.directory, 0), ('/nowhere', 127):
+            shutil.copy(harness.BINDER, self.path('service'))
+            self.run_portexec('-q', '-e', f'PATH={path}', '--', 'service',
+                              TCP, HERE, status=status, **self.user)
+
     def test_a_kernel_without_killable(self):
         """The call may be issued again after it was answered."""
         for mode in 'restart', 'interrupt':

@@ -367,9 +367,13 @@ class Daemons(Supervised):
         with socket.socket() as client, \
                 self.assertRaises(ConnectionRefusedError):
             client.connect(('127.0.0.1', int(self.read('port'))))
+        keeper, = [pid for pid in self.left() if harness.children(pid)]
+        os.kill(harness.children(keeper)[0], signal.SIGTERM)
+        self.assert_nothing_left()
 
     def test_a_failed_service_that_is_held_is_served(self):
         self.write('go', '')
         port = self.leave_daemon(after=self.AWAIT_BIND + '; exit 3',
                                  status=3)
         self.assertEqual(self.ask(port), '1')
+        self.end_daemon(port)

@@ -15,8 +15,8 @@
  *	show=NAME	says "NAME VALUE"; cloexec, nonblock and pid too
  *	bind=ADDRESS	says what came of it: "bind given" where it is
  *			another socket now, "bind own", or "bind EINVAL"
- *	wild=, short=, unspecified=ADDRESS	bind(2) with a bad pointer,
- *			a bad length, the family AF_UNSPEC
+ *	wild=, short=, long=, unspecified=ADDRESS	bind(2) with a bad
+ *			pointer, bad lengths, a length of 120, AF_UNSPEC
  *	unlink=PATH	says nothing
  *	listen[=N]	says "listen EINVAL" if it fails
  *	shutdown, close
@@ -370,6 +370,16 @@ do_short(struct machine *machine, const char *value)
 	say_bind(current(machine), &address.u.any, 20);
 	say_bind(current(machine), &address.u.any,
 	    sizeof(struct sockaddr_storage) + 1);
+}
+
+static void
+do_long(struct machine *machine, const char *value)
+{
+	struct address address;
+
+	memset(&address, 0, sizeof(address));
+	parse(value, &address);
+	say_bind(current(machine), &address.u.any, 120);
 }
 
 static void
@@ -775,6 +785,7 @@ static const struct step {
 	{ "event", do_event },
 	{ "fork", do_fork },
 	{ "listen", do_listen },
+	{ "long", do_long },
 	{ "modify", do_modify },
 	{ "namespace", do_namespace },
 	{ "nonblock", do_nonblock },

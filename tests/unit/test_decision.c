@@ -315,6 +315,8 @@ static const struct {
 	{ { "127.0.0.1", 1 }, { "::1", 1 }, false },
 	{ { "127.0.0.1", 1 }, { "0.0.0.0", 1 }, false },
 	{ { "::1", 256 }, { "::1", 1 }, false },
+	{ { "/run/s", 0 }, { "/run/s", 0 }, true },
+	{ { "/run/s", 0 }, { "127.0.0.1", 1 }, false },
 };
 
 START_TEST(same_requests)
