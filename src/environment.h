@@ -14,10 +14,13 @@
 #include "options.h"
 #include "template.h"
 
-/* A list of "NAME=value" that ends with NULL; it and its strings are owned. */
+/*
+ * A list of "NAME=value" that ends with NULL.  It is owned, and so are its
+ * strings but those at its head, which are of the environ(7) it is made of.
+ */
 struct environment {
 	char	**list;
-	size_t	 count;
+	size_t	 count, borrowed;
 };
 
 /* Who will read LISTEN_*. */

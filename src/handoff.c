@@ -34,7 +34,7 @@ move_away(struct listener *listener, int number, int end)
 static int
 replace(int number, int fd, const struct console *console)
 {
-	if (fcntl(number, F_GETFD) != -1)
+	if (console->verbosity == VERBOSE && fcntl(number, F_GETFD) != -1)
 		say_detail(console, "fd %d was open and is closed", number);
 	return dup2(fd, number);
 }
@@ -44,13 +44,13 @@ static int
 move_into_place(struct listener *listener, int number,
     const struct console *console)
 {
-	if (listener->fd != number) {
-		if (replace(number, listener->fd, console) == -1)
-			return -1;
-		close(listener->fd);
-		listener->fd = number;
-	}
-	return fcntl(number, F_SETFD, 0);
+	if (listener->fd == number)
+		return fcntl(number, F_SETFD, 0);
+	if (replace(number, listener->fd, console) == -1)
+		return -1;
+	close(listener->fd);
+	listener->fd = number;
+	return 0;
 }
 
 /* As inetd(8) does for a service that waits, but for standard error. */

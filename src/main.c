@@ -335,7 +335,6 @@ main(int argc, char *argv[])
 	int status = STATUS_FAILED;
 
 	setprogname("portexec");
-	clock_gettime(CLOCK_MONOTONIC, &launch.console.start);
 	handoff_save_signals(&launch.signals);
 	if (options_parse(&options, argc, argv, &failure) == 0)
 		switch (options.action) {
@@ -346,7 +345,7 @@ main(int argc, char *argv[])
 			status = show(print_version, &failure);
 			break;
 		case RUN:
-			launch.console.verbosity = options.verbosity;
+			launch.console = console_open(options.verbosity);
 			status = run(&launch, &failure);
 			break;
 		}

@@ -8,6 +8,16 @@
 
 #include "message.h"
 
+struct console
+console_open(enum verbosity verbosity)
+{
+	struct console console = { .verbosity = verbosity };
+
+	if (verbosity == VERBOSE)
+		clock_gettime(CLOCK_MONOTONIC, &console.start);
+	return console;
+}
+
 static void
 keep_on_one_line(char *text)
 {

@@ -19,8 +19,11 @@ enum verbosity { QUIET, NORMAL, VERBOSE };
 
 struct console {
 	enum verbosity	verbosity;
-	struct timespec	start;		/* CLOCK_MONOTONIC */
+	struct timespec	start;		/* CLOCK_MONOTONIC, if VERBOSE */
 };
+
+/* Only a VERBOSE one needs the clock, which is not free to read at first. */
+struct console	console_open(enum verbosity verbosity);
 
 /*
  * Fills failure with the formatted text, and with ": " and strerror(error)

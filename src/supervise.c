@@ -26,21 +26,24 @@ open_signals(void)
 	static const int not_forwarded[] = { SIGTSTP, SIGTTIN, SIGTTOU,
 	    SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
 	    SIGABRT, SIGPIPE };
-	struct sigaction action;
 	sigset_t set;
-	int number;
 	size_t i;
 
 	sigfillset(&set);
 	for (i = 0; i < sizeof(not_forwarded) / sizeof(not_forwarded[0]); i++)
 		sigdelset(&set, not_forwarded[i]);
-	/* What was ignored on entry stays ignored. */
-	for (number = 1; number < NSIG; number++)
-		if (sigaction(number, NULL, &action) == 0 &&
-		    action.sa_handler == SIG_IGN)
-			sigdelset(&set, number);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* What was ignored on entry stays ignored, though it comes while blocked. */
+static bool
+is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 &&
+	    action.sa_handler == SIG_IGN;
 }
 
 static void
@@ -103,13 +106,13 @@ forward_signal(const struct supervision *supervision)
 	if (read(supervision->signals, &signal, sizeof(signal)) !=
 	    sizeof(signal))
 		return false;
-	if (signal.ssi_signo == SIGCHLD)
+	note.value = (int)signal.ssi_signo;
+	if (note.value == SIGCHLD || is_ignored(note.value))
 		return true;
 	/* The terminal's keys reach the whole group: once is enough. */
 	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
 	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
 		note.kind = NOTE_STOP;
-	note.value = (int)signal.ssi_signo;
 	channel_send(supervision->channel, &note, -1);
 	return true;
 }

@@ -195,9 +195,9 @@ class Faults(harness.Case):
                           'as fd 3: Device or resource busy', *EVERYTHING)
         self.assert_fault(r'dup[23]\(\d+, 5\b', 'EBUSY',
                           'as fd 5: Device or resource busy', *EVERYTHING)
-        self.assert_fault(r'fcntl\(4, F_SETFD, 0\)', 'EINVAL',
-                          'pass ./sock as fd 4: Invalid argument',
-                          *EVERYTHING)
+        self.assert_fault(r'fcntl\(3, F_SETFD, 0\)', 'EINVAL',
+                          'pass ./sock as fd 3: Invalid argument',
+                          '-l', './sock')
         self.assert_fault(r'fcntl\(\d+, F_SETFD, 0\)', 'EINVAL',
                           ': Invalid argument', *RESERVE)
 
