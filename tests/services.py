@@ -143,6 +143,7 @@ likely works as it is: `portexec -- ./server --port {port}`.
 %s
 '''
 
+TAKES = 'It takes descriptor 3 also where it is told a port, under `adopt`.'
 TABLE = '''
 ## %s
 
@@ -163,7 +164,8 @@ def page(services, versions):
                 f'{service.name}.toml) | {versions.get(service.name, "")}')
         note = service.note
         for row in service.rows:
-            notes = ' '.join(filter(None, (note, row.note)))
+            notes = ' '.join(filter(None, (
+                note, row.note, '' if row.binds else TAKES)))
             text.append(
                 f'| {name} | {", ".join(row.handoffs)} | '
                 f'`{cell(row.line)}` | {row.over()} | {cell(notes)} |\n')
