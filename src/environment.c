@@ -130,82 +130,62 @@ environment_inherited(char *const variables[], const struct identity *self,
 	return 0;
 }
 
-/* Whether it is one of protocol; most variables are not even near. */
-static bool
-is_protocol(const char *variable)
-{
-	size_t i;
-
-	if (strncmp(variable, "LISTEN_", 7) != 0)
-		return false;
-	for (i = 0; i < sizeof(protocol) / sizeof(protocol[0]); i++)
-		if (is_named(variable, protocol[i]))
-			return true;
-	return false;
-}
-
-/* Room for all that can come, and for the NULL at the end. */
-static int
-borrow(struct environment *environment, char *const variables[],
-    const struct options *options, struct failure *failure)
-{
-	size_t count = sizeof(protocol) / sizeof(protocol[0]) +
-	    options->settings.count + 1;
-	char *const *variable;
-
-	for (variable = variables; *variable != NULL; variable++)
-		count++;
-	environment->list = calloc(count, sizeof(*environment->list));
-	if (environment->list == NULL)
-		return fail(failure, 0, "out of memory");
-	for (variable = variables; *variable != NULL; variable++)
-		if (!is_protocol(*variable))
-			environment->list[environment->count++] = *variable;
-	environment->borrowed = environment->count;
-	return 0;
-}
-
 static void
 unset(struct environment *environment, const char *name)
 {
-	size_t i, kept = 0, borrowed = 0;
+	size_t i, kept = 0;
 
 	for (i = 0; i < environment->count; i++)
-		if (!is_named(environment->list[i], name)) {
-			borrowed += i < environment->borrowed;
-			environment->list[kept++] = environment->list[i];
-		} else if (i >= environment->borrowed)
+		if (is_named(environment->list[i], name))
 			free(environment->list[i]);
-	environment->borrowed = borrowed;
+		else
+			environment->list[kept++] = environment->list[i];
 	environment->count = kept;
 }
 
+/* Takes variable, "NAME=value", or the NULL at the end. */
 static int
-add(struct environment *environment, const char *name, const char *value,
+append(struct environment *environment, char *variable,
+    struct failure *failure)
+{
+	char **list;
+
+	list = reallocarray(environment->list,
+	    environment->count + 1, sizeof(*list));
+	if (list == NULL) {
+		free(variable);
+		return fail(failure, 0, "out of memory");
+	}
+	environment->list = list;
+	list[environment->count++] = variable;
+	return 0;
+}
+
+static int
+set(struct environment *environment, const char *name, const char *value,
     struct failure *failure)
 {
 	char *variable;
 
+	unset(environment, name);
 	if (asprintf(&variable, "%s=%s", name, value) == -1)
 		return fail(failure, 0, "out of memory");
-	environment->list[environment->count++] = variable;
-	environment->list[environment->count] = NULL;
-	return 0;
+	return append(environment, variable, failure);
 }
 
 static int
-add_number(struct environment *environment, const char *name, uint64_t number,
+set_number(struct environment *environment, const char *name, uint64_t number,
     struct failure *failure)
 {
 	char value[24];
 
 	snprintf(value, sizeof(value), "%llu", (unsigned long long)number);
-	return add(environment, name, value, failure);
+	return set(environment, name, value, failure);
 }
 
 /* One field a socket, colon separated: the names, or the ports. */
 static int
-add_fields(struct environment *environment, const char *name,
+set_fields(struct environment *environment, const char *name,
     const struct listeners *listeners, bool names, struct failure *failure)
 {
 	struct buffer output = { 0 };
@@ -223,13 +203,13 @@ add_fields(struct environment *environment, const char *name,
 	}
 	if (buffer_finish(&output, &value, NULL) == -1)
 		return fail(failure, 0, "out of memory");
-	status = add(environment, name, value, failure);
+	status = set(environment, name, value, failure);
 	free(value);
 	return status;
 }
 
 static int
-add_protocol(struct environment *environment,
+set_protocol(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
     enum reader reader, const struct identity *self, struct failure *failure)
 {
@@ -238,24 +218,24 @@ add_protocol(struct environment *environment,
 	if (reader == READER_INETD && self != NULL)
 		return 0;
 	if (listeners->count > 0 && first->host[0] != '\0' &&
-	    add_number(environment, "LISTEN_PORT", first->port, failure) == -1)
+	    set_number(environment, "LISTEN_PORT", first->port, failure) == -1)
 		return -1;
-	if (add_fields(environment, "LISTEN_PORTS", listeners, false,
+	if (set_fields(environment, "LISTEN_PORTS", listeners, false,
 	    failure) == -1)
 		return -1;
 	if (reader == READER_WITHOUT_FDS || self == NULL)
 		return 0;
-	if (add_number(environment, "LISTEN_FDS", listeners->count,
+	if (set_number(environment, "LISTEN_FDS", listeners->count,
 	    failure) == -1 ||
-	    add_fields(environment, "LISTEN_FDNAMES", listeners, true,
+	    set_fields(environment, "LISTEN_FDNAMES", listeners, true,
 	    failure) == -1)
 		return -1;
 	if (options->no_pid)
 		return 0;
-	if (add_number(environment, "LISTEN_PID", (uint64_t)self->pid,
+	if (set_number(environment, "LISTEN_PID", (uint64_t)self->pid,
 	    failure) == -1)
 		return -1;
-	return self->pidfd_id == 0 ? 0 : add_number(environment,
+	return self->pidfd_id == 0 ? 0 : set_number(environment,
 	    "LISTEN_PIDFDID", self->pidfd_id, failure);
 }
 
@@ -275,8 +255,7 @@ apply_settings(struct environment *environment,
 		    strlen(setting->template), listeners, reader, &value,
 		    NULL, failure) == -1)
 			return -1;
-		unset(environment, setting->name);
-		status = add(environment, setting->name, value, failure);
+		status = set(environment, setting->name, value, failure);
 		free(value);
 		if (status == -1)
 			return -1;
@@ -289,13 +268,28 @@ environment_make(struct environment *environment, char *const variables[],
     const struct listeners *listeners, const struct options *options,
     enum reader reader, const struct identity *self, struct failure *failure)
 {
+	char *variable;
+	size_t i;
+
 	*environment = (struct environment){ 0 };
-	if (borrow(environment, variables, options, failure) == -1 ||
-	    add_protocol(environment, listeners, options, reader, self,
+	for (; *variables != NULL; variables++) {
+		variable = strdup(*variables);
+		if (variable == NULL)
+			return fail(failure, 0, "out of memory");
+		if (append(environment, variable, failure) == -1)
+			return -1;
+	}
+	for (i = 0; i < sizeof(protocol) / sizeof(protocol[0]); i++)
+		unset(environment, protocol[i]);
+	if (set_protocol(environment, listeners, options, reader, self,
+	    failure) == -1 ||
+	    apply_settings(environment, listeners, options, reader,
 	    failure) == -1)
 		return -1;
-	return apply_settings(environment, listeners, options, reader,
-	    failure);
+	if (append(environment, NULL, failure) == -1)
+		return -1;
+	environment->count--;
+	return 0;
 }
 
 void
@@ -303,7 +297,7 @@ environment_free(struct environment *environment)
 {
 	size_t i;
 
-	for (i = environment->borrowed; i < environment->count; i++)
+	for (i = 0; i < environment->count; i++)
 		free(environment->list[i]);
 	free(environment->list);
 }

@@ -14,13 +14,10 @@
 #include "options.h"
 #include "template.h"
 
-/*
- * A list of "NAME=value" that ends with NULL.  It is owned, and so are its
- * strings but those at its head, which are of the environ(7) it is made of.
- */
+/* A list of "NAME=value" that ends with NULL; it and its strings are owned. */
 struct environment {
 	char	**list;
-	size_t	 count, borrowed;
+	size_t	 count;
 };
 
 /* Who will read LISTEN_*. */
