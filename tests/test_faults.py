@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import shutil
+import stat
 import subprocess
 import unittest
 
@@ -73,6 +74,22 @@ class Faults(harness.Case):
 
     def assert_injected(self, error):
         self.assertRegex(self.read('log'), f' = -1 {error} .*\\(INJECTED\\)')
+
+    def test_a_fifo_that_cannot_be_looked_at(self):
+        """It is not replaced by a file: it may be a device."""
+        fifo = self.path('fifo.in')
+        os.mkfifo(fifo)
+        reading = os.open(fifo, os.O_RDWR)
+        self.addCleanup(os.close, reading)
+        command = ('-p', 'fifo.in', '--', 'touch', 'ran')
+        # The second look, when it is written; the first is for old files.
+        name, number = self.find_call(r'"fifo.in", .*, 0\) = 0', command)
+        self.assert_fails(
+            *self.traced('-e', f'inject={name}:error=EIO:when={number + 1}'),
+            *command, program='strace', exact=True,
+            message='write fifo.in: Input/output error')
+        self.assert_injected('EIO')
+        self.assertTrue(stat.S_ISFIFO(os.stat(fifo).st_mode))
 
     def assert_fault(self, pattern, error, message, *arguments, status=125,
                      count='', **options):
