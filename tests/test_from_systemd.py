@@ -95,7 +95,7 @@ class Rows(Tree):
 
         def done():
             ended = process.poll() is not None
-            # One that came while a listener was made may have been reset.
+            # A client more each second, until one has been seen.
             if not ended and '-l' in like and (
                     not clients or time.monotonic() > clients[-1][1] + 1):
                 client = self.demand(like)
