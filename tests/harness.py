@@ -40,6 +40,9 @@ PROTOCOL = ('LISTEN_FDS', 'LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDNAMES',
             'LISTEN_FDS_FIRST_FD', 'LISTEN_PORT', 'LISTEN_PORTS')
 
 
+MAKE = ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES')
+
+
 def reset_signals():
     """A runner in the background may have been given ignored signals."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP,
@@ -49,12 +52,13 @@ def reset_signals():
 
 
 def environment(**changes):
-    """The runner's environment without LISTEN_*, and with changes.
+    """The runner's environment without LISTEN_* and make's own, whose job
+    server is at descriptors that a test may not have, and with changes.
 
     A change to None takes the variable away.
     """
     result = {name: value for name, value in os.environ.items()
-              if name not in PROTOCOL}
+              if name not in PROTOCOL + MAKE}
     for name, value in changes.items():
         if value is None:
             result.pop(name, None)
@@ -272,8 +276,9 @@ class Case(unittest.TestCase):
         line = process.stderr.readline()
         found = re.match(r'portexec: (?:listening on|inherited) ([^\s,]+)',
                          line)
-        self.assertIsNotNone(found, f'{line!r} {process.stderr.read()!r}'
-                             if found is None else '')
+        if found is None:       # it may go on, and hold its standard error
+            process.kill()
+            self.fail(f'{line!r} {process.stderr.readline()!r}')
         return found[1]
 
     def probe(self, *arguments, probe=(), **options):
