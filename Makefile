@@ -113,15 +113,17 @@ docs: ## make docs/services.md anew, of what is installed
 	@tests/services.py >$(BUILD)/services.md
 	@mv $(BUILD)/services.md docs/services.md
 
+# Variables, for make joins their lines: in a recipe they stay broken.
+sanitize = -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+
 asan: ## run the tests under the address and undefined behaviour sanitizers
 	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
-	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-	-fno-sanitize-recover=all' SANITIZED=1 check
+	CFLAGS='-O1 -g $(sanitize)' SANITIZED=1 check
 
 fuzz: ## feed the fuzz targets, SECONDS=60 each, two at a time
 	@$(MAKE) --no-print-directory -k -j2 BUILD=build/fuzz CC=clang STATIC=no \
-	CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all' $(fuzzers)
+	CFLAGS='-O1 -g $(sanitize) -fsanitize=fuzzer-no-link' $(fuzzers)
 
 $(fuzzers): fuzz-%: $(BUILD)/tests/fuzz_%
 	@BUILD='$(BUILD)' tests/fuzz/run $* $(SECONDS)
@@ -134,11 +136,12 @@ soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full sp
 uncounted = build deps examples memory portability servers servers_adopt
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
+counter = -Wl,--wrap=execvp,--wrap=_exit,--wrap=raise \
+	build/coverage/dump.o -lgcov
 counting = $(MAKE) --no-print-directory BUILD=build/coverage STATIC=no \
 	PROGRAM=build/coverage/portexec \
 	CFLAGS='-O0 -g --coverage -fno-builtin-execvp' \
-	LDFLAGS='-Wl,--wrap=execvp,--wrap=_exit,--wrap=raise \
-	build/coverage/dump.o -lgcov'
+	LDFLAGS='$(counter)'
 
 # A probe that counts says so where it may not write.
 $(probes): private override CFLAGS := $(filter-out --coverage,$(CFLAGS))
