@@ -94,6 +94,19 @@ def pidfd_inode(pid):
         os.close(other)
 
 
+def passing(command, fds, variables):
+    """Options for Popen: the process becomes the command, passed the
+    descriptors as by systemd, with LISTEN_* from variables, in which {pid}
+    and {inode} are its own."""
+    def child():
+        pid, inode = os.getpid(), pidfd_inode(os.getpid())
+        arrange(fds)['preexec_fn']()
+        os.execve(command[0], command, environment(
+            **{name: value.format(pid=pid, inode=inode)
+               for name, value in variables.items()}))
+    return {'preexec_fn': child, 'close_fds': False}
+
+
 def variables(report):
     """The environment in a probe's report."""
     return dict(entry.split('=', 1) for entry in report['environ'])

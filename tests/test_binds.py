@@ -353,22 +353,14 @@ class Kinds(harness.Binding):
                         self.assertEqual(read_all(client), b'1\n')
                 self.assertEqual(self.finish(process), [GIVEN] * 2)
 
-    def test_a_second_address_of_datagrams(self):
-        for listen, steps, other in (
-                ('udp:0', ['socket=udp4', HERE, 'socket=udp6', HERE6],
-                 '[::1]'),
-                ('udp:*:0', ['socket=udp6', 'bind=[::]:{port}', 'socket=udp4',
-                             'bind=0.0.0.0:{port}'], None)):
-            with self.subTest(listen):
-                process, address = self.start(
-                    *steps, *(['answer'] if other else []), 'use=0',
-                    'answer', options=['-l', listen])
-                if other:
-                    port = address.rpartition(':')[2]
-                    self.assertEqual(
-                        harness.ask(self.udp(f'{other}:{port}')), b'1\n')
-                self.assertEqual(harness.ask(self.udp(address)), b'0\n')
-                self.assertEqual(self.finish(process), [GIVEN] * 2)
+    def test_udp_on_every_address_twice(self):
+        """The companion is where nobody sends: all have the first."""
+        process, address = self.start(
+            'socket=udp6', 'bind=[::]:{port}', 'socket=udp4',
+            'bind=0.0.0.0:{port}', 'use=0', 'answer',
+            options=['-l', 'udp:*:0'])
+        self.assertEqual(harness.ask(self.udp(address)), b'0\n')
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
 
     def test_inherited_datagrams_for_another_family(self):
         """What its giver may still read is not taken from it."""
@@ -376,6 +368,35 @@ class Kinds(harness.Binding):
             '-q', '-l', 'udp:0', '--', harness.PORTEXEC, '-q', '--',
             harness.BINDER, 'socket=udp6', 'bind=[::]:{{port}}', status=None)
         self.assertIn('EADDRINUSE', done.stdout)
+
+    def test_udp_on_two_addresses(self):
+        """Each is answered through a socket of its own family."""
+        process, address = self.start(
+            'wait=go', 'socket=udp4', HERE, 'socket=udp6', HERE6,
+            'answer', 'use=0', 'answer', options=['-l', 'udp:0'])
+        port = address.rpartition(':')[2]
+        self.write('go', '')
+        for where, answer in (f'[::1]:{port}', b'1\n'), (address, b'0\n'):
+            client = connect(where, socket.SOCK_DGRAM)
+            self.addCleanup(client.close)
+            self.assertEqual(harness.ask(client), answer)
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_what_l_asks_for_is_in_every_socket(self):
+        """In the one of -l, in a companion, in an IPv6 twin."""
+        both = ['rcvbuf 80000', 'sndbuf 100000', 'reuseport 1']
+        shown = ['show=rcvbuf', 'show=sndbuf', 'show=reuseport']
+        for listen, steps, sockets in (
+                ('0', [TCP, HERE, *shown, TCP6, HERE6, *shown], 2),
+                ('udp:0', ['socket=udp6', 'bind=[::]:{port}', *shown], 1),
+                ('udp:0', ['socket=udp4', HERE, *shown, 'socket=udp6', HERE6,
+                           *shown], 2)):
+            with self.subTest(steps):
+                process, _ = self.start(*steps, options=[
+                    '-H', 'adopt', '-l',
+                    listen + ',rcvbuf=40000,sndbuf=50000,reuseport'])
+                self.assertEqual(self.finish(process),
+                                 [GIVEN, *both] * sockets)
 
     def test_a_datagram_from_before_is_kept(self):
         process, address = self.start('wait=go', 'socket=udp4', HERE,

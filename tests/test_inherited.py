@@ -1,7 +1,9 @@
 """Sockets that portexec was passed itself: kept, or stale."""
 
 import os
+import re
 import socket
+import sys
 
 import harness
 from harness import (PORTEXEC, PROBE, arrange, environment, pidfd_inode,
@@ -21,18 +23,12 @@ class Inherited(harness.Case):
 
     def passing(self, arguments, fds=None, **given):
         """Options for Popen: portexec with these arguments is passed the
-        sockets.  What is given may contain {pid} and {inode}, its own."""
-        given = {'LISTEN_FDS': '2', 'LISTEN_PID': '{pid}', **given}
-        passed = fds or {3 + i: inherited.fileno()
-                         for i, inherited in enumerate(self.sockets)}
-
-        def child():
-            pid, inode = os.getpid(), pidfd_inode(os.getpid())
-            arrange(passed)['preexec_fn']()
-            os.execve(PORTEXEC, [PORTEXEC, *arguments],
-                      environment(**{name: value.format(pid=pid, inode=inode)
-                                     for name, value in given.items()}))
-        return {'preexec_fn': child, 'close_fds': False}
+        sockets."""
+        return harness.passing(
+            [PORTEXEC, *arguments], fds or {
+                3 + i: inherited.fileno()
+                for i, inherited in enumerate(self.sockets)},
+            {'LISTEN_FDS': '2', 'LISTEN_PID': '{pid}', **given})
 
     def inherit(self, *arguments, **given):
         """The report of the probe under such a portexec."""
@@ -198,3 +194,95 @@ class Inherited(harness.Case):
             self.assertEqual(report['fds']['3']['listens'], 0)
             self.assertEqual(protocol(report)['PORT'], self.numbers[0])
             client.getpeername()
+
+
+class UnderAdopt(harness.Binding):
+    """What was inherited is handed over, and stays its giver's."""
+
+    def adopt(self, own, *steps):
+        """Starts the probe that binds under a portexec that is passed the
+        socket."""
+        process = self.launch(**harness.passing(
+            [PORTEXEC, '-H', 'adopt', '--', harness.BINDER, *steps],
+            {3: own.fileno()}, {'PORTEXEC_TEST': self.directory,
+                                'LISTEN_FDS': '1', 'LISTEN_PID': '{pid}'}))
+        self.announced(process)
+        return process
+
+    def bound(self, family, kind, address):
+        own = socket.socket(family, kind)
+        self.addCleanup(own.close)
+        own.bind(address)
+        return own
+
+    def queue_limit(self, own):
+        """tcpi_sacked of struct tcp_info, which it is where one listens."""
+        return int.from_bytes(own.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, 32)[28:], sys.byteorder)
+
+    def test_listens_again_with_its_own_queue(self):
+        own = self.bound(socket.AF_INET, socket.SOCK_STREAM,
+                         ('127.0.0.1', 0))
+        own.listen(7)
+        process = self.adopt(own, 'fork', 'socket=tcp4', 'bind=127.0.0.1:'
+                             '{port}', 'listen=3', 'touch=bound', 'wait=go')
+        self.wait_for_file('bound')
+        self.assertEqual(self.queue_limit(own), 3)
+        self.write('go', '')
+        self.assertEqual(self.finish(process), ['bind given'])
+        self.assertEqual(self.queue_limit(own), 7)
+
+    def test_unix(self):
+        own = self.bound(socket.AF_UNIX, socket.SOCK_STREAM, self.path('s'))
+        own.listen()
+        process = self.adopt(own, 'wait=go', 'socket=unix', 'bind={addr}',
+                             'listen', 'answer')
+        with harness.connect(self.path('s')) as client:
+            self.write('go', '')
+            self.assertEqual(harness.read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), ['bind given'])
+        self.assertTrue(os.path.exists(self.path('s')))
+
+    def test_unix_that_is_unlinked_first(self):
+        """The giver's goes on listening, where nobody finds it."""
+        own = self.bound(socket.AF_UNIX, socket.SOCK_STREAM, self.path('s'))
+        own.listen()
+        process = self.adopt(own, 'unlink={addr}', 'socket=unix',
+                             'bind={addr}', 'listen', 'touch=bound',
+                             'answer')
+        self.wait_for_file('bound')
+        with harness.connect(self.path('s')) as client:
+            self.assertEqual(harness.read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), ['bind own'])
+        self.assertTrue(own.getsockopt(socket.SOL_SOCKET,
+                                       socket.SO_ACCEPTCONN))
+
+    def test_datagrams(self):
+        own = self.bound(socket.AF_INET, socket.SOCK_DGRAM, ('127.0.0.1', 0))
+        process = self.adopt(own, 'socket=udp4', 'bind=127.0.0.1:{port}',
+                             'answer')
+        with harness.connect('127.0.0.1:%d' % own.getsockname()[1],
+                             socket.SOCK_DGRAM) as client:
+            self.assertEqual(harness.ask(client), b'0\n')
+        self.assertEqual(self.finish(process), ['bind given'])
+
+    def test_datagrams_that_cannot_be_answered_through_it(self):
+        """An IPv6 twin would leave the giver's own socket deaf."""
+        own = self.bound(socket.AF_INET, socket.SOCK_DGRAM, ('127.0.0.1', 0))
+        process = self.adopt(own, 'socket=udp6', 'bind=[::]:{port}')
+        self.assertEqual(self.finish(process), ['bind EADDRINUSE'])
+        with harness.connect('127.0.0.1:%d' % own.getsockname()[1],
+                             socket.SOCK_DGRAM) as client:
+            client.send(b'?')
+            own.settimeout(harness.DEADLINE)
+            self.assertEqual(own.recv(10), b'?')
+
+    def test_a_socket_that_listens_already(self):
+        """An inner portexec that binds the number of an outer one, which
+        stays: it passes on what it was handed."""
+        report = self.probe('--', PORTEXEC, '-q', '-H', 'inherit', '-l',
+                            '{port}', env=self.env)
+        number = re.search(r':(\d+), until', report['stderr'])[1]
+        self.assertEqual(ports(report), [number] * 2)
+        self.assertEqual([report['fds'][fd]['listens'] for fd in '34'],
+                         [1, 1])

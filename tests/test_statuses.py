@@ -20,6 +20,24 @@ ls -A
 exit $status
 '''
 
+# Values that each option is to refuse.
+HUGE = '9' * 400
+BAD_VALUES = {
+    'listen': ['', 'x', '-1', '65536', '4294967296', HUGE, '0x10', '1.5',
+               'tcp:', 'tcp:-1', 'udp:65536', 'sctp:0', 'TCP:0', '[::1]',
+               '0,backlog=-1', '0,backlog=' + HUGE, '0,rcvbuf=-1',
+               '0,sndbuf=' + HUGE, './p,mode=' + HUGE, '0,linger=1'],
+    'env': ['', '=', '=x', 'LISTEN_FDS', 'LISTEN_PID=1', 'X=<port:nobody>'],
+    'port-file': ['', '0', '8080', HUGE, 'no/such/file'],
+    'write': ['', 'x', '=x', 'x=@', 'x=@no/such/file', 'x=<port:nobody>'],
+    'map': ['', 'x', '-1', '0', '65536', HUGE, '80=', '80=nobody', '80=-1',
+            '80=1', '80=' + HUGE, '80x', ' 80'],
+    'client': ['', 'true <port:nobody>', 'true {fd}'],
+    'handoff': ['', 'x', '-1', '0', 'Adopt', 'adopt ', 'inherit,adopt'],
+    'kill-after': ['', 'x', '-1', '-0.5', '86401', HUGE, '1e3', 'nan', 'inf',
+                   '0x10', '.', '1.2.3', ' 1', '1 ', '1s', '+1'],
+}
+
 
 def limit(what, value):
     """What a child does to itself before it is executed."""
@@ -65,6 +83,30 @@ class CommandLine(StatusCase):
                  "socket './x': only tcp can be reserved")):
             with self.subTest(arguments):
                 self.fails(*arguments, message=message, exact=True)
+
+    def test_every_option_and_value(self):
+        """A value that is missing, wrong, negative or too large, or one
+        where there is none to be, in each way to write it."""
+        told = self.run_portexec('--help').stdout
+        rows = re.findall(r'^ +(?:-(\w), +)?--([\w-]+)(?: (\S+))?$', told,
+                          re.MULTILINE)
+        self.assertEqual({name for _, name, value in rows if value},
+                         set(BAD_VALUES))
+        for letter, name, value in rows:
+            long, short = '--' + name, ['-' + letter] if letter else []
+            if not value:
+                with self.subTest(long):
+                    self.fails(long + '=1', 'true', message=f"'{long}=1'")
+                continue
+            for word in [long, *short]:
+                with self.subTest(word):
+                    self.fails(word, message=f"'{word}' needs a value")
+            for bad in BAD_VALUES[name]:
+                for words in ([long + '=' + bad], [long, bad],
+                              [short[0], bad]):
+                    with self.subTest([word[:40] for word in words]):
+                        self.fails('-q', *words, '--', 'touch', 'ran',
+                                   message='')
 
     def test_an_ambiguous_abbreviation_is_an_error(self):
         self.fails('--ver', 'true', message="'--ver'")

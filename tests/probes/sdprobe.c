@@ -1,16 +1,21 @@
 /*
- * A service that asks libsystemd what it was given, and says it as JSON:
+ * A service that asks libsystemd what it was given, and says it as JSON, on
+ * standard output or to the file that it is told:
  * {"fds": what sd_listen_fds_with_names() returned, "names": [...],
  *  "sockets": [{"family", "type", "listening": as sd_is_socket() has them,
- *	"inet": the port that sd_is_socket_inet() agrees to, or 0}, ...]}
+ *	"inet": the port that sd_is_socket_inet() agrees to, or 0}, ...],
+ *  "standard": the same of standard input and output; -1 and 0 where one is
+ *	no socket}
  */
 
 #include <sys/socket.h>
 
+#include <err.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 static int
 first_that_is(int fd, const int *candidates, int family, int count)
@@ -40,29 +45,45 @@ inet_port(int fd)
 	return sd_is_socket_inet(fd, 0, 0, -1, (uint16_t)port) > 0 ? port : 0;
 }
 
-int
-main(void)
+static void
+print_socket(FILE *output, int fd)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6 };
 	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
-	char **names = NULL;
-	int count, family, fd, i;
+	int family = first_that_is(fd, families, 0, 3);
 
+	fprintf(output, "{\"family\": %d, \"type\": %d, \"listening\": %d, "
+	    "\"inet\": %d}", family, first_that_is(fd, types, family, 3),
+	    sd_is_socket(fd, AF_UNSPEC, 0, 1), inet_port(fd));
+}
+
+int
+main(int argc, char *argv[])
+{
+	FILE *output = argc > 1 ? fopen(argv[1], "we") : stdout;
+	char **names = NULL;
+	int count, i;
+
+	if (output == NULL)
+		err(1, "%s", argv[1]);
 	count = sd_listen_fds_with_names(0, &names);
-	printf("{\"fds\": %d, \"names\": [", count);
-	for (i = 0; i < count; i++)
-		printf("%s\"%s\"", i > 0 ? ", " : "", names[i]);
-	printf("], \"sockets\": [");
+	fprintf(output, "{\"fds\": %d, \"names\": [", count);
 	for (i = 0; i < count; i++) {
-		fd = SD_LISTEN_FDS_START + i;
-		family = first_that_is(fd, families, 0, 3);
-		printf("%s{\"family\": %d, \"type\": %d, \"listening\": %d, "
-		    "\"inet\": %d}", i > 0 ? ", " : "", family,
-		    first_that_is(fd, types, family, 3),
-		    sd_is_socket(fd, family, 0, 1), inet_port(fd));
+		fprintf(output, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
 		free(names[i]);
 	}
-	printf("]}\n");
+	fprintf(output, "], \"sockets\": [");
+	for (i = 0; i < count; i++) {
+		fputs(i > 0 ? ", " : "", output);
+		print_socket(output, SD_LISTEN_FDS_START + i);
+	}
+	fprintf(output, "], \"standard\": [");
+	print_socket(output, STDIN_FILENO);
+	fputs(", ", output);
+	print_socket(output, STDOUT_FILENO);
+	fprintf(output, "]}\n");
+	if (fclose(output) != 0)
+		err(1, "write");
 	free(names);
 	return 0;
 }

@@ -1,0 +1,340 @@
+"""docs/cookbook.md: every recipe, read from it and run as it stands there.
+
+A recipe's heading is named by the test that runs it; a heading that no test
+names is a failure.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+import harness
+from harness import DEADLINE, PORTEXEC, TOP, connect, http_get, wait_for
+from test_docs import NPM, NPX, SERVICE, text_of
+
+EXAMPLES = os.path.join(TOP, 'tests', 'examples')
+DENY = os.path.join(harness.BUILD, 'tests', 'deny')
+PARTS = re.split(r'^## (.*)\n', text_of('docs/cookbook.md'),
+                 flags=re.MULTILINE)
+RECIPES = dict(zip(PARTS[1::2], PARTS[2::2]))       # {heading: text}
+
+# Starts only when all four have started, each with a service of its own.
+PARALLEL = '''
+: >started."$$"
+until [ "$(ls started.* | wc -l)" -ge 4 ]; do sleep 0.01; done
+curl -fsS -m 60 "$BASE_URL" && echo "$BASE_URL" >>urls
+'''
+
+# Says what the redis at $REDIS says.
+APP = '''#!/usr/bin/env python3
+import os, socket, sys
+host, port = os.environ['REDIS'].split(':')
+listener = socket.create_server(('127.0.0.1', int(sys.argv[2])))
+while True:
+    client = listener.accept()[0]
+    client.recv(1024)
+    with socket.create_connection((host, int(port))) as redis:
+        redis.sendall(b'PING\\r\\n')
+        client.sendall(b'HTTP/1.0 200 OK\\r\\n\\r\\n' + redis.recv(100))
+    client.close()
+'''
+
+WATCHED = '''
+require('http').createServer((request, answer) =>
+  answer.end('hello from ' + process.pid + '\\n')).listen(process.env.PORT);
+'''
+
+# Not docker: it runs the command where the same is forbidden as by default
+# in a container of Docker's.
+DOCKER = f'''#!/bin/sh
+[ "$1 $2 $3" = 'run --rm image' ] || exit 99
+shift 3
+if [ "$(id -u)" = 0 ]; then
+	set -- setpriv --inh-caps=-all --bounding-set=-all,+chown,\
++dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,\
++net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap "$@"
+fi
+exec {DENY} pidfd_getfd EPERM "$@"
+'''
+
+
+def recipe(heading):
+    """Decorates a test that runs this one: its text is self.text."""
+    def decorate(test):
+        def run(self):
+            self.text = RECIPES[heading]
+            test(self)
+        run.heading = heading
+        return run
+    return decorate
+
+
+def blocks(text, language='sh'):
+    return re.findall(rf'^```{language}\n(.*?)^```$', text,
+                      re.MULTILINE | re.DOTALL)
+
+
+def rows(text):
+    """[(file, command)] of a recipe's table."""
+    return re.findall(r'^\| .* \| \[(.*)\]\(\.\./tests/examples/\1\) \| '
+                      r'`(.*)` \|$', text, re.MULTILINE)
+
+
+class Recipe(harness.Tree):
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.path('bin'))
+        os.symlink(PORTEXEC, self.path('bin/portexec'))
+        for name, text in (('npm', NPM), ('npx', NPX), ('docker', DOCKER),
+                           ('sudo', '#!/bin/sh\nexec "$@"\n')):
+            self.write('bin/' + name, text, 0o755)
+        for name in ('server', 'myserver', 'legacy'):
+            self.write(name, SERVICE, 0o755)
+        self.env.update(PATH=self.path('bin') + ':' + os.environ['PATH'],
+                        GO111MODULE='off', GOFLAGS='-vet=off',  # takes long
+                        GOCACHE=self.path('cache'),
+                        PYTHONDONTWRITEBYTECODE='1')
+
+    def need(self, *names):
+        for name in names:
+            if shutil.which(name) is None:
+                self.skipTest(f'{name} is not installed')
+
+    def run_script(self, script, status=0):
+        """To its end, after which nothing is left; all that it said."""
+        done = self.run_portexec('-e', '-c', script, program='sh',
+                                 status=None, env=self.env,
+                                 timeout=3 * DEADLINE)
+        said = done.stdout + done.stderr
+        self.assertEqual(done.returncode, status, said)
+        self.assert_nothing_left()
+        return said
+
+    def start_script(self, script):
+        """The address that portexec names.  Its services stay until the end
+        of the test."""
+        return self.announced(self.launch('-e', '-c', script, program='sh',
+                                          env=self.env))
+
+    def answer(self, address):
+        found = re.search(r'\nhello from (\w+)', http_get(address))
+        self.assertIsNotNone(found)
+        return found[1]
+
+
+class Cookbook(Recipe):
+    def write_parallel(self):
+        os.mkdir(self.path('tests'))
+        for number in range(4):
+            self.write(f'tests/{number}.sh', PARALLEL)
+
+    def assert_parallel(self, said):
+        urls = self.read('urls').split()
+        self.assertEqual((len(urls), len(set(urls))), (4, 4), said)
+        self.assertEqual(said.count('hello from'), 4, said)
+
+    @recipe('Tests in parallel')
+    def test_xargs(self):
+        script, = blocks(self.text)
+        self.write_parallel()
+        self.assert_parallel(self.run_script(script))
+        self.write('tests/4.sh', 'exit 1\n')
+        self.run_script(script, status=123)
+
+    @recipe('Tests in parallel')
+    def test_make(self):
+        makefile, = blocks(self.text, 'make')
+        self.write('Makefile', makefile)
+        self.write_parallel()
+        command = re.search('`(make .*?)`', self.text)[1]
+        self.assert_parallel(self.run_script(command))
+        self.write('tests/4.sh', 'exit 1\n')
+        self.run_script(command, status=2)
+
+    @recipe('A service and its database')
+    def test_database(self):
+        self.need('redis-server')
+        self.write('app', APP, 0o755)
+        scripts = blocks(self.text)
+        self.assertEqual(len(scripts), 2)
+        for script in scripts:
+            with self.subTest(script=script):
+                self.assertIn('+PONG', self.run_script(script))
+
+    def check_watcher(self, script, file):
+        """A connection that was accepted may end with the service; none is
+        refused."""
+        address = self.start_script(script)
+        first = self.answer(address)
+
+        def is_another():
+            with open(self.path(file), 'a') as changed:
+                changed.write('\n')
+            for _ in range(100):        # they wait until it is quiet
+                with contextlib.suppress(ConnectionResetError):
+                    answer = http_get(address)
+                    if answer and 'hello from ' + first not in answer:
+                        return answer
+        self.assertIn('hello from', wait_for(is_another, 'a restart'))
+
+    @recipe('A file watcher')
+    def test_entr(self):
+        self.need('entr')
+        self.write('app.py', '')
+        self.check_watcher(blocks(self.text)[0], 'app.py')
+
+    @recipe('A file watcher')
+    def test_node_watches(self):
+        self.need('node')
+        self.write('server.js', WATCHED)
+        self.check_watcher(blocks(self.text)[1], 'server.js')
+
+    @recipe('Under systemd')
+    def test_units(self):
+        """systemd finds no fault in them; and the command, with a socket as
+        the one passes it to the other."""
+        self.need('systemd-analyze')
+        files = re.findall(r'`(legacy\.\w+)`:', self.text)
+        self.assertEqual(files, ['legacy.socket', 'legacy.service'])
+        shutil.copy(self.path('legacy'), self.path('bin'))
+        for file, unit in zip(files, blocks(self.text, 'ini')):
+            self.write(file, unit.replace('/usr/local/', self.path('')))
+        done = subprocess.run(
+            ['systemd-analyze', 'verify', *map(self.path, files)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        command, = re.findall('^ExecStart=(.*)$', self.read(files[1]),
+                              re.MULTILINE)
+        self.assertIn('ListenStream=80\n', self.read(files[0]))
+        self.write('bin/legacy', SERVICE.replace("'./legacy'", 'sys.argv[0]'),
+                   0o755)
+        with harness.listening() as given:
+            address = '%s:%d' % given.getsockname()
+            self.launch('-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec ' + command,
+                        program='sh', env=self.env,
+                        **harness.arrange({3: given}))
+            self.answer(address)
+
+    @recipe('A privileged port')
+    @harness.in_namespace
+    def test_privileged_port(self):
+        if not harness.is_root():
+            self.skipTest('not root')
+        self.need('setpriv')
+        os.chmod(self.directory, 0o755)
+        scripts = blocks(self.text)
+        self.assertEqual(len(scripts), 2)
+        for script in scripts:
+            process = self.launch('-e', '-c', script, program='sh',
+                                  env=self.env)
+            self.assertEqual(self.announced(process), '[::]:80')
+            service = self.answer('127.0.0.1:80')
+            self.assertNotEqual(os.stat(f'/proc/{service}').st_uid, 0)
+            harness.end_process(process)
+            self.end_left()
+
+    @recipe('In a container')
+    def test_container(self):
+        self.need('setpriv')
+        script, = blocks(self.text)
+        said = self.run_script(script)
+        self.assertIn('hello from', said)
+        self.assertRegex(said, r'listening on .*, until ./myserver binds it')
+
+    @recipe('When the parent is killed')
+    def test_parent_is_killed(self):
+        self.need('setpriv')
+        script, = blocks(self.text)
+        for each in (script, script.replace('myserver --port {port}',
+                                            'server')):
+            parent = self.launch('-e', '-c', each + 'wait', program='sh',
+                                 env=self.env)
+            self.answer(self.announced(parent))
+            parent.kill()
+            self.assert_nothing_left()
+
+    @recipe('The steps of a GitHub workflow')
+    def test_github(self):
+        script, = blocks(self.text)
+        self.env['GITHUB_ENV'] = self.write('github', 'BEFORE=1\n')
+        self.run_portexec('-e', '-c', script, program='sh', env=self.env,
+                          stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
+        before, name, port = re.split('[\n=]', self.read('github').strip())[1:]
+        self.assertEqual((before, name), ('1', 'PORT'))
+        self.answer(f'127.0.0.1:{port}')
+
+
+class Fixtures(Recipe):
+    """Each with the service as it is, and with one that is broken."""
+
+    def setUp(self):
+        super().setUp()
+        for name in os.listdir(EXAMPLES):
+            shutil.copy(os.path.join(EXAMPLES, name), self.directory)
+
+    def run_each(self, run):
+        for file, command in rows(self.text):
+            with self.subTest(file=file):
+                self.need(command.split()[0])
+                self.assertIn(file, command)
+                run(command)
+
+    def run_to_failure(self, command):
+        done = self.run_portexec('-c', command, program='sh', status=None,
+                                 env=self.env, timeout=3 * DEADLINE)
+        self.assertNotEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assert_nothing_left()
+
+    @recipe('Test fixtures')
+    def test_pass(self):
+        self.assertEqual(len(rows(self.text)), 5)
+        self.run_each(self.run_script)
+
+    @recipe('Test fixtures')
+    def test_another_answer(self):
+        self.write('server.py', self.read('server.py').replace(
+            'hello', 'goodbye'))
+        self.run_each(self.run_to_failure)
+
+    @recipe('Test fixtures')
+    def test_service_fails(self):
+        self.write('server.py', 'raise SystemExit(3)\n')
+        self.run_each(self.run_to_failure)
+
+    @recipe('Test fixtures')
+    def test_portexec_fails(self):
+        os.remove(self.path('bin/portexec'))
+        self.write('bin/portexec', '#!/bin/sh\nexit 125\n', 0o755)
+        self.run_each(self.run_to_failure)
+
+    @recipe('A service that takes its socket')
+    def test_services(self):
+        """test_hello has more about them."""
+        files = {name for name in os.listdir(EXAMPLES)
+                 if name.lower().startswith('hello.')}
+        self.assertEqual({file for file, _ in rows(self.text)}, files)
+        for file, command in rows(self.text):
+            with self.subTest(file=file):
+                self.need(re.search(r'^(?:portexec (?:-\S+ )?)?(\w+)',
+                                    command)[1])
+                self.answer(self.start_script(command))
+
+
+class Page(harness.Case):
+    def test_all_recipes_are_run(self):
+        named = {getattr(test, 'heading', None)
+                 for case in (Cookbook, Fixtures)
+                 for test in vars(case).values()} - {None}
+        self.assertEqual(named, set(RECIPES))
+
+    def test_links_lead_somewhere(self):
+        targets = re.findall(r'\]\((.*?)\)', text_of('docs/cookbook.md'))
+        self.assertGreater(len(targets), 10)
+        for target in targets:
+            self.assertTrue(os.path.exists(os.path.join(TOP, 'docs', target)),
+                            target)
