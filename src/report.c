@@ -273,7 +273,13 @@ write_report(struct report *report, const sigset_t *mask)
 
 	if (fd != -1)
 		return write_all(fd, report->text, report->text_length);
-	if (stat(report->file, &status) == -1 || S_ISREG(status.st_mode))
+	if (stat(report->file, &status) == -1) {
+		/* Not where it may be something else than a file of ours. */
+		if (errno != ENOENT && errno != ELOOP)
+			return -1;
+		return replace(report);
+	}
+	if (S_ISREG(status.st_mode))
 		return replace(report);
 	fd = open_other(report->file, mask);
 	if (fd == -1)
