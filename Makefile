@@ -92,6 +92,9 @@ $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
 check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
 
+check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## have each system call fail
+	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/faults
+
 asan: ## run the tests under the address and undefined behaviour sanitizers
 	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -132,6 +135,6 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check asan demo deps deps-servers deps-lint lint install \
+.PHONY: all help check check-faults asan demo deps deps-servers deps-lint lint install \
 	uninstall dist clean FORCE
 .DELETE_ON_ERROR:

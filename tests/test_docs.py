@@ -580,6 +580,19 @@ class Pages(harness.Case):
             else:
                 self.assertEqual(row[2], row[1], row)
 
+    def test_reliability_has_every_scenario(self):
+        """And says of every run how it ended."""
+        faults = runpy.run_path(os.path.join(TOP, 'tests/faults'))
+        table = [[cell.strip() for cell in line.strip('|').split('|')]
+                 for line in text_of('docs/reliability.md').splitlines()
+                 if line.startswith('|')]
+        self.assertEqual(table[0], ['scenario', *faults['COLUMNS']])
+        self.assertEqual([row[0] for row in table[2:]],
+                         [row.name for row in faults['SCENARIOS']])
+        for row in table[2:]:
+            _, runs, *ended = map(int, row[1:])
+            self.assertEqual(sum(ended), runs, row)
+
     def test_demo(self):
         self.assertRegex(text_of('Makefile'), r'\ndemo: .*\n\t@tests/demo\n')
         path = [os.path.dirname(PORTEXEC),
