@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import re
+import resource
 import runpy
 import shutil
 import signal
@@ -378,6 +379,9 @@ class Manual(harness.Case):
             taken = '%s:%d' % stray.getsockname()
             for arguments in self.failures(taken):
                 done.append(self.run_portexec(*arguments, status=None))
+        done.append(self.run_portexec(
+            '-c', 'exit 0', 'true', status=125, preexec_fn=lambda:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))))
         with socket.socket() as held:   # a number that is the binders' alone
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             held.bind(('127.0.0.1', 0))
