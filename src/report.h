@@ -46,9 +46,9 @@ int	reports_expand(struct reports *reports,
 
 /*
  * Writes them, in order; blocks on a FIFO until there is a reader, and has
- * the signal mask only meanwhile.  A new file has mode 0644 less the umask.  Where it fails, what was written is
- * for reports_discard().  SIGPIPE is to be ignored: a reader that went is
- * an error, EPIPE.
+ * the signal mask only meanwhile.  A new file has mode 0644 less the umask.
+ * Where it fails, what was written is for reports_discard().  SIGPIPE is to
+ * be ignored: a reader that went is an error, EPIPE.
  */
 int	reports_write(struct reports *reports, const sigset_t *mask,
     struct failure *failure);
