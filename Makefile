@@ -117,6 +117,9 @@ docs: ## make docs/services.md anew, of what is installed
 sanitize = -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 
+check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## have each system call fail
+	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/faults
+
 asan: ## run the tests under the address and undefined behaviour sanitizers
 	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
 	CFLAGS='-O1 -g $(sanitize)' SANITIZED=1 check
@@ -194,7 +197,8 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check check-servers check-servers-mutant docs asan fuzz soak \
-	coverage demo deps deps-servers deps-lint lint install uninstall dist clean
+.PHONY: all help check check-servers check-servers-mutant check-faults docs \
+	asan fuzz soak coverage demo deps deps-servers deps-lint lint install \
+	uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

@@ -79,8 +79,7 @@ int	adopt_install(bool with_unix, bool *killable, bool *privileged);
 
 /*
  * Whether the memory of child, a process that shares nothing of ours but
- * was forked from us, can be read, and /proc is that of our pid namespace.
- * 0, or -1 and errno.
+ * was forked from us, can be read: 0, or -1 and errno.
  */
 int	adopt_try(pid_t child);
 

@@ -56,11 +56,25 @@ channel_receive(int channel, struct note *note, int *descriptor)
 	while (received == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (descriptor != NULL)
 		*descriptor = -1;
+	if (received == 0)
+		errno = EPIPE;
 	if (received <= 0)
 		return (int)received;
+	if ((message.msg_flags & MSG_CTRUNC) != 0) {
+		errno = EMFILE;
+		return -1;
+	}
 	header = CMSG_FIRSTHDR(&message);
 	if (descriptor != NULL && header != NULL &&
 	    header->cmsg_type == SCM_RIGHTS)
 		memcpy(descriptor, CMSG_DATA(header), sizeof(int));
 	return 1;
+}
+
+int
+channel_fail(struct failure *failure, const char *peer)
+{
+	if (errno == EPIPE)
+		return fail(failure, 0, "%s was killed", peer);
+	return fail(failure, errno, "%s", peer);
 }

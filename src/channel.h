@@ -38,9 +38,16 @@ int	channel_open(int ends[2]);
 int	channel_send(int channel, const struct note *note, int descriptor);
 
 /*
- * Waits for a note.  Returns 1; 0 where the peer is gone; -1 and errno.
- * *descriptor, unless NULL, is one that came along, close-on-exec, or -1.
+ * Waits for a note.  Returns 1; 0 and EPIPE where the peer is gone; -1 and
+ * errno, also where there is no room for a descriptor that came along.
+ * *descriptor, unless NULL, is one that did, close-on-exec, or -1.
  */
 int	channel_receive(int channel, struct note *note, int *descriptor);
+
+/*
+ * Says of a peer that could not be told, or heard, that it was killed, or
+ * what else errno is.  Returns -1.
+ */
+int	channel_fail(struct failure *failure, const char *peer);
 
 #endif

@@ -42,7 +42,8 @@ enum { KILLABLE = 1, PRIVILEGED = 2 };	/* NOTE_READY of the service */
 
 enum {
 	ECHO = 250,	/* ms in which a signal may come again: timeout(1) */
-	LOOK = 5	/* ms between two looks for a reserved number */
+	LOOK = 5,	/* ms between two looks for a reserved number */
+	SPARE = 8	/* descriptors to answer, to find and to stop with */
 };
 
 static bool
@@ -86,11 +87,13 @@ execute(struct launch *launch, int channel,
 {
 	struct note note = { .kind = NOTE_FAILED };
 
-	if (channel_receive(channel, &note, NULL) != 1 ||
-	    note.kind != NOTE_GO)
-		_exit(STATUS_FAILED);
+	if (channel_receive(channel, &note, NULL) == 1)
+		note.value = become(launch, &note.failure);
+	else {
+		note.value = STATUS_FAILED;
+		channel_fail(&note.failure, "the keeper");
+	}
 	note.kind = NOTE_FAILED;
-	note.value = become(launch, &note.failure);
 	channel_send(channel, &note, -1);
 	_exit(note.value);
 }
@@ -131,7 +134,8 @@ be_service(struct launch *launch, int channel, pid_t group)
 		_exit(STATUS_FAILED);
 	}
 	note.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
-	channel_send(channel, &note, notify);
+	if (channel_send(channel, &note, notify) == -1)
+		_exit(STATUS_FAILED);
 	if (notify != -1)
 		close(notify);
 	if (launch->options->on_demand)
@@ -154,11 +158,14 @@ try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 	struct note note = { .kind = NOTE_FAILED };
 
 	if (channel_receive(channel, &note, &adoption->notify) != 1)
-		return fail(failure, 0, "the service's process was killed");
+		return channel_fail(failure, "the service's process");
 	if (note.kind != NOTE_READY) {
 		*failure = note.failure;
 		return -1;
 	}
+	if (!processes_are_visible())
+		return fail(failure, 0, "/proc: it does not show the "
+		    "service");
 	if (keeper->launch->handoff != ADOPT)
 		return 0;
 	adoption->killable = (note.value & KILLABLE) != 0;
@@ -398,13 +405,31 @@ is_service_over(const struct keeper *keeper)
 	    processes_count_others(keeper->client.pid) == 0;
 }
 
+/* Has a process become what it is to be: 0; or -1, and note says why not. */
+static int
+let_go(int channel, struct note *note, const char *peer)
+{
+	bool told;
+
+	note->kind = NOTE_GO;
+	told = channel_send(channel, note, -1) == 0;
+	/* One that has ended may have said why. */
+	if ((told || errno == EPIPE) &&
+	    channel_receive(channel, note, NULL) == 1)
+		return -1;
+	if (told)
+		return 0;
+	note->value = STATUS_FAILED;
+	return channel_fail(&note->failure, peer);
+}
+
 static void
 start_client(struct keeper *keeper)
 {
 	struct note note = { .kind = NOTE_GO };
 
-	channel_send(keeper->client_channel, &note, -1);
-	if (channel_receive(keeper->client_channel, &note, NULL) == 1) {
+	if (let_go(keeper->client_channel, &note, "the client's process") ==
+	    -1) {
 		say_failure(&note.failure);
 		keeper->failed = true;
 		begin_stop(keeper);
@@ -457,10 +482,12 @@ attend_client(struct keeper *keeper)
 	    ((waits && (keeper->told != 0 || keeper->service_first)) ||
 	    (keeper->client_until != 0 &&
 	    process_clock() >= keeper->client_until));
+	/* One that has ended before its start says why. */
+	if (waits && (keeper->client.ended || (!keeper->forced &&
+	    may_start_client(launch))))
+		start_client(keeper);
 	if (keeper->client.ended || keeper->forced)
 		begin_stop(keeper);
-	else if (waits && may_start_client(launch))
-		start_client(keeper);
 }
 
 /* Returns whether there is still something to keep. */
@@ -559,13 +586,17 @@ keep(struct keeper *keeper)
 	free(polls);
 }
 
+/* What was made is ours alone still: to find it takes no /proc. */
 static _Noreturn void
 refuse(const struct keeper *keeper, int status, const struct failure *failure)
 {
 	struct note note = { .kind = NOTE_FAILED, .value = status,
 	    .failure = *failure };
 
-	processes_signal(SIGKILL);
+	if (keeper->service.pid > 0)
+		kill(keeper->service.pid, SIGKILL);
+	if (keeper->client.pid > 0)
+		kill(keeper->client.pid, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	channel_send(keeper->front, &note, -1);
@@ -583,7 +614,11 @@ make_process(struct keeper *keeper, struct child *child, pid_t group,
 	struct failure failure;
 	int ends[2];
 
-	if (channel_open(ends) == -1 || (child->pid = fork()) == -1) {
+	if (channel_open(ends) == -1) {
+		fail(&failure, errno, "socketpair");
+		refuse(keeper, STATUS_FAILED, &failure);
+	}
+	if ((child->pid = fork()) == -1) {
 		fail(&failure, errno, "fork");
 		child->pid = 0;
 		refuse(keeper, STATUS_FAILED, &failure);
@@ -596,6 +631,22 @@ make_process(struct keeper *keeper, struct child *child, pid_t group,
 	}
 	close(ends[1]);
 	return ends[0];
+}
+
+/* What cannot be found cannot be stopped: so rather not begin. */
+static int
+check_room(const struct keeper *keeper)
+{
+	int fds[SPARE], count = 0, error;
+
+	while (count < SPARE && (fds[count] = fcntl(keeper->front,
+	    F_DUPFD_CLOEXEC, 0)) != -1)
+		count++;
+	error = count == SPARE ? 0 : errno;
+	while (count > 0)
+		close(fds[--count]);
+	errno = error;
+	return error == 0 ? 0 : -1;
 }
 
 static void
@@ -612,24 +663,25 @@ start_service(struct keeper *keeper, pid_t group)
 	if (has_client(keeper))
 		keeper->client_channel = make_process(keeper, &keeper->client,
 		    group, be_client);
+	if (check_room(keeper) == -1) {
+		fail(&failure, errno, "keeper");
+		refuse(keeper, STATUS_FAILED, &failure);
+	}
 	/*
 	 * Who signals the whole tree, as systemd does, means the service; off
 	 * the terminal's foreground there may be something to say, too.
 	 */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	channel_send(keeper->front, &note, -1);
 	/* The front may be gone, or have failed. */
-	if (channel_receive(keeper->front, &note, NULL) != 1 ||
-	    note.kind != NOTE_GO)
-		refuse(keeper, STATUS_FAILED, &failure);
-	reports_recognise(keeper->launch->reports);
-	close_callers_descriptors(keeper, channel);
-	if (channel_send(channel, &note, -1) == -1) {
-		fail(&failure, 0, "the service's process was killed");
+	if (channel_send(keeper->front, &note, -1) == -1 ||
+	    channel_receive(keeper->front, &note, NULL) != 1) {
+		channel_fail(&failure, "the front");
 		refuse(keeper, STATUS_FAILED, &failure);
 	}
-	if (channel_receive(channel, &note, NULL) == 1)
+	reports_recognise(keeper->launch->reports);
+	close_callers_descriptors(keeper, channel);
+	if (let_go(channel, &note, "the service's process") == -1)
 		refuse(keeper, note.value, &note.failure);
 	close(channel);
 	note.kind = NOTE_STARTED;
@@ -672,7 +724,7 @@ keeper_main(struct launch *launch, int channel)
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
 	keeper.children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (adopt_begin(&keeper.adoption) == -1) {
+	if (keeper.children == -1 || adopt_begin(&keeper.adoption) == -1) {
 		fail(&failure, errno, "keeper");
 		refuse(&keeper, STATUS_FAILED, &failure);
 	}

@@ -39,6 +39,17 @@ parent_of(pid_t pid)
 	return parent;
 }
 
+bool
+processes_are_visible(void)
+{
+	char link[16];
+	ssize_t length;
+
+	length = readlink("/proc/self", link, sizeof(link) - 1);
+	link[length == -1 ? 0 : length] = '\0';
+	return atoi(link) == getpid();
+}
+
 struct visitor {
 	void	(*visit)(pid_t pid, pid_t parent, void *context);
 	void	*context;
@@ -196,13 +207,15 @@ processes_reap(struct child *const list[], size_t count)
 	pid_t pid;
 	size_t i;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (i = 0; i < count; i++)
+	do {
+		pid = waitpid(-1, &status, WNOHANG);
+		for (i = 0; pid > 0 && i < count; i++)
 			if (list[i]->pid == pid) {
 				list[i]->status = status;
 				list[i]->ended = true;
 				list[i]->ended_at = process_clock();
 			}
+	} while (pid > 0 || (pid == -1 && errno == EINTR));
 	return pid == 0;
 }
 

@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Whether /proc is there, and shows the processes as we number them. */
+bool	processes_are_visible(void);
+
 /*
  * Calls visit for every descendant, the deepest first; returns how many
  * there are, zombies included.  One that is forked meanwhile may be missed.

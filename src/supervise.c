@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -46,6 +47,22 @@ is_ignored(int number)
 	    action.sa_handler == SIG_IGN;
 }
 
+/*
+ * The standard three are the caller's, also where they are closed: nothing
+ * of ours takes their numbers, and nothing is there after execve(2).
+ */
+static int
+hold_standard(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 &&
+		    open("/dev/null", O_RDWR | O_CLOEXEC) == -1)
+			return -1;
+	return 0;
+}
+
 static void
 wait_for_end(pid_t pid)
 {
@@ -65,6 +82,8 @@ supervise_start(struct supervision *supervision, struct launch *launch,
 	struct note note = { .kind = NOTE_FAILED };
 	int ends[2];
 
+	if (hold_standard() == -1)
+		return fail(failure, errno, "open /dev/null");
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
 	supervision->channel = ends[0];
@@ -78,7 +97,7 @@ supervise_start(struct supervision *supervision, struct launch *launch,
 	close(ends[1]);
 	if (supervision->keeper != -1) {
 		if (channel_receive(ends[0], &note, NULL) != 1)
-			fail(failure, 0, "the keeper was killed");
+			channel_fail(failure, "the keeper");
 		else if (note.kind == NOTE_READY)
 			return 0;
 		else
@@ -96,8 +115,16 @@ supervise_abandon(struct supervision *supervision)
 		wait_for_end(supervision->keeper);
 }
 
-/* Forwards one signal; false where none is there. */
-static bool
+/* A keeper that is gone has left a note, or its end is seen. */
+static int
+tell(const struct supervision *supervision, const struct note *note)
+{
+	return channel_send(supervision->channel, note, -1) == -1 &&
+	    errno != EPIPE ? -1 : 0;
+}
+
+/* Forwards one signal: 1; 0 where none is there; or -1. */
+static int
 forward_signal(const struct supervision *supervision)
 {
 	struct note note = { .kind = NOTE_SIGNAL };
@@ -105,29 +132,32 @@ forward_signal(const struct supervision *supervision)
 
 	if (read(supervision->signals, &signal, sizeof(signal)) !=
 	    sizeof(signal))
-		return false;
+		return 0;
 	note.value = (int)signal.ssi_signo;
 	if (note.value == SIGCHLD || is_ignored(note.value))
-		return true;
+		return 1;
 	/* The terminal's keys reach the whole group: once is enough. */
 	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
 	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
 		note.kind = NOTE_STOP;
-	channel_send(supervision->channel, &note, -1);
-	return true;
+	return tell(supervision, &note) == -1 ? -1 : 1;
 }
 
-static void
+static int
 tell_signals(const struct supervision *supervision)
 {
 	struct note note = { .kind = NOTE_SYNC };
+	int forwarded;
 
-	while (forward_signal(supervision))
+	while ((forwarded = forward_signal(supervision)) == 1)
 		;
-	channel_send(supervision->channel, &note, -1);
+	return forwarded == -1 ? -1 : tell(supervision, &note);
 }
 
-/* Waits for the note that says how it ended; false where the keeper died. */
+/*
+ * Waits for the note that says how it ended; false, and errno, where the
+ * keeper died, or cannot be heard or told.
+ */
 static bool
 await_end(const struct supervision *supervision, struct note *note,
     bool *started)
@@ -146,13 +176,14 @@ await_end(const struct supervision *supervision, struct note *note,
 				return false;
 			if (note->kind == NOTE_STARTED)
 				*started = true;
-			else if (note->kind == NOTE_SYNC)
-				tell_signals(supervision);
-			else
+			else if (note->kind != NOTE_SYNC)
 				return true;
+			else if (tell_signals(supervision) == -1)
+				return false;
 		}
-		if (polls[1].revents != 0)
-			forward_signal(supervision);
+		if (polls[1].revents != 0 &&
+		    forward_signal(supervision) == -1)
+			return false;
 	}
 }
 
@@ -196,17 +227,26 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 
 	failure->text[0] = '\0';
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	supervision->signals = open_signals();
-	channel_send(supervision->channel, &note, -1);
 	listeners_close(&launch->listeners);
 	launch->executed = false;
-	alive = await_end(supervision, &note, &launch->executed);
+	supervision->signals = open_signals();
+	if (supervision->signals == -1) {
+		fail(failure, errno, "signalfd");
+		supervise_abandon(supervision);
+		return STATUS_FAILED;
+	}
+	alive = channel_send(supervision->channel, &note, -1) == 0 &&
+	    await_end(supervision, &note, &launch->executed);
+	if (!alive)
+		channel_fail(failure, "the keeper");
+	else if (note.kind != NOTE_FAILED)
+		launch->executed = true;
 	/* With a client the run is over, and its files go with it. */
 	if (launch->script != NULL)
 		launch->executed = false;
 	if (!alive) {
+		close(supervision->channel);
 		stop_orphans(supervision, launch->options->kill_after);
-		fail(failure, 0, "the keeper was killed");
 		return STATUS_FAILED;
 	}
 	if (note.kind == NOTE_FAILED) {

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import re
+import resource
 import runpy
 import shutil
 import signal
@@ -379,6 +380,9 @@ class Manual(harness.Case):
             taken = '%s:%d' % stray.getsockname()
             for arguments in self.failures(taken):
                 done.append(self.run_portexec(*arguments, status=None))
+        done.append(self.run_portexec(
+            '-c', 'exit 0', 'true', status=125, preexec_fn=lambda:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))))
         with socket.socket() as held:   # a number that is the binders' alone
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             held.bind(('127.0.0.1', 0))
@@ -598,6 +602,19 @@ class Pages(harness.Case):
                 self.assertRegex(row[2], r'^[1-9]\d*$', row)
             else:
                 self.assertEqual(row[2], row[1], row)
+
+    def test_reliability_has_every_scenario(self):
+        """And says of every run how it ended."""
+        faults = runpy.run_path(os.path.join(TOP, 'tests/faults'))
+        table = [[cell.strip() for cell in line.strip('|').split('|')]
+                 for line in text_of('docs/reliability.md').splitlines()
+                 if line.startswith('|')]
+        self.assertEqual(table[0], ['scenario', *faults['COLUMNS']])
+        self.assertEqual([row[0] for row in table[2:]],
+                         [row.name for row in faults['SCENARIOS']])
+        for row in table[2:]:
+            _, runs, *ended = map(int, row[1:])
+            self.assertEqual(sum(ended), runs, row)
 
     def test_demo(self):
         self.assertRegex(text_of('Makefile'), r'\ndemo: .*\n\t@tests/demo\n')
