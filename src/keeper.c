@@ -130,6 +130,9 @@ be_service(struct launch *launch, int channel, pid_t group)
 		channel_send(channel, &note, -1);
 		_exit(STATUS_FAILED);
 	}
+	/* What can be done while the keeper tries, and the front listens. */
+	if (handoff_prepare(launch, &note.failure) == -1)
+		note.kind = NOTE_FAILED;
 	note.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
 	channel_send(channel, &note, notify);
 	if (notify != -1)
@@ -147,11 +150,15 @@ be_client(struct launch *launch, int channel, pid_t group)
 	execute(launch, channel, handoff_become_client);
 }
 
+/* Tries while the service's process prepares itself, then hears of that. */
 static int
 try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 {
 	struct adoption *adoption = &keeper->adoption;
 	struct note note = { .kind = NOTE_FAILED };
+	bool readable = keeper->launch->handoff == ADOPT &&
+	    adopt_try(keeper->service.pid) == 0;
+	int error = errno;
 
 	if (channel_receive(channel, &note, &adoption->notify) != 1)
 		return fail(failure, 0, "the service's process was killed");
@@ -166,8 +173,8 @@ try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 	    handoff_is_set_id(keeper->launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    keeper->launch->command[0]);
-	if (adopt_try(keeper->service.pid) == -1)
-		return fail(failure, errno, "the service's memory cannot be "
+	if (!readable)
+		return fail(failure, error, "the service's memory cannot be "
 		    "read");
 	return 0;
 }
@@ -624,11 +631,11 @@ start_service(struct keeper *keeper, pid_t group)
 	    note.kind != NOTE_GO)
 		refuse(keeper, STATUS_FAILED, &failure);
 	reports_recognise(keeper->launch->reports);
-	close_callers_descriptors(keeper, channel);
 	if (channel_send(channel, &note, -1) == -1) {
 		fail(&failure, 0, "the service's process was killed");
 		refuse(keeper, STATUS_FAILED, &failure);
 	}
+	close_callers_descriptors(keeper, channel);
 	if (channel_receive(channel, &note, NULL) == 1)
 		refuse(keeper, note.value, &note.failure);
 	close(channel);
