@@ -110,7 +110,7 @@ def run_all(size, count):
 def measure():
     section = bench.Section('collisions', 'Collisions')
     size = 20 if bench.QUICK else 100
-    outcomes = run_all(size, bench.rounds(3, 1))
+    outcomes = run_all(size, bench.rounds(2, 1))
     section.say(f'''
 Services that are started at once, each of which takes {DELAY} ms until it
 binds its port, in a network namespace where the kernel gives out {size}

@@ -75,13 +75,16 @@ def start(processes, count, words):
 
 
 def times_beside(service, launched, count):
-    """The same over the number of services that run."""
+    """The same over the number of services that run: steps that cannot take
+    turns, so it is what is added to the service alone, which does."""
     results = {}
     with running() as processes:
         for step in RUNNING:
             start(processes, step - len(processes), service)
-            samples = bench.launch({'one': launched}, count)
-            results[step] = spread(sample.begun for sample in samples['one'])
+            samples = bench.launch(
+                {'alone': Command((NOTHING,)), 'one': launched}, count)
+            results[step] = spread(bench.more(samples['one'],
+                                              samples['alone']))
     return results
 
 
@@ -124,8 +127,8 @@ From the exec of portexec, static, to main() of a program that does nothing,
 over the number of `-l 0`; over the size of the arguments or the environment,
 in strings of 1 KiB, under inherit, and under the [floor](#launch), which
 only passes them on; and over the number of services that run already, each
-under a portexec of its own (inherit: one process; adopt: three). Medians with
-quartiles, a straight line through the medians, and the largest distance from
+under a portexec of its own (inherit: one process; adopt: three), there less
+the time of the service alone. Medians with quartiles, a straight line through the medians, and the largest distance from
 it.
 ''')
     section.table(*rows)
