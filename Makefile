@@ -30,7 +30,12 @@ compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --libs libbsd-overlay)
-link_static = $(CC) -static-pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+# Relative relocations in few words, which a glibc of 2.36 and later knows:
+# fewer pages are touched at the start.
+pack = $(shell printf '\043if __GLIBC_PREREQ(2, 36)\nyes\n\043endif\n' | \
+	$(CC) $(CPPFLAGS) -include features.h -x c -E - 2>/dev/null | \
+	grep -q '^yes' && echo -Wl,-z,pack-relative-relocs)
+link_static = $(CC) -static-pie $(harden) $(pack) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --static --libs libbsd-overlay)
 
 modules = $(filter-out $(BUILD)/main.o,$(patsubst src/%.c,$(BUILD)/%.o,\
@@ -40,7 +45,9 @@ fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
-before = $(filter deps deps-servers deps-lint,$(MAKECMDGOALS))
+before = $(filter deps deps-servers deps-lint deps-bench,$(MAKECMDGOALS))
+bench_tools = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
+	$(wildcard tests/bench/*.c))
 
 all: $(PROGRAM) ## build ./portexec
 
@@ -53,6 +60,7 @@ help: ## list the targets
 	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say;'
 	@echo '                      with check-servers "redis"'
 	@echo '  NO_SKIP=1           with check: a test that is skipped has failed'
+	@echo '  QUICK=1             with bench: a few rounds, not for docs/'
 	@echo '  SECONDS=60          with fuzz: for each target'
 	@echo '  MINUTES=2           with soak'
 
@@ -97,7 +105,11 @@ $(BUILD)/tests/%: tests/probes/%.c $(BUILD)/flags
 $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
 	$(call compile) -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call compile) -static -o $@ $< $(LDFLAGS)
+
+-include $(wildcard $(addsuffix /*.d,$(BUILD) $(BUILD)/tests $(BUILD)/bench))
 
 check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
@@ -162,6 +174,13 @@ coverage: ## run the tests, and list what of src/ they do not reach
 	@gcovr --filter src/ build/coverage
 	@gcovr --filter src/ --branches build/coverage
 
+bench: $(bench_tools) ## measure, and write docs/benchmarks.md
+	@for kind in static dynamic; do folder=$(BUILD)/bench/$$kind; \
+	[ $$kind = static ] && static=yes || static=no; \
+	$(MAKE) BUILD=$$folder PROGRAM=$$folder/portexec STATIC=$$static \
+	$$folder/portexec || exit; done
+	@BUILD='$(BUILD)' QUICK='$(QUICK)' tests/bench/run
+
 demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
 	@tests/demo
 
@@ -171,6 +190,8 @@ deps-servers: | $(filter deps,$(before)) ## install the services that tests run
 	@tests/deps servers
 deps-lint: | $(filter deps deps-servers,$(before)) ## install the analysers
 	@tests/deps lint
+deps-bench: | $(filter deps deps-servers deps-lint,$(before)) ## install what bench needs
+	@tests/deps bench
 
 lint: $(BUILD)/flags ## run the analysers
 	@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
@@ -198,7 +219,7 @@ clean: ## remove what was built
 
 FORCE:
 .PHONY: all help check check-servers check-servers-mutant check-faults docs \
-	asan fuzz soak coverage demo deps deps-servers deps-lint lint install \
-	uninstall dist clean
+	asan fuzz soak coverage bench demo deps deps-servers deps-lint deps-bench \
+	lint install uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

@@ -130,62 +130,82 @@ environment_inherited(char *const variables[], const struct identity *self,
 	return 0;
 }
 
+/* Whether it is one of protocol; most variables are not even near. */
+static bool
+is_protocol(const char *variable)
+{
+	size_t i;
+
+	if (strncmp(variable, "LISTEN_", 7) != 0)
+		return false;
+	for (i = 0; i < sizeof(protocol) / sizeof(protocol[0]); i++)
+		if (is_named(variable, protocol[i]))
+			return true;
+	return false;
+}
+
+/* Leaves room for all that can come, and for the NULL at the end. */
+static int
+borrow(struct environment *environment, char *const variables[],
+    const struct options *options, struct failure *failure)
+{
+	size_t more = sizeof(protocol) / sizeof(protocol[0]) +
+	    options->settings.count;
+	char *const *variable;
+	size_t count = 0;
+
+	while (variables[count] != NULL)
+		count++;
+	environment->list = calloc(count + more + 1,
+	    sizeof(*environment->list));
+	environment->made = calloc(more, sizeof(*environment->made));
+	if (environment->list == NULL || environment->made == NULL)
+		return fail(failure, 0, "out of memory");
+	for (variable = variables; *variable != NULL; variable++)
+		if (!is_protocol(*variable))
+			environment->list[environment->count++] = *variable;
+	return 0;
+}
+
 static void
 unset(struct environment *environment, const char *name)
 {
-	size_t i, kept = 0;
+	char **kept = environment->list, **variable;
 
-	for (i = 0; i < environment->count; i++)
-		if (is_named(environment->list[i], name))
-			free(environment->list[i]);
-		else
-			environment->list[kept++] = environment->list[i];
-	environment->count = kept;
+	for (variable = kept; *variable != NULL; variable++)
+		if (!is_named(*variable, name))
+			*kept++ = *variable;
+	*kept = NULL;
+	environment->count = (size_t)(kept - environment->list);
 }
 
-/* Takes variable, "NAME=value", or the NULL at the end. */
 static int
-append(struct environment *environment, char *variable,
+add(struct environment *environment, const char *name, const char *value,
     struct failure *failure)
 {
-	char **list;
+	char **made = &environment->made[environment->made_count];
 
-	list = reallocarray(environment->list,
-	    environment->count + 1, sizeof(*list));
-	if (list == NULL) {
-		free(variable);
+	if (asprintf(made, "%s=%s", name, value) == -1)
 		return fail(failure, 0, "out of memory");
-	}
-	environment->list = list;
-	list[environment->count++] = variable;
+	environment->made_count++;
+	environment->list[environment->count++] = *made;
+	environment->list[environment->count] = NULL;
 	return 0;
 }
 
 static int
-set(struct environment *environment, const char *name, const char *value,
-    struct failure *failure)
-{
-	char *variable;
-
-	unset(environment, name);
-	if (asprintf(&variable, "%s=%s", name, value) == -1)
-		return fail(failure, 0, "out of memory");
-	return append(environment, variable, failure);
-}
-
-static int
-set_number(struct environment *environment, const char *name, uint64_t number,
+add_number(struct environment *environment, const char *name, uint64_t number,
     struct failure *failure)
 {
 	char value[24];
 
 	snprintf(value, sizeof(value), "%llu", (unsigned long long)number);
-	return set(environment, name, value, failure);
+	return add(environment, name, value, failure);
 }
 
 /* One field a socket, colon separated: the names, or the ports. */
 static int
-set_fields(struct environment *environment, const char *name,
+add_fields(struct environment *environment, const char *name,
     const struct listeners *listeners, bool names, struct failure *failure)
 {
 	struct buffer output = { 0 };
@@ -203,13 +223,13 @@ set_fields(struct environment *environment, const char *name,
 	}
 	if (buffer_finish(&output, &value, NULL) == -1)
 		return fail(failure, 0, "out of memory");
-	status = set(environment, name, value, failure);
+	status = add(environment, name, value, failure);
 	free(value);
 	return status;
 }
 
 static int
-set_protocol(struct environment *environment,
+add_protocol(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
     enum reader reader, const struct identity *self, struct failure *failure)
 {
@@ -218,24 +238,24 @@ set_protocol(struct environment *environment,
 	if (reader == READER_INETD && self != NULL)
 		return 0;
 	if (listeners->count > 0 && first->host[0] != '\0' &&
-	    set_number(environment, "LISTEN_PORT", first->port, failure) == -1)
+	    add_number(environment, "LISTEN_PORT", first->port, failure) == -1)
 		return -1;
-	if (set_fields(environment, "LISTEN_PORTS", listeners, false,
+	if (add_fields(environment, "LISTEN_PORTS", listeners, false,
 	    failure) == -1)
 		return -1;
 	if (reader == READER_WITHOUT_FDS || self == NULL)
 		return 0;
-	if (set_number(environment, "LISTEN_FDS", listeners->count,
+	if (add_number(environment, "LISTEN_FDS", listeners->count,
 	    failure) == -1 ||
-	    set_fields(environment, "LISTEN_FDNAMES", listeners, true,
+	    add_fields(environment, "LISTEN_FDNAMES", listeners, true,
 	    failure) == -1)
 		return -1;
 	if (options->no_pid)
 		return 0;
-	if (set_number(environment, "LISTEN_PID", (uint64_t)self->pid,
+	if (add_number(environment, "LISTEN_PID", (uint64_t)self->pid,
 	    failure) == -1)
 		return -1;
-	return self->pidfd_id == 0 ? 0 : set_number(environment,
+	return self->pidfd_id == 0 ? 0 : add_number(environment,
 	    "LISTEN_PIDFDID", self->pidfd_id, failure);
 }
 
@@ -255,7 +275,8 @@ apply_settings(struct environment *environment,
 		    strlen(setting->template), listeners, reader, &value,
 		    NULL, failure) == -1)
 			return -1;
-		status = set(environment, setting->name, value, failure);
+		unset(environment, setting->name);
+		status = add(environment, setting->name, value, failure);
 		free(value);
 		if (status == -1)
 			return -1;
@@ -268,28 +289,13 @@ environment_make(struct environment *environment, char *const variables[],
     const struct listeners *listeners, const struct options *options,
     enum reader reader, const struct identity *self, struct failure *failure)
 {
-	char *variable;
-	size_t i;
-
 	*environment = (struct environment){ 0 };
-	for (; *variables != NULL; variables++) {
-		variable = strdup(*variables);
-		if (variable == NULL)
-			return fail(failure, 0, "out of memory");
-		if (append(environment, variable, failure) == -1)
-			return -1;
-	}
-	for (i = 0; i < sizeof(protocol) / sizeof(protocol[0]); i++)
-		unset(environment, protocol[i]);
-	if (set_protocol(environment, listeners, options, reader, self,
-	    failure) == -1 ||
-	    apply_settings(environment, listeners, options, reader,
+	if (borrow(environment, variables, options, failure) == -1 ||
+	    add_protocol(environment, listeners, options, reader, self,
 	    failure) == -1)
 		return -1;
-	if (append(environment, NULL, failure) == -1)
-		return -1;
-	environment->count--;
-	return 0;
+	return apply_settings(environment, listeners, options, reader,
+	    failure);
 }
 
 void
@@ -297,7 +303,8 @@ environment_free(struct environment *environment)
 {
 	size_t i;
 
-	for (i = 0; i < environment->count; i++)
-		free(environment->list[i]);
+	for (i = 0; i < environment->made_count; i++)
+		free(environment->made[i]);
+	free(environment->made);
 	free(environment->list);
 }

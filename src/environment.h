@@ -14,10 +14,15 @@
 #include "options.h"
 #include "template.h"
 
-/* A list of "NAME=value" that ends with NULL; it and its strings are owned. */
+/*
+ * A list of "NAME=value" that ends with NULL.  Its strings are those of the
+ * environ(7) that it is made of, and those in made.
+ */
 struct environment {
-	char	**list;
+	char	**list;		/* owned */
 	size_t	 count;
+	char	**made;		/* owned, with its strings */
+	size_t	 made_count;
 };
 
 /* Who will read LISTEN_*. */

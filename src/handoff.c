@@ -204,24 +204,30 @@ execute(const struct launch *launch, char *const command[],
 }
 
 int
-handoff_become(struct launch *launch, struct failure *failure)
+handoff_prepare(struct launch *launch, struct failure *failure)
 {
 	struct identity self = environment_identify();
-	struct environment environment;
+
+	return environment_make(&launch->environment, environ,
+	    &launch->listeners, launch->options, launch->reader, &self,
+	    failure);
+}
+
+int
+handoff_become(struct launch *launch, struct failure *failure)
+{
 	char **inherited = environ;
-	int status = STATUS_FAILED;
+	int status;
 
 	if (launch->options->on_demand && await_demand(launch, failure) == -1)
 		return STATUS_FAILED;
-	if (environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->reader, &self, failure) == 0 &&
-	    (launch->handoff == RESERVE ? pass_reserves(launch, failure) :
+	if ((launch->handoff == RESERVE ? pass_reserves(launch, failure) :
 	    launch->reader == READER_WITHOUT_FDS ? 0 :
-	    pass_sockets(launch, failure)) == 0)
-		status = execute(launch, launch->command, &environment,
-		    failure);
+	    pass_sockets(launch, failure)) == -1)
+		return STATUS_FAILED;
+	status = execute(launch, launch->command, &launch->environment,
+	    failure);
 	environ = inherited;
-	environment_free(&environment);
 	return status;
 }
 

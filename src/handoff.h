@@ -35,6 +35,7 @@ struct launch {
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
 	char			*script;	/* the client's; owned; NULL */
+	struct environment	 environment;	/* of handoff_prepare() */
 	struct reports		*reports;
 	bool			 executed;	/* the service ran */
 	int			 death;		/* the signal to die of; 0 */
@@ -51,7 +52,14 @@ void	handoff_restore_signals(const struct signals *signals);
 void	handoff_hold_signals(const struct signals *signals, sigset_t *held);
 
 /*
- * Makes this process the service: its environment, its sockets at fd 3 and
+ * Makes the service's environment, for this process.  Asks nothing of the
+ * sockets but their addresses, so there may be a while until it is the
+ * service.  Returns 0, or -1 with the reason in failure.
+ */
+int	handoff_prepare(struct launch *launch, struct failure *failure);
+
+/*
+ * Makes this process, which is prepared, the service: its sockets at fd 3 and
  * up (or one at 0 and 1, or the reserves, at whatever numbers they are), its
  * signals; what the caller had open at those numbers is closed.  Where the
  * service is to start on demand it first waits for the first connection or

@@ -133,6 +133,9 @@ be_service(struct launch *launch, int channel, pid_t group)
 		channel_send(channel, &note, -1);
 		_exit(STATUS_FAILED);
 	}
+	/* What can be done while the keeper tries, and the front listens. */
+	if (handoff_prepare(launch, &note.failure) == -1)
+		note.kind = NOTE_FAILED;
 	note.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
 	if (channel_send(channel, &note, notify) == -1)
 		_exit(STATUS_FAILED);
@@ -151,11 +154,15 @@ be_client(struct launch *launch, int channel, pid_t group)
 	execute(launch, channel, handoff_become_client);
 }
 
+/* Tries while the service's process prepares itself, then hears of that. */
 static int
 try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 {
 	struct adoption *adoption = &keeper->adoption;
 	struct note note = { .kind = NOTE_FAILED };
+	bool readable = keeper->launch->handoff == ADOPT &&
+	    adopt_try(keeper->service.pid) == 0;
+	int error = errno;
 
 	if (channel_receive(channel, &note, &adoption->notify) != 1)
 		return channel_fail(failure, "the service's process");
@@ -173,8 +180,8 @@ try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 	    handoff_is_set_id(keeper->launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    keeper->launch->command[0]);
-	if (adopt_try(keeper->service.pid) == -1)
-		return fail(failure, errno, "the service's memory cannot be "
+	if (!readable)
+		return fail(failure, error, "the service's memory cannot be "
 		    "read");
 	return 0;
 }
@@ -405,31 +412,37 @@ is_service_over(const struct keeper *keeper)
 	    processes_count_others(keeper->client.pid) == 0;
 }
 
-/* Has a process become what it is to be: 0; or -1, and note says why not. */
+/* Has a process become what it is to be: 0, or errno. */
 static int
-let_go(int channel, struct note *note, const char *peer)
+let_go(int channel)
 {
-	bool told;
+	struct note note = { .kind = NOTE_GO };
 
-	note->kind = NOTE_GO;
-	told = channel_send(channel, note, -1) == 0;
+	return channel_send(channel, &note, -1) == 0 ? 0 : errno;
+}
+
+/* 0 where it did, having been let go; or -1, and note says why not. */
+static int
+await_start(int channel, int error, struct note *note, const char *peer)
+{
 	/* One that has ended may have said why. */
-	if ((told || errno == EPIPE) &&
+	if ((error == 0 || error == EPIPE) &&
 	    channel_receive(channel, note, NULL) == 1)
 		return -1;
-	if (told)
+	if (error == 0)
 		return 0;
 	note->value = STATUS_FAILED;
+	errno = error;
 	return channel_fail(&note->failure, peer);
 }
 
 static void
 start_client(struct keeper *keeper)
 {
-	struct note note = { .kind = NOTE_GO };
+	struct note note = { .kind = NOTE_FAILED };
 
-	if (let_go(keeper->client_channel, &note, "the client's process") ==
-	    -1) {
+	if (await_start(keeper->client_channel, let_go(keeper->client_channel),
+	    &note, "the client's process") == -1) {
 		say_failure(&note.failure);
 		keeper->failed = true;
 		begin_stop(keeper);
@@ -655,7 +668,7 @@ start_service(struct keeper *keeper, pid_t group)
 	struct note note = { .kind = NOTE_READY };
 	struct failure failure = { "" };
 	sigset_t all;
-	int channel;
+	int channel, error;
 
 	channel = make_process(keeper, &keeper->service, group, be_service);
 	if (try_adoption(keeper, channel, &failure) == -1)
@@ -680,8 +693,9 @@ start_service(struct keeper *keeper, pid_t group)
 		refuse(keeper, STATUS_FAILED, &failure);
 	}
 	reports_recognise(keeper->launch->reports);
+	error = let_go(channel);
 	close_callers_descriptors(keeper, channel);
-	if (let_go(channel, &note, "the service's process") == -1)
+	if (await_start(channel, error, &note, "the service's process") == -1)
 		refuse(keeper, note.value, &note.failure);
 	close(channel);
 	note.kind = NOTE_STARTED;

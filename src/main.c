@@ -309,6 +309,8 @@ run(struct launch *launch, struct failure *failure)
 	}
 	if (is_supervised(launch))
 		return supervise_run(&supervision, launch, failure);
+	if (handoff_prepare(launch, failure) == -1)
+		return STATUS_FAILED;
 	return handoff_become(launch, failure);
 }
 
@@ -323,6 +325,7 @@ discard(struct launch *launch)
 		free(launch->command[i]);
 	free(launch->command);
 	free(launch->script);
+	environment_free(&launch->environment);
 }
 
 int

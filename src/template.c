@@ -68,6 +68,15 @@ recognise(const char *text, size_t at, size_t length,
 	return true;
 }
 
+/* Where the next may begin, or length. */
+static size_t
+find_bracket(const char *text, size_t at, size_t length)
+{
+	while (at < length && text[at] != '<' && text[at] != '{')
+		at++;
+	return at;
+}
+
 static int
 expand_one(struct buffer *output, const char *text,
     const struct placeholder *placeholder, const struct listeners *listeners,
@@ -121,22 +130,26 @@ expand(struct buffer *output, const char *text, size_t length,
     struct failure *failure)
 {
 	struct placeholder placeholder;
-	size_t at = 0;
+	size_t at = 0, start = 0;
 
-	while (at < length) {
-		if ((text[at] != '<' && text[at] != '{') ||
-		    !recognise(text, at, length, &placeholder)) {
-			buffer_append(output, &text[at++], 1);
+	for (;;) {
+		at = find_bracket(text, at, length);
+		if (at == length)
+			break;
+		if (!recognise(text, at, length, &placeholder)) {
+			at++;
 			continue;
 		}
+		buffer_append(output, text + start, at - start);
 		if (placeholder.literal)
 			buffer_append(output, text + at + 1,
 			    placeholder.length - 2);
 		else if (expand_one(output, text + at, &placeholder,
 		    listeners, reader, failure) == -1)
 			return -1;
-		at += placeholder.length;
+		start = at += placeholder.length;
 	}
+	buffer_append(output, text + start, length - start);
 	return 0;
 }
 
@@ -147,9 +160,8 @@ template_words(const char *text, size_t length)
 	unsigned found = 0;
 	size_t at = 0;
 
-	while (at < length)
-		if ((text[at] != '<' && text[at] != '{') ||
-		    !recognise(text, at, length, &placeholder))
+	while ((at = find_bracket(text, at, length)) < length)
+		if (!recognise(text, at, length, &placeholder))
 			at++;
 		else {
 			if (!placeholder.literal)

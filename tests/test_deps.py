@@ -103,7 +103,9 @@ class Installs(Deps):
         self.deps('servers')
         self.deps('lint')
         self.deps('tree')
-        servers, lint, tree = self.installs()
+        self.deps('bench')
+        servers, lint, tree, bench = self.installs()
+        self.assertLessEqual({'nginx', 'redis-server'}, set(bench))
         self.assertLessEqual({'nginx', 'openssh-server'}, set(servers))
         self.assertLessEqual({'valgrind', 'clang-tidy'}, set(lint))
         self.assertEqual(tree, TREE)
@@ -129,10 +131,21 @@ class Installs(Deps):
         self.deps('servers')
         self.assertEqual(len(self.log('npm')), 2)
 
-    def test_the_lock_names_no_registry(self):
-        with open(os.path.join(TOP, 'tests/servers/npm/package-lock.json')
+    def test_modules_of_the_benchmarks(self):
+        self.deps('bench')
+        words, = self.log('npm')
+        self.assertEqual(words[:3],
+                         ['ci', '--prefix', self.path('root/npm-bench')])
+        with open(os.path.join(TOP, 'tests/bench/npm/package-lock.json')
                   ) as file:
-            self.assertNotIn('"resolved"', file.read())
+            self.assertEqual(self.read('root/npm-bench/package-lock.json'),
+                             file.read())
+
+    def test_the_locks_name_no_registry(self):
+        for folder in 'servers', 'bench':
+            with open(os.path.join(TOP, 'tests', folder,
+                                   'npm/package-lock.json')) as file:
+                self.assertNotIn('"resolved"', file.read())
 
     def test_what_the_services_need(self):
         self.deps('servers')
@@ -299,11 +312,11 @@ class Make(Case):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertEqual(ran, {'deps'}, done.stdout + done.stderr)
 
-    def test_nothing_before_all_three(self):
-        done, ran = self.make('[ "$1" != lint ]\n', 'deps', 'deps-servers',
-                              'deps-lint', 'check')
+    def test_nothing_before_all_four(self):
+        done, ran = self.make('[ "$1" != bench ]\n', 'deps', 'deps-servers',
+                              'deps-lint', 'deps-bench', 'check')
         self.assertEqual(ran, {'deps'}, done.stdout + done.stderr)
-        self.assertEqual(self.read('deps-ran'), 'tree\nservers\nlint\n')
+        self.assertEqual(self.read('deps-ran'), 'tree\nservers\nlint\nbench\n')
 
     def test_all_after_deps(self):
         done, ran = self.make('exit 0\n', 'deps', 'check')
