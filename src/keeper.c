@@ -495,9 +495,9 @@ attend_client(struct keeper *keeper)
 	    ((waits && (keeper->told != 0 || keeper->service_first)) ||
 	    (keeper->client_until != 0 &&
 	    process_clock() >= keeper->client_until));
-	/* One that has ended before its start says why. */
-	if (waits && (keeper->client.ended || (!keeper->forced &&
-	    may_start_client(launch))))
+	/* One that has ended before its start, and was not told to, says why. */
+	if (waits && !keeper->forced && (keeper->client.ended ?
+	    keeper->told == 0 : may_start_client(launch)))
 		start_client(keeper);
 	if (keeper->client.ended || keeper->forced)
 		begin_stop(keeper);
