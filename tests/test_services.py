@@ -5,6 +5,7 @@ the queue; under reserve, until it was seen that the number is nobody's to
 be had.  Not part of `make check`: `make check-servers`.
 """
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -291,7 +292,8 @@ class Services(harness.Case):
         wait_for(lambda: queued(port) or client.poll() is not None or
                  datagrams and not bound(port), 'the client')
         if not queued(port):
-            os.killpg(client.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(client.pid, signal.SIGKILL)
             self.fail(f'{NO_QUEUE}: {client.communicate()[1].strip()}')
 
     def serve(self, row, ask, handoff, front, values):
