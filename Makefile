@@ -30,12 +30,7 @@ compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --libs libbsd-overlay)
-# Relative relocations in few words, which a glibc of 2.36 and later knows:
-# fewer pages are touched at the start.
-pack = $(shell printf '\043if __GLIBC_PREREQ(2, 36)\nyes\n\043endif\n' | \
-	$(CC) $(CPPFLAGS) -include features.h -x c -E - 2>/dev/null | \
-	grep -q '^yes' && echo -Wl,-z,pack-relative-relocs)
-link_static = $(CC) -static-pie $(harden) $(pack) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+link_static = $(CC) -static-pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --static --libs libbsd-overlay)
 
 modules = $(filter-out $(BUILD)/main.o,$(patsubst src/%.c,$(BUILD)/%.o,\
