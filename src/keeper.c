@@ -495,7 +495,7 @@ attend_client(struct keeper *keeper)
 	    ((waits && (keeper->told != 0 || keeper->service_first)) ||
 	    (keeper->client_until != 0 &&
 	    process_clock() >= keeper->client_until));
-	/* One that has ended before its start, and was not told to, says why. */
+	/* One that ended before its start, and was not told to, says why. */
 	if (waits && !keeper->forced && (keeper->client.ended ?
 	    keeper->told == 0 : may_start_client(launch)))
 		start_client(keeper);
