@@ -83,6 +83,10 @@ make_request(const uint8_t *data, size_t size)
 		size = sizeof(request.address);
 	memcpy(&request.address, data + HEADER, size);
 	request.length = (socklen_t)size;
+	/* Only a path has an inode, and no abstract name. */
+	if (request.address.any.sa_family != AF_UNIX ||
+	    request.address.un.sun_path[0] == '\0')
+		request.inode = 0;
 	return request;
 }
 
