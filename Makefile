@@ -165,7 +165,7 @@ coverage: ## run the tests, and list what of src/ they do not reach
 	+@$(counting)
 	@for file in build/coverage/*.gcno; do \
 	>"$${file%.gcno}.gcda" && chmod 666 "$${file%.gcno}.gcda"; done
-	-+@BRIEF=1 $(counting) TESTS='$(or $(TESTS),$(counted))' check
+	-+@COUNTED=1 $(counting) TESTS='$(or $(TESTS),$(counted))' check
 	@gcovr --filter src/ build/coverage
 	@gcovr --filter src/ --branches build/coverage
 

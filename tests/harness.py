@@ -32,8 +32,9 @@ PROBE = os.path.join(BUILD, 'tests', 'probe')
 BINDER = os.path.join(BUILD, 'tests', 'binder')
 SDPROBE = os.path.join(BUILD, 'tests', 'sdprobe')
 SANITIZED = os.environ.get('SANITIZED') == '1'
+COUNTED = os.environ.get('COUNTED') == '1'      # make coverage
 # Where each round is slow, there are fewer.
-BRIEF = SANITIZED or os.environ.get('BRIEF') == '1'
+BRIEF = SANITIZED or COUNTED
 DEADLINE = 60       # seconds: for a machine that does much else
 
 PROTOCOL = ('LISTEN_FDS', 'LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDNAMES',

@@ -115,7 +115,7 @@ class Limits(Hostile):
     def test_so_few_descriptors(self):
         """From hardly any to enough."""
         for name, options in HANDOFFS.items():
-            for most in range(3, 26):
+            for most in range(4, 26):       # the loader needs one
                 with self.subTest(name, most=most):
                     done = self.run_portexec(
                         *options, '--', *service(name), status=None,
@@ -131,6 +131,9 @@ class Limits(Hostile):
                                          'Too many open files')
                     self.assert_nothing_left()
             self.assertEqual(reasons, ('', ''), name)
+
+    if harness.COUNTED:         # gcov needs some for itself
+        del test_so_few_descriptors
 
     def test_no_process_may_be_made(self):
         why = 'fork: Resource temporarily unavailable'
