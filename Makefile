@@ -120,12 +120,12 @@ docs: ## make docs/services.md anew, of what is installed
 	@tests/services.py >$(BUILD)/services.md
 	@mv $(BUILD)/services.md docs/services.md
 
+check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## have each system call fail
+	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/faults
+
 # Variables, for make joins their lines: in a recipe they stay broken.
 sanitize = -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
-
-check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## have each system call fail
-	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/faults
 
 asan: ## run the tests under the address and undefined behaviour sanitizers
 	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
