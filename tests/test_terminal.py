@@ -217,8 +217,9 @@ class HangUp(InTerminal):
         shell.send('exit\n')
         os.waitpid(shell.pid, 0)
         shell.hang_up()
+        # What is being executed shows no environment for a moment.
+        wait_for(lambda: len(self.left()) == 5, 'all five')
         left = self.left()
-        self.assertEqual(len(left), 5)
         front, = set(left).difference(*map(children, left))
         os.kill(front, signal.SIGTERM)
         self.assert_nothing_left()
