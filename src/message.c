@@ -63,19 +63,24 @@ fail(struct failure *failure, int error, const char *format, ...)
 	return -1;
 }
 
+static void	write_line(const char *prefix, const char *format,
+    va_list arguments) __attribute__((format(printf, 2, 0)));
+
 static void
-write_line(const char *prefix, const char *text)
+write_line(const char *prefix, const char *format, va_list arguments)
 {
 	char line[MESSAGE_MAX + 64];
-	int length, error = errno;
+	int error = errno;
+	size_t length;
 
-	length = snprintf(line, sizeof(line) - 1, "%s: %s%s", getprogname(),
-	    prefix, text);
-	if (length > (int)sizeof(line) - 2)
-		length = (int)sizeof(line) - 2;
+	snprintf(line, sizeof(line), "%s: %s", getprogname(), prefix);
+	length = strlen(line);
+	vsnprintf(line + length, sizeof(line) - 1 - length, format,
+	    arguments);
 	keep_on_one_line(line);
-	line[length] = '\n';
-	if (write(STDERR_FILENO, line, (size_t)length + 1) == -1) {
+	length = strlen(line);
+	line[length++] = '\n';
+	if (write(STDERR_FILENO, line, length) == -1) {
 		/* There is nobody to tell. */
 	}
 	errno = error;
@@ -84,21 +89,19 @@ write_line(const char *prefix, const char *text)
 void
 say(const struct console *console, const char *format, ...)
 {
-	char text[MESSAGE_MAX];
 	va_list arguments;
 
 	if (console->verbosity == QUIET)
 		return;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	write_line("", format, arguments);
 	va_end(arguments);
-	write_line("", text);
 }
 
 void
 say_detail(const struct console *console, const char *format, ...)
 {
-	char prefix[32], text[MESSAGE_MAX];
+	char prefix[32];
 	struct timespec now;
 	va_list arguments;
 
@@ -109,13 +112,12 @@ say_detail(const struct console *console, const char *format, ...)
 	    (double)(now.tv_sec - console->start.tv_sec) +
 	    (double)(now.tv_nsec - console->start.tv_nsec) / 1e9);
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	write_line(prefix, format, arguments);
 	va_end(arguments);
-	write_line(prefix, text);
 }
 
 void
 say_failure(const struct failure *failure)
 {
-	write_line("", failure->text);
+	say(&(struct console){ .verbosity = NORMAL }, "%s", failure->text);
 }
