@@ -80,22 +80,29 @@ explain(int error)
 	}
 }
 
+/* In a process that cannot become what it is to be: note->failure says why. */
+static _Noreturn void
+give_up(int channel, int status, struct note *note)
+{
+	note->kind = NOTE_FAILED;
+	note->value = status;
+	channel_send(channel, note, -1);
+	_exit(status);
+}
+
 /* Waits for NOTE_GO, then becomes what it is to be, or says why not. */
 static _Noreturn void
 execute(struct launch *launch, int channel,
     int (*become)(struct launch *, struct failure *))
 {
 	struct note note = { .kind = NOTE_FAILED };
+	int status = STATUS_FAILED;
 
 	if (channel_receive(channel, &note, NULL) == 1)
-		note.value = become(launch, &note.failure);
-	else {
-		note.value = STATUS_FAILED;
+		status = become(launch, &note.failure);
+	else
 		channel_fail(&note.failure, "the keeper");
-	}
-	note.kind = NOTE_FAILED;
-	channel_send(channel, &note, -1);
-	_exit(note.value);
+	give_up(channel, status, &note);
 }
 
 /* Nobody waits to hear of its execution: that may take any time. */
@@ -128,19 +135,17 @@ be_service(struct launch *launch, int channel, pid_t group)
 		notify = -1;
 	else if ((notify = adopt_install(has_unix(&launch->listeners),
 	    &killable, &privileged)) == -1) {
-		note.kind = NOTE_FAILED;
 		fail(&note.failure, 0, "%s", explain(errno));
-		channel_send(channel, &note, -1);
-		_exit(STATUS_FAILED);
+		give_up(channel, STATUS_FAILED, &note);
 	}
-	/* What can be done while the keeper tries, and the front listens. */
-	if (handoff_prepare(launch, &note.failure) == -1)
-		note.kind = NOTE_FAILED;
 	note.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
 	if (channel_send(channel, &note, notify) == -1)
 		_exit(STATUS_FAILED);
 	if (notify != -1)
 		close(notify);
+	/* While the keeper tries, and the front listens. */
+	if (handoff_prepare(launch, &note.failure) == -1)
+		give_up(channel, STATUS_FAILED, &note);
 	if (launch->options->on_demand)
 		execute_on_demand(launch, channel);
 	execute(launch, channel, handoff_become);
@@ -154,7 +159,7 @@ be_client(struct launch *launch, int channel, pid_t group)
 	execute(launch, channel, handoff_become_client);
 }
 
-/* Tries while the service's process prepares itself, then hears of that. */
+/* Tries while the service's process installs the filter, and hears of that. */
 static int
 try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 {
