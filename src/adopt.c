@@ -18,6 +18,7 @@
 
 #include "adopt.h"
 #include "process.h"
+#include "procfs.h"
 #include "target.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -147,12 +148,9 @@ adopt_install(bool with_unix, bool *killable, bool *privileged)
 int
 adopt_try(pid_t child)
 {
-	struct target target;
+	struct target target = { child, child };
 	int value = 0;
 
-	errno = ESRCH;	/* unless a file of /proc has another reason */
-	if (!target_identify(&target, child))
-		return -1;
 	return target_read(&target,
 	    (unsigned long long)(uintptr_t)&probe_of_memory, &value,
 	    sizeof(value));
@@ -521,21 +519,22 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
     struct registration **registrations, size_t have)
 {
 	struct registration registration = { .epoll = epoll }, *grown;
-	unsigned long long data;
-	char path[64], line[256];
+	unsigned long long number, events, data;
+	char line[256];
 	FILE *file;
 	size_t i;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", target->thread,
-	    epoll);
-	file = fopen(path, "re");
+	file = procfs_open("%d/fdinfo/%d", target->thread, epoll);
 	if (file == NULL)
 		return have;
 	while (fgets(line, sizeof(line), file) != NULL) {
-		if (sscanf(line, "tfd: %d events: %x data: %llx",
-		    &registration.number, &registration.event.events,
-		    &data) != 3)
+		if (strncmp(line, "tfd:", 4) != 0 ||
+		    !procfs_number(line, 1, 10, &number) ||
+		    !procfs_number(line, 3, 16, &events) ||
+		    !procfs_number(line, 5, 16, &data))
 			continue;
+		registration.number = (int)number;
+		registration.event.events = (uint32_t)events;
 		registration.event.data.u64 = data;
 		for (i = 0; i < count; i++)
 			if (list[i].number == registration.number &&

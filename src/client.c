@@ -1,9 +1,10 @@
 #include <sys/wait.h>
 
-#include <stdio.h>
+#include <netinet/tcp.h>
 
 #include "client.h"
 #include "handoff.h"
+#include "procfs.h"
 
 int
 client_ending(const struct ending *ending)
@@ -29,17 +30,17 @@ client_ending(const struct ending *ending)
 static bool
 is_listening(const char *table, unsigned port)
 {
-	unsigned local, state;
+	unsigned long long local, state;
 	char line[512];
 	bool found = false;
 	FILE *file;
 
-	file = fopen(table, "re");
+	file = procfs_open("net/%s", table);
 	if (file == NULL)
 		return false;
 	while (!found && fgets(line, sizeof(line), file) != NULL)
-		found = sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x",
-		    &local, &state) == 2 && local == port && state == 0x0a;
+		found = procfs_number(line, 2, 16, &local) && local == port &&
+		    procfs_number(line, 5, 16, &state) && state == TCP_LISTEN;
 	fclose(file);
 	return found;
 }
@@ -47,6 +48,6 @@ is_listening(const char *table, unsigned port)
 bool
 client_awaits(unsigned port)
 {
-	return !is_listening("/proc/net/tcp", port) &&
-	    !is_listening("/proc/net/tcp6", port);
+	return !is_listening("tcp", port) &&
+	    !is_listening("tcp6", port);
 }

@@ -27,7 +27,7 @@ struct signals {
 
 /* Everything between the command line and the service. */
 struct launch {
-	const struct options	*options;
+	struct options		*options;
 	struct console		 console;
 	struct signals		 signals;
 	enum handoff		 handoff;

@@ -113,17 +113,13 @@ choose_passing(struct launch *launch, struct failure *failure)
 static int
 open_sockets(struct launch *launch, struct failure *failure)
 {
-	struct endpoint standard[ENDPOINT_MEMBERS_MAX];
+	struct options *options = launch->options;
 
-	if (launch->options->endpoint_count > 0)
-		return listeners_bind(&launch->listeners,
-		    launch->options->endpoints,
-		    launch->options->endpoint_count, failure);
-	if (launch->listeners.count > 0)
-		return 0;
-	if (endpoint_parse("127.0.0.1:0", standard, failure) == -1)
+	if (options->endpoint_count == 0 && launch->listeners.count == 0 &&
+	    options_add_socket(options, "127.0.0.1:0", failure) == -1)
 		return -1;
-	return listeners_bind(&launch->listeners, standard, 1, failure);
+	return listeners_bind(&launch->listeners, options->endpoints,
+	    options->endpoint_count, failure);
 }
 
 static int

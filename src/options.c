@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +92,8 @@ options_print_help(FILE *output)
 	    "<port:NAME> or <port:N> for another's.\n", output);
 }
 
-static int
-add_endpoints(struct options *options, const char *spec,
+int
+options_add_socket(struct options *options, const char *spec,
     struct failure *failure)
 {
 	struct endpoint members[ENDPOINT_MEMBERS_MAX], *list;
@@ -208,17 +209,21 @@ static int
 set_kill_after(struct options *options, const char *text,
     struct failure *failure)
 {
-	size_t digits = strspn(text, "0123456789");
-	double seconds;
+	enum { DAY = 86400 * 1000 };
+	const char *at = text;
+	int time = 0, unit;
 
-	if (text[digits] == '.')
-		digits += 1 + strspn(text + digits + 1, "0123456789");
-	seconds = strtod(text, NULL);
-	if (text[digits] != '\0' || strpbrk(text, "0123456789") == NULL ||
-	    seconds > 86400)
+	for (; isdigit((unsigned char)*at) && time <= DAY; at++)
+		time = time * 10 + (*at - '0') * 1000;
+	if (*at == '.')
+		for (at++, unit = 100; isdigit((unsigned char)*at); at++) {
+			time += (*at - '0') * unit;
+			unit /= 10;
+		}
+	if (*at != '\0' || strpbrk(text, "0123456789") == NULL || time > DAY)
 		return fail(failure, 0, "-k '%s': not a number of seconds, "
 		    "a day at most", text);
-	options->kill_after = (int)(seconds * 1000);
+	options->kill_after = time;
 	return 0;
 }
 
@@ -272,7 +277,7 @@ parse_option(struct options *options, int key, const char *word,
 {
 	switch (key) {
 	case 'l':
-		return add_endpoints(options, optarg, failure);
+		return options_add_socket(options, optarg, failure);
 	case 'e':
 		return add_setting(options, optarg, failure);
 	case 'p':

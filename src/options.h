@@ -63,6 +63,10 @@ int	options_parse(struct options *options, int argc, char *argv[],
     struct failure *failure);
 void	options_free(struct options *options);
 
+/* Appends what -l SPEC asks for.  0, or -1 with the reason in failure. */
+int	options_add_socket(struct options *options, const char *spec,
+    struct failure *failure);
+
 /*
  * How the service gets its socket where -H does not say: words are those
  * (template.h) that stand where the service will read them.  <fd> says that

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "procfs.h"
 
 enum {
 	BETWEEN_LOOKS = 100,	/* ms; for those that lost their parent */
@@ -23,20 +24,18 @@ enum {
 static pid_t
 parent_of(pid_t pid)
 {
-	char path[64], text[512], *field;
-	pid_t parent = -1;
+	unsigned long long parent;
+	char text[512], *end = NULL;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
+	file = procfs_open("%d/stat", pid);
 	if (file == NULL)
 		return -1;
-	if (fgets(text, sizeof(text), file) != NULL &&
-	    (field = strrchr(text, ')')) != NULL &&
-	    sscanf(field + 1, " %*c %d", &parent) != 1)
-		parent = -1;
+	if (fgets(text, sizeof(text), file) != NULL)
+		end = strrchr(text, ')');
 	fclose(file);
-	return parent;
+	return end != NULL && procfs_number(end + 1, 1, 10, &parent) ?
+	    (pid_t)parent : -1;
 }
 
 bool
@@ -61,20 +60,20 @@ static size_t
 visit_children_of_thread(pid_t parent, const char *thread,
     const struct visitor *visitor)
 {
-	char path[64];
-	size_t count = 0;
+	unsigned long long pid;
+	char *word = NULL;
+	size_t count = 0, size = 0;
 	FILE *file;
-	pid_t pid;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", parent,
-	    thread);
-	file = fopen(path, "re");
+	file = procfs_open("%d/task/%.20s/children", parent, thread);
 	if (file == NULL)
 		return 0;
-	while (fscanf(file, "%d", &pid) == 1) {
-		count += 1 + visit_children(pid, visitor);
-		visitor->visit(pid, parent, visitor->context);
+	while (getdelim(&word, &size, ' ', file) != -1 &&
+	    procfs_number(word, 0, 10, &pid)) {
+		count += 1 + visit_children((pid_t)pid, visitor);
+		visitor->visit((pid_t)pid, parent, visitor->context);
 	}
+	free(word);
 	fclose(file);
 	return count;
 }

@@ -12,27 +12,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "procfs.h"
 #include "target.h"
 
 enum { PATH_SIZE = 64 };
 
-/* Finds "key:\tvalue" in a file of /proc, value in the given base. */
+/* Finds "key:\tvalue", value in the given base, in a file that it closes. */
 static bool
-read_field(const char *path, const char *key, int base, long *value)
+read_field(FILE *file, const char *key, int base, unsigned long long *value)
 {
 	size_t length = strlen(key);
 	char line[256];
 	bool found = false;
-	FILE *file;
 
-	file = fopen(path, "re");
 	if (file == NULL)
 		return false;
 	while (!found && fgets(line, sizeof(line), file) != NULL)
-		if (strncmp(line, key, length) == 0 && line[length] == ':') {
-			*value = strtol(line + length + 1, NULL, base);
-			found = true;
-		}
+		found = strncmp(line, key, length) == 0 &&
+		    procfs_number(line + length, 0, base, value);
 	fclose(file);
 	return found;
 }
@@ -40,11 +37,10 @@ read_field(const char *path, const char *key, int base, long *value)
 bool
 target_identify(struct target *target, pid_t thread)
 {
-	char path[PATH_SIZE];
-	long process;
+	unsigned long long process;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", thread);
-	if (!read_field(path, "Tgid", 10, &process))
+	if (!read_field(procfs_open("%d/status", thread), "Tgid:", 10,
+	    &process))
 		return false;
 	target->thread = thread;
 	target->process = (pid_t)process;
@@ -87,7 +83,7 @@ target_descriptor(const struct target *target, int number,
 	char path[PATH_SIZE], link[32];
 	struct stat status;
 	ssize_t length;
-	long flags = 0;
+	unsigned long long flags = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", target->thread, number);
 	length = readlink(path, link, sizeof(link) - 1);
@@ -97,9 +93,8 @@ target_descriptor(const struct target *target, int number,
 	descriptor->number = number;
 	descriptor->socket = S_ISSOCK(status.st_mode) ? status.st_ino : 0;
 	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", target->thread,
-	    number);
-	read_field(path, "flags", 8, &flags);
+	read_field(procfs_open("%d/fdinfo/%d", target->thread, number),
+	    "flags:", 8, &flags);
 	descriptor->flags = (int)flags;
 	return true;
 }

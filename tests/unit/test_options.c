@@ -292,6 +292,42 @@ START_TEST(refuses)
 }
 END_TEST
 
+static const struct {
+	const char	*seconds;
+	int		 milliseconds;
+} times[] = {
+	{ "0", 0 }, { "0.0", 0 }, { "5", 5000 }, { "5.", 5000 },
+	{ ".5", 500 }, { "0.29", 290 }, { "1.005", 1005 }, { "1.0059", 1005 },
+	{ "0.0009", 0 }, { "007.25", 7250 }, { "0.12345678901234567890", 123 },
+	{ "86399.999", 86399999 }, { "86400", 86400000 },
+	{ "86400.000", 86400000 },
+	{ "", -1 }, { ".", -1 }, { "-1", -1 }, { "+1", -1 }, { " 1", -1 },
+	{ "1 ", -1 }, { "1s", -1 }, { "1e3", -1 }, { "0x1", -1 },
+	{ "1.5.5", -1 }, { "1,5", -1 }, { "inf", -1 }, { "nan", -1 },
+	{ "86400.001", -1 }, { "86401", -1 }, { "99999999999999999999", -1 },
+};
+
+START_TEST(takes_times_to_the_millisecond)
+{
+	struct options options;
+	struct failure failure = { "" };
+	struct line line;
+	char words[64];
+	int status;
+
+	snprintf(words, sizeof(words), "-k|%s|true", times[_i].seconds);
+	line_split(&line, words);
+	status = options_parse(&options, line.argc, line.argv, &failure);
+	ck_assert_int_eq(status == -1, times[_i].milliseconds == -1);
+	if (status == 0)
+		ck_assert_int_eq(options.kill_after, times[_i].milliseconds);
+	else
+		ck_assert_ptr_nonnull(strstr(failure.text, "a day at most"));
+	options_free(&options);
+	free(line.text);
+}
+END_TEST
+
 START_TEST(groups_are_expanded_in_order)
 {
 	struct options options;
@@ -344,6 +380,7 @@ main(void)
 		{ "accepted", accepts, LENGTH(accepted) },
 		{ "shown", shows, LENGTH(shown) },
 		{ "refused", refuses, LENGTH(refused) },
+		{ "-k", takes_times_to_the_millisecond, LENGTH(times) },
 		{ "groups", groups_are_expanded_in_order, 1 },
 		{ "help", help_has_every_socket_option, OPTION_COUNT },
 	};
