@@ -4,6 +4,8 @@
  * One that SIGKILL ends has none.
  */
 
+#include <sys/socket.h>
+
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,6 +21,8 @@ _Noreturn void	__real__exit(int status);
 _Noreturn void	__wrap__exit(int status);
 int		__real_raise(int number);
 int		__wrap_raise(int number);
+ssize_t		__real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t		__wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 
 /*
  * Where it cannot, on a full disk say, nothing is said: tests read that.
@@ -56,5 +60,14 @@ __wrap_raise(int number)
 {
 	dump();
 	return __real_raise(number);
+}
+
+/* Who hears that a process has failed may kill it at once. */
+ssize_t
+__wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	dump();
+	__gcov_reset();
+	return __real_sendmsg(fd, message, flags);
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
