@@ -120,7 +120,14 @@ docs: ## make docs/services.md anew, of what is installed
 	@tests/services.py >$(BUILD)/services.md
 	@mv $(BUILD)/services.md docs/services.md
 
-check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## have each system call fail
+$(BUILD)/short/allocate.o: tests/memory/allocate.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call compile) -c -o $@ $<
+
+check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) $(BUILD)/short/allocate.o ## have each system call and allocation fail
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/short STATIC=no \
+	PROGRAM=$(BUILD)/short/portexec \
+	LDFLAGS='$(LDFLAGS) $(BUILD)/short/allocate.o' $(BUILD)/short/portexec
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/faults
 
 # Variables, for make joins their lines: in a recipe they stay broken.

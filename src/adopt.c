@@ -219,12 +219,26 @@ end_listening(struct adoption *adoption, size_t which)
 	listener->fd = -1;
 }
 
+/* To poll so many gifts: 0, or -1 and errno. */
+static int
+make_room(struct adoption *adoption, size_t gifts)
+{
+	struct pollfd *polls = reallocarray(adoption->polls,
+	    ADOPT_POLLS_BEFORE + adoption->listeners->count + gifts,
+	    sizeof(*polls));
+
+	if (polls == NULL)
+		return -1;
+	adoption->polls = polls;
+	return 0;
+}
+
 int
 adopt_begin(struct adoption *adoption)
 {
 	adoption->patience = calloc(adoption->listeners->count,
 	    sizeof(*adoption->patience));
-	return adoption->patience == NULL ? -1 : 0;
+	return adoption->patience == NULL ? -1 : make_room(adoption, 0);
 }
 
 void
@@ -705,6 +719,8 @@ remember_gift(struct adoption *adoption, const struct call *call,
 		former->asked = call->request.address;
 		return;
 	}
+	if (make_room(adoption, adoption->gift_count + 1) == -1)
+		return;
 	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,
 	    sizeof(*gifts));
 	if (gifts == NULL)
@@ -851,17 +867,12 @@ adopt_answer(struct adoption *adoption)
 	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);
 }
 
-size_t
-adopt_poll_count(const struct adoption *adoption)
-{
-	return adoption->listeners->count + adoption->gift_count;
-}
-
-void
-adopt_poll(const struct adoption *adoption, struct pollfd *polls)
+nfds_t
+adopt_poll(struct adoption *adoption)
 {
 	const struct listener *list = adoption->listeners->list;
 	const struct patience *patience = adoption->patience;
+	struct pollfd *polls = adoption->polls + ADOPT_POLLS_BEFORE;
 	bool curious;
 	size_t i;
 
@@ -875,6 +886,7 @@ adopt_poll(const struct adoption *adoption, struct pollfd *polls)
 	for (i = 0; i < adoption->gift_count; i++, polls++)
 		*polls = (struct pollfd){ .fd = adoption->gifts[i].pidfd,
 		    .events = POLLIN };
+	return (nfds_t)(polls - adoption->polls);
 }
 
 static void
@@ -955,8 +967,9 @@ end_gift(struct adoption *adoption, size_t which)
 }
 
 void
-adopt_attend(struct adoption *adoption, const struct pollfd *polls)
+adopt_attend(struct adoption *adoption)
 {
+	const struct pollfd *polls = adoption->polls + ADOPT_POLLS_BEFORE;
 	struct listeners *listeners = adoption->listeners;
 	size_t i;
 

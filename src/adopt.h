@@ -38,7 +38,10 @@
 #define ADOPT_ARCH	0	/* adopt_install() refuses */
 #endif
 
-enum { ADOPT_FILTER_MAX = 8 };	/* instructions */
+enum {
+	ADOPT_FILTER_MAX = 8,	/* instructions */
+	ADOPT_POLLS_BEFORE = 3	/* the keeper's own */
+};
 
 struct gift;
 struct patience;
@@ -55,6 +58,7 @@ struct adoption {
 	char			 elsewhere[ADDR_MAX];	/* what it bound */
 	int64_t			 taken_at;	/* process_clock(); 0: never */
 	struct patience		*patience;	/* owned; with each listener */
+	struct pollfd		*polls;		/* owned; adopt_poll()'s */
 };
 
 /* Readies adoption, whose other members are set.  0, or -1 and errno. */
@@ -87,14 +91,14 @@ int	adopt_try(pid_t child);
 void	adopt_answer(struct adoption *adoption);
 
 /*
- * What to poll(2) besides notify: appends to polls, which has room for
- * adopt_poll_count().  After poll(2), adopt_attend() looks at the same
- * entries: a listener that was shut down, or whose taker has ended, listens
- * again with its full queue; clients that wait for nobody are spoken of.
+ * What to poll(2) besides notify: fills in adoption->polls behind the first
+ * ADOPT_POLLS_BEFORE, which are the caller's, and returns how many there are
+ * with those.  After poll(2), adopt_attend() looks at them: a listener that
+ * was shut down, or whose taker has ended, listens again with its full queue;
+ * clients that wait for nobody are spoken of.
  */
-size_t	adopt_poll_count(const struct adoption *adoption);
-void	adopt_poll(const struct adoption *adoption, struct pollfd *polls);
-void	adopt_attend(struct adoption *adoption, const struct pollfd *polls);
+nfds_t	adopt_poll(struct adoption *adoption);
+void	adopt_attend(struct adoption *adoption);
 
 /* Milliseconds until adopt_attend() wants to be called again; -1: never. */
 int	adopt_timeout(const struct adoption *adoption);

@@ -563,45 +563,30 @@ choose_timeout(struct keeper *keeper)
 
 /* One round: waits, then attends to whatever has something to say. */
 static bool
-keep_on(struct keeper *keeper, struct pollfd *polls)
+keep_on(struct keeper *keeper)
 {
 	struct adoption *adoption = &keeper->adoption;
-	nfds_t count = 3 + (nfds_t)adopt_poll_count(adoption);
+	struct pollfd *polls = adoption->polls;
+	bool front_speaks;
 
 	polls[0] = (struct pollfd){ .fd = keeper->front, .events = POLLIN };
 	polls[1] = (struct pollfd){ .fd = keeper->children, .events = POLLIN };
 	polls[2] = (struct pollfd){ .fd = keeper->filter_gone ? -1 :
 	    adoption->notify, .events = POLLIN };
-	adopt_poll(adoption, polls + 3);
-	if (poll(polls, count, choose_timeout(keeper)) == -1)
+	if (poll(polls, adopt_poll(adoption), choose_timeout(keeper)) == -1)
 		return true;
-	adopt_attend(adoption, polls + 3);
+	front_speaks = polls[0].revents != 0;
+	adopt_attend(adoption);
 	if ((polls[2].revents & POLLIN) != 0)
-		adopt_answer(adoption);
+		adopt_answer(adoption);	/* and polls may have moved */
 	else if (polls[2].revents != 0)
 		keeper->filter_gone = true;
-	if (polls[0].revents != 0)
+	if (front_speaks)
 		attend_front(keeper);
 	if (attend_children(keeper))
 		return !keeper->stopping ||
 		    process_stop_goes_on(&keeper->stop);
 	return adoption->notify != -1 && !keeper->filter_gone;
-}
-
-static void
-keep(struct keeper *keeper)
-{
-	struct pollfd *polls = NULL, *grown;
-	size_t room;
-
-	do {
-		room = 3 + adopt_poll_count(&keeper->adoption);
-		grown = reallocarray(polls, room, sizeof(*polls));
-		if (grown == NULL)
-			break;
-		polls = grown;
-	} while (keep_on(keeper, polls));
-	free(polls);
 }
 
 /* What was made is ours alone still: to find it takes no /proc. */
@@ -748,7 +733,8 @@ keeper_main(struct launch *launch, int channel)
 		refuse(&keeper, STATUS_FAILED, &failure);
 	}
 	start_service(&keeper, group);
-	keep(&keeper);
+	while (keep_on(&keeper))
+		;
 	if (has_client(&keeper))
 		say_summary(&keeper);
 	clean_up(&keeper);

@@ -613,7 +613,7 @@ class Pages(harness.Case):
         self.assertEqual([row[0] for row in table[2:]],
                          [row.name for row in faults['SCENARIOS']])
         for row in table[2:]:
-            _, runs, *ended = map(int, row[1:])
+            _, _, runs, *ended = map(int, row[1:])
             self.assertEqual(sum(ended), runs, row)
 
     def test_demo(self):

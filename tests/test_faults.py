@@ -3,7 +3,6 @@ clear line, status 125, and neither a file nor a socket's path left."""
 
 import os
 import re
-import resource
 import shutil
 import stat
 import subprocess
@@ -311,34 +310,3 @@ class Faults(harness.Case):
                                   message='write standard output: No space '
                                   'left on device', exact=True)
                 self.assert_injected('ENOSPC')
-
-
-class TooLittleMemory(harness.Case):
-    """An address space in which what is to be made has no room."""
-
-    def assert_no_room(self, *arguments):
-        limit = 16 << 20
-        self.assert_fails(*arguments, message='memory',
-                          preexec_fn=lambda: resource.setrlimit(
-                              resource.RLIMIT_AS, (limit, limit)))
-
-    def test_for_a_template(self):
-        self.write('t.in', 16 * 1024 * 1024 * 'x')
-        self.assert_no_room('-w', 'f=@t.in', '-l', '0', '-l', './sock',
-                            '/bin/true')
-
-    def test_for_what_a_template_becomes(self):
-        self.write('t.in', 160 * 1024 * '<addr>')
-        self.assert_no_room('-w', 'f=@t.in', '-l', './' + 100 * 'x',
-                            '/bin/true')
-
-    def test_for_variables(self):
-        text = 16 * 1024 * '<addr>'        # becomes 1.6 megabytes
-        settings = [f'-eA{number}={text}' for number in range(14)]
-        self.assert_no_room(*settings, '-l', './' + 100 * 'x',
-                            '/bin/true')
-
-    def test_for_arguments(self):
-        arguments = 14 * [16 * 1024 * '<addr>']
-        self.assert_no_room('-l', './' + 100 * 'x', '--', '/bin/true',
-                            *arguments)
