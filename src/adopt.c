@@ -1,9 +1,5 @@
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +13,10 @@
 #include <unistd.h>
 
 #include "adopt.h"
+#include "companion.h"
 #include "process.h"
-#include "procfs.h"
+#include "replace.h"
 #include "target.h"
-
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV	(1UL << 5)	/* 5.19 */
-#endif
 
 enum { PATIENCE = 3000 };	/* ms that clients wait before it is said */
 
@@ -51,99 +44,7 @@ struct call {
 	struct request		 request;
 };
 
-/* Options that still matter on a socket that listens, or receives. */
-static const struct kept_option {
-	int	level, option;
-	int	ipv4_option;	/* the same on an AF_INET socket; 0: none */
-} kept_options[] = {
-	{ SOL_SOCKET, SO_KEEPALIVE, 0 },
-	{ SOL_SOCKET, SO_LINGER, 0 },
-	{ SOL_SOCKET, SO_RCVTIMEO, 0 },
-	{ SOL_SOCKET, SO_SNDTIMEO, 0 },
-	{ SOL_SOCKET, SO_RCVBUF, 0 },
-	{ SOL_SOCKET, SO_SNDBUF, 0 },
-	{ SOL_SOCKET, SO_BROADCAST, 0 },
-	{ SOL_SOCKET, SO_PASSCRED, 0 },
-	{ IPPROTO_TCP, TCP_NODELAY, 0 },
-	{ IPPROTO_TCP, TCP_MAXSEG, 0 },
-	{ IPPROTO_TCP, TCP_KEEPIDLE, 0 },
-	{ IPPROTO_TCP, TCP_KEEPINTVL, 0 },
-	{ IPPROTO_TCP, TCP_KEEPCNT, 0 },
-	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 0 },
-	{ IPPROTO_TCP, TCP_FASTOPEN, 0 },
-	{ IPPROTO_TCP, TCP_CONGESTION, 0 },
-	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0 },
-	{ IPPROTO_IP, IP_TOS, 0 },
-	{ IPPROTO_IP, IP_TTL, 0 },
-	{ IPPROTO_IP, IP_TRANSPARENT, 0 },
-	{ IPPROTO_IP, IP_PKTINFO, 0 },
-	{ IPPROTO_IP, IP_RECVTOS, 0 },
-	{ IPPROTO_IP, IP_RECVTTL, 0 },
-	{ IPPROTO_IPV6, IPV6_TCLASS, IP_TOS },
-	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, IP_TTL },
-	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, IP_PKTINFO },
-};
-
 static const int probe_of_memory = 0x70657865;
-
-size_t
-adopt_filter(struct sock_filter filter[ADOPT_FILTER_MAX], bool with_unix)
-{
-	/* Shorter addresses than these cannot be one of ours. */
-	uint32_t shortest = with_unix ? 3 : sizeof(struct sockaddr_in);
-	uint32_t low = offsetof(struct seccomp_data, args[2]) +
-	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
-	struct sock_filter instructions[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ADOPT_ARCH, 0, 5),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, shortest, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-
-	_Static_assert(sizeof(instructions) / sizeof(instructions[0]) <=
-	    ADOPT_FILTER_MAX, "the filter outgrew its room");
-	memcpy(filter, instructions, sizeof(instructions));
-	return sizeof(instructions) / sizeof(instructions[0]);
-}
-
-int
-adopt_install(bool with_unix, bool *killable, bool *privileged)
-{
-	struct sock_filter filter[ADOPT_FILTER_MAX];
-	struct sock_fprog program = {
-		(unsigned short)adopt_filter(filter, with_unix), filter
-	};
-	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
-	    SECCOMP_FILTER_FLAG_SPEC_ALLOW |
-	    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-	int fd;
-
-	if (ADOPT_ARCH == 0) {
-		errno = ENOSYS;
-		return -1;
-	}
-	*privileged = true;
-	for (;;) {
-		fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
-		    &program);
-		*killable = (flags &
-		    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) != 0;
-		if (fd == -1 && errno == EINVAL && *killable)
-			flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-		else if (fd == -1 && errno == EACCES && *privileged) {
-			*privileged = false;
-			if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-				return -1;
-		} else
-			return fd;
-	}
-}
 
 int
 adopt_try(pid_t child)
@@ -379,273 +280,6 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	return true;
 }
 
-/* Carries over what the service has set, told by a new socket of the kind. */
-static void
-keep_options(int from, int to, int family, int type)
-{
-	union {
-		char	bytes[64];
-		int	number;
-	} set, standard;
-	socklen_t set_length, standard_length;
-	const struct kept_option *kept;
-	int fresh = socket(family, type | SOCK_CLOEXEC, 0);
-	size_t i;
-
-	for (i = 0; i < sizeof(kept_options) / sizeof(kept_options[0]); i++) {
-		kept = &kept_options[i];
-		set_length = standard_length = sizeof(set);
-		if (getsockopt(from, kept->level, kept->option, &set,
-		    &set_length) == -1 ||
-		    getsockopt(fresh, kept->level, kept->option, &standard,
-		    &standard_length) == -1 ||
-		    (set_length == standard_length &&
-		    memcmp(&set, &standard, set_length) == 0))
-			continue;
-		/* The kernel doubles what it is given: socket(7). */
-		if (kept->level == SOL_SOCKET && (kept->option == SO_RCVBUF ||
-		    kept->option == SO_SNDBUF))
-			set.number /= 2;
-		if (setsockopt(to, kept->level, kept->option, &set,
-		    set_length) == -1 && kept->ipv4_option != 0)
-			setsockopt(to, IPPROTO_IP, kept->ipv4_option, &set,
-			    set_length);
-	}
-	if (fresh != -1)
-		close(fresh);
-}
-
-/* Another socket in the listener's place has what -l asked for. */
-static void
-keep_own_options(const struct listener *listener, int fd)
-{
-	int shared = 0;
-	socklen_t length = sizeof(shared);
-
-	keep_options(listener->fd, fd, listener->address.any.sa_family,
-	    listener->type);
-	getsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &shared, &length);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared));
-}
-
-static int
-bind_loopback(const struct listener *listener, int family, unsigned port)
-{
-	union address address = { .any = { .sa_family = (sa_family_t)family } };
-	int fd, on = 1;
-
-	fd = socket(family, listener->type | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -1;
-	keep_own_options(listener, fd);
-	if (family == AF_INET6) {
-		address.in6.sin6_addr = in6addr_loopback;
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	} else
-		address.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (listener->type == SOCK_STREAM)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	address_set_port(&address, port);
-	if (bind(fd, &address.any, family == AF_INET6 ?
-	    sizeof(address.in6) : sizeof(address.in)) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/*
- * A second socket for a process that binds a second address: two accept
- * loops on one open file would block or starve each other.  Where the
- * listener is on every address this one is at a number that nobody knows.
- * One for datagrams is of the family that was asked for: they are answered
- * through it.
- */
-static int
-make_companion(const struct listener *listener, int family)
-{
-	int fd;
-
-	if (listener->type == SOCK_DGRAM) {
-		fd = bind_loopback(listener, family, listener->port);
-		return fd != -1 ? fd : bind_loopback(listener, family, 0);
-	}
-	fd = bind_loopback(listener, AF_INET6, listener->port);
-	if (fd == -1)
-		fd = bind_loopback(listener, AF_INET, listener->port);
-	if (fd == -1)
-		fd = bind_loopback(listener, AF_INET, 0);
-	return fd;
-}
-
-static int
-set_reuse(int fd, int value)
-{
-	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value));
-}
-
-/*
- * A service that asked for an AF_INET6 socket could not answer on an
- * AF_INET one.  The old socket, of which the service may have a copy, is
- * connected to itself, so that nothing arrives there any more; so it must
- * not be its giver's.
- */
-static int
-become_ipv6(struct listener *listener)
-{
-	union address mapped = { .in6 = { .sin6_family = AF_INET6 } };
-	int fd, off = 0;
-
-	fd = socket(AF_INET6, listener->type | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -1;
-	keep_own_options(listener, fd);
-	mapped.in6.sin6_port = listener->address.in.sin_port;
-	mapped.in6.sin6_addr.s6_addr[10] = 0xff;
-	mapped.in6.sin6_addr.s6_addr[11] = 0xff;
-	memcpy(&mapped.in6.sin6_addr.s6_addr[12],
-	    &listener->address.in.sin_addr, 4);
-	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (set_reuse(listener->fd, 1) == -1 || set_reuse(fd, 1) == -1 ||
-	    bind(fd, &mapped.any, sizeof(mapped.in6)) == -1) {
-		set_reuse(listener->fd, 0);
-		close(fd);
-		return -1;
-	}
-	set_reuse(listener->fd, 0);
-	set_reuse(fd, 0);
-	(void)connect(listener->fd, &listener->address.any, listener->length);
-	close(listener->fd);
-	listener->fd = fd;
-	listener->address = mapped;
-	listener->length = sizeof(mapped.in6);
-	return 0;
-}
-
-/* One registration of the service's socket with an epoll instance. */
-struct registration {
-	int			epoll, number;
-	struct epoll_event	event;
-};
-
-static size_t
-read_registrations(const struct target *target, int epoll, ino_t inode,
-    const struct descriptor *list, size_t count,
-    struct registration **registrations, size_t have)
-{
-	struct registration registration = { .epoll = epoll }, *grown;
-	unsigned long long number, events, data;
-	char line[256];
-	FILE *file;
-	size_t i;
-
-	file = procfs_open("%d/fdinfo/%d", target->thread, epoll);
-	if (file == NULL)
-		return have;
-	while (fgets(line, sizeof(line), file) != NULL) {
-		if (strncmp(line, "tfd:", 4) != 0 ||
-		    !procfs_number(line, 1, 10, &number) ||
-		    !procfs_number(line, 3, 16, &events) ||
-		    !procfs_number(line, 5, 16, &data))
-			continue;
-		registration.number = (int)number;
-		registration.event.events = (uint32_t)events;
-		registration.event.data.u64 = data;
-		for (i = 0; i < count; i++)
-			if (list[i].number == registration.number &&
-			    list[i].socket == inode)
-				break;
-		grown = i == count ? NULL : reallocarray(*registrations,
-		    have + 1, sizeof(*grown));
-		if (grown == NULL)
-			continue;
-		*registrations = grown;
-		grown[have++] = registration;
-	}
-	fclose(file);
-	return have;
-}
-
-/*
- * epoll knows a file by its number as well: the registration is made with
- * our socket at the service's number, in a process whose numbers are free.
- */
-static void
-repair_registrations(const struct target *target, int old, int fd,
-    const struct registration *registrations, size_t count)
-{
-	struct epoll_event event;
-	int epoll, number, ours, theirs;
-	size_t i;
-	pid_t child;
-
-	if (count == 0 || (child = fork()) == -1)
-		return;
-	if (child > 0) {
-		waitpid(child, NULL, 0);
-		return;
-	}
-	for (i = 0; i < count; i++) {
-		number = registrations[i].number;
-		event = registrations[i].event;
-		epoll = target_copy(target, registrations[i].epoll);
-		epoll = fcntl(epoll, F_DUPFD, number + 1);
-		theirs = fcntl(old, F_DUPFD, number + 1);
-		ours = fcntl(fd, F_DUPFD, number + 1);
-		/* The old socket lives on where another process has it. */
-		if (dup2(theirs, number) != -1)
-			epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL);
-		if (dup2(ours, number) != -1)
-			epoll_ctl(epoll, EPOLL_CTL_ADD, number, &event);
-		old = theirs;
-		fd = ours;
-	}
-	_exit(0);
-}
-
-static int
-replace_descriptor(const struct adoption *adoption, const struct call *call,
-    const struct descriptor *old, int fd)
-{
-	struct seccomp_notif_addfd replacement = {
-		.id = call->id,
-		.flags = SECCOMP_ADDFD_FLAG_SETFD,
-		.srcfd = (uint32_t)fd,
-		.newfd = (uint32_t)old->number,
-		.newfd_flags = (uint32_t)(old->flags & O_CLOEXEC),
-	};
-
-	return ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ADDFD,
-	    &replacement) == -1 ? -1 : 0;
-}
-
-/* Puts fd in place of the service's socket, wherever the process has it. */
-static int
-replace_socket(const struct adoption *adoption, const struct call *call,
-    int fd)
-{
-	struct registration *registrations = NULL;
-	struct descriptor *list;
-	size_t i, known = 0, count = target_descriptors(&call->target, &list);
-	int status;
-
-	for (i = 0; i < count; i++)
-		if (list[i].epoll)
-			known = read_registrations(&call->target,
-			    list[i].number, call->socket.socket, list, count,
-			    &registrations, known);
-	status = replace_descriptor(adoption, call, &call->socket, fd);
-	for (i = 0; status == 0 && i < count; i++)
-		if (list[i].socket == call->socket.socket &&
-		    list[i].number != call->socket.number)
-			replace_descriptor(adoption, call, &list[i], fd);
-	if (status == 0)
-		repair_registrations(&call->target, call->copy, fd,
-		    registrations, known);
-	free(registrations);
-	free(list);
-	return status;
-}
-
 /*
  * Whether a descriptor is of that listener, other than the copy that was
  * passed, of which the service may know nothing.
@@ -746,6 +380,8 @@ static bool
 give(struct adoption *adoption, const struct call *call, size_t which)
 {
 	struct listener *listener = &adoption->listeners->list[which];
+	const struct place place = { adoption->notify, call->id, &call->target,
+	    &call->socket, call->copy };
 	char asked[ADDR_MAX];
 	int fd, flags, status;
 	bool companion;
@@ -755,19 +391,19 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 	if (!companion && listener->type == SOCK_DGRAM &&
 	    call->request.family == AF_INET6 &&
 	    listener->address.any.sa_family == AF_INET &&
-	    (listener->inherited || become_ipv6(listener) == -1))
+	    (listener->inherited || companion_become_ipv6(listener) == -1))
 		return false;
-	fd = companion ? make_companion(listener, call->request.family) :
+	fd = companion ? companion_make(listener, call->request.family) :
 	    listener->fd;
 	if (fd == -1)
 		return false;
 	if (call->copy != -1)
-		keep_options(call->copy, fd, call->request.family,
+		companion_keep_options(call->copy, fd, call->request.family,
 		    call->request.type);
 	flags = fcntl(fd, F_GETFL);
 	if (((flags ^ call->socket.flags) & O_NONBLOCK) != 0)
 		fcntl(fd, F_SETFL, flags ^ O_NONBLOCK);
-	status = replace_socket(adoption, call, fd);
+	status = replace_socket(&place, fd);
 	if (companion)
 		close(fd);
 	if (status == -1)

@@ -16,6 +16,7 @@
 #include "adopt.h"
 #include "channel.h"
 #include "client.h"
+#include "filter.h"
 #include "keeper.h"
 #include "process.h"
 #include "supervise.h"
@@ -133,7 +134,7 @@ be_service(struct launch *launch, int channel, pid_t group)
 	setpgid(0, group);
 	if (launch->handoff != ADOPT)
 		notify = -1;
-	else if ((notify = adopt_install(has_unix(&launch->listeners),
+	else if ((notify = filter_install(has_unix(&launch->listeners),
 	    &killable, &privileged)) == -1) {
 		fail(&note.failure, 0, "%s", explain(errno));
 		give_up(channel, STATUS_FAILED, &note);

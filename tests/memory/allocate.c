@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum { ALLOCATE = 511 };	/* tests/faults knows it, too */
@@ -19,6 +18,9 @@ enum { ALLOCATE = 511 };	/* tests/faults knows it, too */
 void	*__libc_malloc(size_t size);
 void	*__libc_calloc(size_t count, size_t size);
 void	*__libc_realloc(void *memory, size_t size);
+void	*malloc(size_t size);
+void	*calloc(size_t count, size_t size);
+void	*realloc(void *memory, size_t size);
 
 static bool
 is_short(void)

@@ -1,14 +1,14 @@
-/* Prints adopt's filter, an instruction a line: code, jt, jf, k. */
+/* Prints the filter, an instruction a line: code, jt, jf, k. */
 
 #include <stdio.h>
 
-#include "adopt.h"
+#include "filter.h"
 
 int
 main(void)
 {
-	struct sock_filter filter[ADOPT_FILTER_MAX];
-	size_t i, count = adopt_filter(filter, false);
+	struct sock_filter filter[FILTER_MAX];
+	size_t i, count = filter_make(filter, false);
 
 	for (i = 0; i < count; i++)
 		printf("%#x %u %u %#x\n", filter[i].code, filter[i].jt,

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "adopt.h"
+#include "filter.h"
 #include "unit.h"
 
 #if defined(__x86_64__)
@@ -101,14 +101,14 @@ START_TEST(filters)
 	struct seccomp_data data = { .nr = calls[_i].nr,
 	    .arch = calls[_i].arch, .instruction_pointer = 16,
 	    .args = { 16, 16, calls[_i].length, 16, 16, 16 } };
-	struct sock_filter filter[ADOPT_FILTER_MAX];
+	struct sock_filter filter[FILTER_MAX];
 	size_t count;
 
 	if (NATIVE == 0 && calls[_i].expected == NOTIFY)
 		return;
-	count = adopt_filter(filter, false);
+	count = filter_make(filter, false);
 	ck_assert_uint_eq(run(filter, count, &data), calls[_i].expected);
-	count = adopt_filter(filter, true);
+	count = filter_make(filter, true);
 	ck_assert_uint_eq(run(filter, count, &data), calls[_i].with_unix);
 }
 END_TEST
@@ -116,11 +116,11 @@ END_TEST
 /* What the kernel demands of any filter: jumps go forward, to the inside. */
 START_TEST(is_well_formed)
 {
-	struct sock_filter filter[ADOPT_FILTER_MAX];
-	size_t i, count = adopt_filter(filter, _i != 0);
+	struct sock_filter filter[FILTER_MAX];
+	size_t i, count = filter_make(filter, _i != 0);
 
 	ck_assert_uint_gt(count, 0);
-	ck_assert_uint_le(count, ADOPT_FILTER_MAX);
+	ck_assert_uint_le(count, FILTER_MAX);
 	for (i = 0; i < count; i++)
 		if (BPF_CLASS(filter[i].code) == BPF_JMP) {
 			ck_assert_uint_lt(i + 1 + filter[i].jt, count);
@@ -138,5 +138,5 @@ main(void)
 		{ "form", is_well_formed, 2 },
 	};
 
-	return run_units("adopt", units, LENGTH(units));
+	return run_units("filter", units, LENGTH(units));
 }

@@ -1,0 +1,137 @@
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "procfs.h"
+#include "replace.h"
+
+/* One registration of the service's socket with an epoll instance. */
+struct registration {
+	int			epoll, number;
+	struct epoll_event	event;
+};
+
+static size_t
+read_registrations(const struct target *target, int epoll, ino_t inode,
+    const struct descriptor *list, size_t count,
+    struct registration **registrations, size_t have)
+{
+	struct registration registration = { .epoll = epoll }, *grown;
+	unsigned long long number, events, data;
+	char line[256];
+	FILE *file;
+	size_t i;
+
+	file = procfs_open("%d/fdinfo/%d", target->thread, epoll);
+	if (file == NULL)
+		return have;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (strncmp(line, "tfd:", 4) != 0 ||
+		    !procfs_number(line, 1, 10, &number) ||
+		    !procfs_number(line, 3, 16, &events) ||
+		    !procfs_number(line, 5, 16, &data))
+			continue;
+		registration.number = (int)number;
+		registration.event.events = (uint32_t)events;
+		registration.event.data.u64 = data;
+		for (i = 0; i < count; i++)
+			if (list[i].number == registration.number &&
+			    list[i].socket == inode)
+				break;
+		grown = i == count ? NULL : reallocarray(*registrations,
+		    have + 1, sizeof(*grown));
+		if (grown == NULL)
+			continue;
+		*registrations = grown;
+		grown[have++] = registration;
+	}
+	fclose(file);
+	return have;
+}
+
+/*
+ * epoll knows a file by its number as well: the registration is made with
+ * our socket at the service's number, in a process whose numbers are free.
+ */
+static void
+repair_registrations(const struct target *target, int old, int fd,
+    const struct registration *registrations, size_t count)
+{
+	struct epoll_event event;
+	int epoll, number, ours, theirs;
+	size_t i;
+	pid_t child;
+
+	if (count == 0 || (child = fork()) == -1)
+		return;
+	if (child > 0) {
+		waitpid(child, NULL, 0);
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		number = registrations[i].number;
+		event = registrations[i].event;
+		epoll = target_copy(target, registrations[i].epoll);
+		epoll = fcntl(epoll, F_DUPFD, number + 1);
+		theirs = fcntl(old, F_DUPFD, number + 1);
+		ours = fcntl(fd, F_DUPFD, number + 1);
+		/* The old socket lives on where another process has it. */
+		if (dup2(theirs, number) != -1)
+			epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL);
+		if (dup2(ours, number) != -1)
+			epoll_ctl(epoll, EPOLL_CTL_ADD, number, &event);
+		old = theirs;
+		fd = ours;
+	}
+	_exit(0);
+}
+
+static int
+replace_descriptor(const struct place *place, const struct descriptor *old,
+    int fd)
+{
+	struct seccomp_notif_addfd replacement = {
+		.id = place->id,
+		.flags = SECCOMP_ADDFD_FLAG_SETFD,
+		.srcfd = (uint32_t)fd,
+		.newfd = (uint32_t)old->number,
+		.newfd_flags = (uint32_t)(old->flags & O_CLOEXEC),
+	};
+
+	return ioctl(place->notify, SECCOMP_IOCTL_NOTIF_ADDFD,
+	    &replacement) == -1 ? -1 : 0;
+}
+
+int
+replace_socket(const struct place *place, int fd)
+{
+	const struct descriptor *socket = place->socket;
+	struct registration *registrations = NULL;
+	struct descriptor *list;
+	size_t i, known = 0, count = target_descriptors(place->target, &list);
+	int status;
+
+	for (i = 0; i < count; i++)
+		if (list[i].epoll)
+			known = read_registrations(place->target,
+			    list[i].number, socket->socket, list, count,
+			    &registrations, known);
+	status = replace_descriptor(place, socket, fd);
+	for (i = 0; status == 0 && i < count; i++)
+		if (list[i].socket == socket->socket &&
+		    list[i].number != socket->number)
+			replace_descriptor(place, &list[i], fd);
+	if (status == 0)
+		repair_registrations(place->target, place->copy, fd,
+		    registrations, known);
+	free(registrations);
+	free(list);
+	return status;
+}
