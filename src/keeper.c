@@ -330,8 +330,8 @@ hear_of_signals(struct keeper *keeper)
 {
 	struct note note = { .kind = NOTE_SYNC };
 
-	if (keeper->front == -1 ||
-	    channel_send(keeper->front, &note, -1) == -1)
+	if (keeper->front == -1 || (channel_send(keeper->front, &note,
+	    -1) == -1 && errno != EPIPE))
 		return;
 	while (keeper->front != -1 && attend_front(keeper) != NOTE_SYNC)
 		;
@@ -449,8 +449,12 @@ start_client(struct keeper *keeper)
 
 	if (await_start(keeper->client_channel, let_go(keeper->client_channel),
 	    &note, "the client's process") == -1) {
-		say_failure(&note.failure);
-		keeper->failed = true;
+		/* Killed with the whole group, it is not the one that failed. */
+		hear_of_signals(keeper);
+		if (keeper->told == 0) {
+			say_failure(&note.failure);
+			keeper->failed = true;
+		}
 		begin_stop(keeper);
 	} else {
 		keeper->client.started_at = process_clock();

@@ -328,6 +328,12 @@ class Case(unittest.TestCase):
                 'extra_groups': []}
 
 
+def state(pid):
+    """A letter: "T" is stopped (proc_pid_stat(5))."""
+    with open(f'/proc/{pid}/stat') as file:
+        return file.read().rpartition(')')[2].split()[0]
+
+
 def children(pid):
     """The children of its first thread."""
     try:

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import os
 import shlex
 import signal
@@ -169,6 +170,33 @@ class Killed(Stopping):
 
     def test_group(self):
         self.kill(lambda front, keeper, service, client: (-front, -9))
+
+    def test_group_as_the_client_is_started(self):
+        """The keeper cannot tell it any more: no failure of portexec's."""
+        process = self.launch_session(
+            'reserve', READY, 'import time\nmark("service")\n'
+            'while not os.path.exists("marks/go"):\n    time.sleep(0.01)\n' +
+            SERVE, '-k', '0.3', start_new_session=True)
+        self.await_mark('service')
+        keeper, = harness.children(process.pid)
+        slowed = subprocess.Popen(
+            ['strace', '-qq', '-o', self.path('calls'), '-p', str(keeper),
+             '-e', 'inject=sendmsg:delay_enter=500000'],
+            stdin=subprocess.DEVNULL)
+        self.addCleanup(harness.end_process, slowed)
+        state = functools.partial(harness.state, keeper)
+        wait_for(lambda: state() == 't', 'strace')
+        self.write('marks/go', '')
+
+        def is_in_sendmsg():
+            """Other calls are stopped at for less than a tenth of that."""
+            return all(state() == 't' and not time.sleep(0.005)
+                       for _ in range(10))
+        wait_for(is_in_sendmsg, 'the start of the client')
+        os.kill(-process.pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=DEADLINE)
+        self.assertEqual((process.returncode, out, err), (-9, '', ''))
+        self.assert_soon_clean()
 
     def test_front_of_those_that_are_deaf(self):
         for handoff in harness.HANDOFFS:

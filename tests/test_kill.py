@@ -39,11 +39,6 @@ def descendants(pid):
             for below in [child, *descendants(child)]]
 
 
-def state(pid):
-    with open(f'/proc/{pid}/stat') as file:
-        return file.read().rpartition(')')[2].split()[0]
-
-
 # A service that listens, with the same descendants; and one that is alone,
 # for where no process of portexec's stays.
 LISTENER = f"'{BINDER}' $0 & " + SERVICE
@@ -218,7 +213,7 @@ class Moments(Tree):
         process.stdout.readline()
         keeper, _ = self.parts(process.pid)
         os.kill(keeper, signal.SIGSTOP)
-        wait_for(lambda: state(keeper) == 'T', 'the stop')
+        wait_for(lambda: harness.state(keeper) == 'T', 'the stop')
         process.kill()
         process.wait(DEADLINE)
         self.assert_nothing_left()
@@ -282,7 +277,7 @@ class BeforeExecution(Tree):
     def test_service(self):
         process, _, service = self.start()
         os.kill(service, signal.SIGKILL)
-        wait_for(lambda: state(service) == 'Z', 'its end')
+        wait_for(lambda: harness.state(service) == 'Z', 'its end')
         self.read_fifo()
         self.assertIn('portexec: ', self.check(process, 125))
         self.assert_tidy()

@@ -49,8 +49,7 @@ class OnDemand(harness.Tree):
     def assert_waits(self, process):
         """It sleeps, and is portexec still."""
         def sleeps():
-            with open(f'/proc/{process.pid}/stat') as file:
-                return file.read().rpartition(')')[2].split()[0] == 'S'
+            return harness.state(process.pid) == 'S'
         wait_for(sleeps, 'its sleep')
         self.assertEqual(os.path.realpath(f'/proc/{process.pid}/exe'),
                          os.path.realpath(PORTEXEC))

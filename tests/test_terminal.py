@@ -155,8 +155,8 @@ class JobControl(InTerminal):
             shell.expect('Stopped')
             shell.expect(PROMPT)
             for pid in front, service:
-                wait_for(lambda: self.state(pid) == 'T', 'the stop')
-            self.assertNotEqual(self.state(keeper), 'T')
+                wait_for(lambda: harness.state(pid) == 'T', 'the stop')
+            self.assertNotEqual(harness.state(keeper), 'T')
             # A client may queue meanwhile.
             harness.connect(f'127.0.0.1:{self.read("port")}'.strip()).close()
             shell.send('fg\n')
@@ -172,7 +172,7 @@ class JobControl(InTerminal):
         shell.send('\n')
         front = self.front(shell)
         _, service = self.parts(front)
-        wait_for(lambda: self.state(service) == 'T', 'its stop')
+        wait_for(lambda: harness.state(service) == 'T', 'its stop')
         # Until bash has heard of it, fg would send no SIGCONT.
         shell.send('until [ -n "$(jobs -s)" ]; do sleep 0.05; done; '
                    'echo sto""pped\n')
@@ -182,10 +182,6 @@ class JobControl(InTerminal):
         shell.expect('got line\n')
         shell.send('\x03')
         self.assert_status(shell, 128 + signal.SIGINT)
-
-    def state(self, pid):
-        with open(f'/proc/{pid}/stat') as file:
-            return file.read().rpartition(')')[2].split()[0]
 
 
 class HangUp(InTerminal):
