@@ -449,7 +449,7 @@ start_client(struct keeper *keeper)
 
 	if (await_start(keeper->client_channel, let_go(keeper->client_channel),
 	    &note, "the client's process") == -1) {
-		/* Killed with the whole group, it is not the one that failed. */
+		/* Killed with the whole group, it has not failed. */
 		hear_of_signals(keeper);
 		if (keeper->told == 0) {
 			say_failure(&note.failure);
