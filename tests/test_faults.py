@@ -3,9 +3,8 @@ clear line, status 125, and neither a file nor a socket's path left."""
 
 import os
 import re
-import shutil
+import resource
 import stat
-import subprocess
 import unittest
 
 import harness
@@ -25,12 +24,7 @@ class Faults(harness.Case):
 
     @classmethod
     def setUpClass(cls):
-        if shutil.which('strace') is None:
-            raise unittest.SkipTest('no strace')
-        tried = subprocess.run(['strace', '-o', '/dev/null', 'true'],
-                               capture_output=True, text=True)
-        if tried.returncode != 0:
-            raise unittest.SkipTest('strace: ' + tried.stderr)
+        harness.need_strace()
 
     def setUp(self):
         super().setUp()
@@ -310,3 +304,34 @@ class Faults(harness.Case):
                                   message='write standard output: No space '
                                   'left on device', exact=True)
                 self.assert_injected('ENOSPC')
+
+
+class TooLittleMemory(harness.Case):
+    """An address space in which what is to be made has no room."""
+
+    def assert_no_room(self, *arguments):
+        limit = 16 << 20
+        self.assert_fails(*arguments, message='memory',
+                          preexec_fn=lambda: resource.setrlimit(
+                              resource.RLIMIT_AS, (limit, limit)))
+
+    def test_for_a_template(self):
+        self.write('t.in', 16 * 1024 * 1024 * 'x')
+        self.assert_no_room('-w', 'f=@t.in', '-l', '0', '-l', './sock',
+                            '/bin/true')
+
+    def test_for_what_a_template_becomes(self):
+        self.write('t.in', 160 * 1024 * '<addr>')
+        self.assert_no_room('-w', 'f=@t.in', '-l', './' + 100 * 'x',
+                            '/bin/true')
+
+    def test_for_variables(self):
+        text = 16 * 1024 * '<addr>'        # becomes 1.6 megabytes
+        settings = [f'-eA{number}={text}' for number in range(14)]
+        self.assert_no_room(*settings, '-l', './' + 100 * 'x',
+                            '/bin/true')
+
+    def test_for_arguments(self):
+        arguments = 14 * [16 * 1024 * '<addr>']
+        self.assert_no_room('-l', './' + 100 * 'x', '--', '/bin/true',
+                            *arguments)

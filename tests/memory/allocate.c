@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-enum { ALLOCATE = 511 };	/* tests/faults knows it, too */
+enum { ALLOCATE = 511 };	/* tests/faults reads it here */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the
  * names are glibc's. */
