@@ -210,12 +210,15 @@ class HangUp(InTerminal):
         self.write('log', '')
         shell = self.shell(f'nohup {ADOPT} {self.SERVICE} >log 2>&1 &')
         wait_for(lambda: 'ready' in self.read('log'), 'the service')
+        # What is being executed shows no environment for a moment.
+        wait_for(lambda: sum(
+            harness.command_line(pid) == f'{pid} sleep 1000 '
+            for pid in self.left()) == 3, 'the execution of all')
         shell.send('exit\n')
         os.waitpid(shell.pid, 0)
         shell.hang_up()
-        # What is being executed shows no environment for a moment.
-        wait_for(lambda: len(self.left()) == 5, 'all five')
         left = self.left()
+        self.assertEqual(len(left), 5)
         front, = set(left).difference(*map(children, left))
         os.kill(front, signal.SIGTERM)
         self.assert_nothing_left()
