@@ -328,6 +328,16 @@ class Case(unittest.TestCase):
                 'extra_groups': []}
 
 
+def need_strace():
+    """Skips a test where it is not there, or may not trace."""
+    if shutil.which('strace') is None:
+        raise unittest.SkipTest('no strace')
+    tried = subprocess.run(['strace', '-o', '/dev/null', 'true'],
+                           capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise unittest.SkipTest('strace: ' + tried.stderr)
+
+
 def state(pid):
     """A letter: "T" is stopped (proc_pid_stat(5))."""
     with open(f'/proc/{pid}/stat') as file:

@@ -173,6 +173,7 @@ class Killed(Stopping):
 
     def test_group_as_the_client_is_started(self):
         """The keeper cannot tell it any more: no failure of portexec's."""
+        harness.need_strace()
         process = self.launch_session(
             'reserve', READY, 'import time\nmark("service")\n'
             'while not os.path.exists("marks/go"):\n    time.sleep(0.01)\n' +
@@ -284,9 +285,8 @@ class Terminal(InTerminal, Stopping):
     def in_state(self, letter):
         found = []
         for pid in self.left():
-            with contextlib.suppress(OSError), \
-                    open(f'/proc/{pid}/stat') as file:
-                if file.read().rpartition(')')[2].split()[0] == letter:
+            with contextlib.suppress(OSError):
+                if harness.state(pid) == letter:
                     found.append(pid)
         return found
 

@@ -48,9 +48,7 @@ class OnDemand(harness.Tree):
 
     def assert_waits(self, process):
         """It sleeps, and is portexec still."""
-        def sleeps():
-            return harness.state(process.pid) == 'S'
-        wait_for(sleeps, 'its sleep')
+        wait_for(lambda: harness.state(process.pid) == 'S', 'its sleep')
         self.assertEqual(os.path.realpath(f'/proc/{process.pid}/exe'),
                          os.path.realpath(PORTEXEC))
         self.assertEqual(harness.children(process.pid), [])
