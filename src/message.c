@@ -63,10 +63,7 @@ fail(struct failure *failure, int error, const char *format, ...)
 	return -1;
 }
 
-static void	write_line(const char *prefix, const char *format,
-    va_list arguments) __attribute__((format(printf, 2, 0)));
-
-static void
+static void __attribute__((format(printf, 2, 0)))
 write_line(const char *prefix, const char *format, va_list arguments)
 {
 	char line[MESSAGE_MAX + 64];
