@@ -34,9 +34,10 @@ channel_send(int channel, const struct note *note, int descriptor)
 		control.header.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
 	}
+	/* A peer that had not read all is a reset first, and then EPIPE. */
 	do
 		sent = sendmsg(channel, &message, MSG_NOSIGNAL);
-	while (sent == -1 && errno == EINTR);
+	while (sent == -1 && (errno == EINTR || errno == ECONNRESET));
 	return sent == -1 ? -1 : 0;
 }
 

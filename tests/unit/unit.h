@@ -3,8 +3,8 @@
 
 /*
  * What the unit programs share.  A test is a loop over a table, so that
- * each row counts as a check.  Check has its messages on fd 3: no test
- * here opens, moves or closes a descriptor.
+ * each row counts as a check.  Check has its messages on fd 3, which no
+ * test here moves or closes.
  */
 
 #include <check.h>
