@@ -189,6 +189,7 @@ examine_socket(struct call *call)
 	int protocol = -1;
 	socklen_t length = sizeof(int);
 	char name[32];
+	const char *base;
 
 	call->copy = target_copy(&call->target, call->socket.number);
 	if (call->copy != -1) {
@@ -205,11 +206,10 @@ examine_socket(struct call *call)
 	}
 	target_protocol(&call->target, call->socket.number, name,
 	    sizeof(name));
-	if (strncmp(name, "MPTCP", 5) == 0)
-		memmove(name, name + 2, strlen(name + 2) + 1);
-	if (strncmp(name, "TCP", 3) == 0 || strncmp(name, "UDP", 3) == 0) {
-		request->type = name[0] == 'T' ? SOCK_STREAM : SOCK_DGRAM;
-		request->family = strcmp(name + 3, "v6") == 0 ? AF_INET6 :
+	base = name + (strncmp(name, "MPTCP", 5) == 0 ? strlen("MP") : 0);
+	if (strncmp(base, "TCP", 3) == 0 || strncmp(base, "UDP", 3) == 0) {
+		request->type = base[0] == 'T' ? SOCK_STREAM : SOCK_DGRAM;
+		request->family = strcmp(base + 3, "v6") == 0 ? AF_INET6 :
 		    AF_INET;
 		request->standard = true;
 	} else if (strncmp(name, "UNIX", 4) == 0) {

@@ -203,8 +203,9 @@ static int
 parse_ip(struct endpoint members[2], char *text, struct failure *failure)
 {
 	char ipv6[] = "[::1]", ipv4[] = "127.0.0.1";
-	char *port = text, *host = ipv4, *colon = strrchr(text, ':');
-	int number;
+	char *hosts[] = { ipv4, ipv6 };
+	char *port = text, *colon = strrchr(text, ':');
+	int count = 1, i, number;
 
 	if (*text != '\0' && strchr("/.@", *text) != NULL)
 		return fail(failure, 0, "socket '%s': a path is for unix, "
@@ -214,26 +215,24 @@ parse_ip(struct endpoint members[2], char *text, struct failure *failure)
 		    "path begins with '/' or '.'", members[0].spec);
 	if (colon != NULL) {
 		*colon = '\0';
-		host = text;
+		hosts[0] = text;
 		port = colon + 1;
 	}
 	if (parse_number(port, 10, 0, 65535, &number) == -1)
 		return fail(failure, 0, "socket '%s': the port is not a number "
 		    "from 0 to 65535", members[0].spec);
-	if (strcmp(host, "localhost") == 0) {
+	if (strcmp(hosts[0], "localhost") == 0) {
+		hosts[0] = ipv4;
 		members[1] = members[0];
 		members[1].joined = members[1].dispensable = true;
-		if (parse_host(&members[0], ipv4, failure) == -1 ||
-		    parse_host(&members[1], ipv6, failure) == -1)
-			return -1;
-		address_set_port(&members[0].address, (unsigned)number);
-		address_set_port(&members[1].address, (unsigned)number);
-		return 2;
+		count = 2;
 	}
-	if (parse_host(&members[0], host, failure) == -1)
-		return -1;
-	address_set_port(&members[0].address, (unsigned)number);
-	return 1;
+	for (i = 0; i < count; i++) {
+		if (parse_host(&members[i], hosts[i], failure) == -1)
+			return -1;
+		address_set_port(&members[i].address, (unsigned)number);
+	}
+	return count;
 }
 
 static unsigned

@@ -86,8 +86,7 @@ filter_install(bool with_unix, bool *killable, bool *privileged)
 			flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 		else if (fd == -1 && errno == EACCES && *privileged) {
 			*privileged = false;
-			if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-				return -1;
+			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		} else
 			return fd;
 	}

@@ -123,6 +123,14 @@ tell(const struct supervision *supervision, const struct note *note)
 	    errno != EPIPE ? -1 : 0;
 }
 
+static bool
+read_signal(const struct supervision *supervision,
+    struct signalfd_siginfo *signal)
+{
+	return read(supervision->signals, signal, sizeof(*signal)) ==
+	    sizeof(*signal);
+}
+
 /* Forwards one signal: 1; 0 where none is there; or -1. */
 static int
 forward_signal(const struct supervision *supervision)
@@ -130,8 +138,7 @@ forward_signal(const struct supervision *supervision)
 	struct note note = { .kind = NOTE_SIGNAL };
 	struct signalfd_siginfo signal;
 
-	if (read(supervision->signals, &signal, sizeof(signal)) !=
-	    sizeof(signal))
+	if (!read_signal(supervision, &signal))
 		return 0;
 	note.value = (int)signal.ssi_signo;
 	if (note.value == SIGCHLD || is_ignored(note.value))
@@ -198,9 +205,8 @@ stop_orphans(const struct supervision *supervision, int grace)
 
 	process_stop_begin(&stop, grace);
 	while (processes_reap(NULL, 0) && process_stop_goes_on(&stop))
-		if (poll(&poll_one, 1, process_stop_step(&stop)) == 1 &&
-		    read(supervision->signals, &signal, sizeof(signal)) == -1)
-			break;
+		if (poll(&poll_one, 1, process_stop_step(&stop)) == 1)
+			read_signal(supervision, &signal);
 	process_stop_end(&stop);
 }
 

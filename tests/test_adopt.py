@@ -5,13 +5,23 @@ import contextlib
 import os
 import re
 import socket
+import sys
 import threading
+import time
 
 import harness
-from harness import connect, free_number, protocol, read_all
+from harness import DEADLINE, connect, free_number, protocol, read_all
 
 TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'
 GIVEN = 'bind given'
+PATIENCE = 3    # seconds until portexec says that clients wait
+SERVE_TWICE = '''
+import socket
+server = socket.socket(fileno=3)
+for number in range(2):
+    with server.accept()[0] as client:
+        client.sendall(b'%d\\n' % number)
+'''
 
 
 def other_number(stack):
@@ -112,6 +122,19 @@ class Given(harness.Case):
             self.assertEqual(protocol(self.probe(
                 '-H', 'adopt', **harness.arrange({4: file.fileno()})))
                 ['FDS'], '1')
+
+    def test_nobody_waits_where_they_are_taken(self):
+        """With accept(2), and never with bind(2); so nothing is said."""
+        process = self.launch('-H', 'adopt', '--', sys.executable, '-c',
+                              SERVE_TWICE)
+        address = self.announced(process)
+        for answer in b'0\n', b'1\n':
+            with connect(address) as client:
+                self.assertEqual(read_all(client), answer)
+            if answer == b'0\n':
+                time.sleep(PATIENCE + 0.2)
+        self.assertEqual(process.wait(DEADLINE), 0)
+        self.assertEqual(process.stderr.read(), '')
 
     def test_libsystemd_finds_them(self):
         done = self.run_portexec('-m', '8080', '--', harness.SDPROBE)

@@ -353,6 +353,19 @@ class Kinds(harness.Binding):
                         self.assertEqual(read_all(client), b'1\n')
                 self.assertEqual(self.finish(process), [GIVEN] * 2)
 
+    def test_a_second_address_of_a_socket_at_fd_3(self):
+        """Which is not the copy that was passed there, and closed."""
+        process, address = self.start(
+            TCP, HERE, 'listen', TCP6, HERE6, 'listen', 'touch=bound',
+            'answer', 'use=0', 'answer',
+            before=['sh', '-c', 'exec 3>&- "$@"', 'sh'])
+        port = address.rpartition(':')[2]
+        self.wait_for_file('bound')
+        with connect(f'[::1]:{port}') as six, connect(address) as four:
+            self.assertEqual((read_all(six), read_all(four)),
+                             (b'1\n', b'0\n'))
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
     def test_a_second_address_of_datagrams(self):
         for listen, steps, other in (
                 ('udp:0', ['socket=udp4', HERE, 'socket=udp6', HERE6],
@@ -445,6 +458,18 @@ class Kinds(harness.Binding):
             with connect(self.path('s')) as client:
                 self.assertEqual(read_all(client), b'0\n')
         self.assertEqual(self.finish(process), ['bind own'])
+
+    def test_unix_of_a_daemon_whose_parent_failed(self):
+        """What it unlinked and bound itself is left to it."""
+        self.write('daemon', '"$@" & while [ ! -e bound ]; do sleep 0.01; '
+                   'done; exit 3\n')
+        process, _ = self.start(
+            'unlink=s', 'socket=unix', 'bind={addr}', 'listen', 'touch=bound',
+            'answer', before=['sh', 'daemon'], options=['-l', './s'])
+        self.assertEqual(process.wait(harness.DEADLINE), 3)
+        with connect(self.path('s')) as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process, 3), ['bind own'])
 
     def test_unix_datagrams(self):
         process, _ = self.start(

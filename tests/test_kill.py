@@ -232,12 +232,12 @@ class Moments(Tree):
 class BeforeExecution(Tree):
     """While portexec waits for the reader of a FIFO."""
 
-    def start(self):
+    def start(self, *options):
         os.mkfifo(self.path('fifo'))
         process = self.launch(
-            '-H', 'adopt', '-l', 'tcp:0', '-l', './socket', '-p', 'first',
-            '-p', 'fifo', '--', 'touch', 'executed', env=self.env,
-            start_new_session=True)
+            *(options or ('-H', 'adopt')), '-l', 'tcp:0', '-l', './socket',
+            '-p', 'first', '-p', 'fifo', '--', 'touch', 'executed',
+            env=self.env, start_new_session=True)
         self.announced(process)
         wait_for(lambda: os.path.exists(self.path('first')), 'the file')
         return process, *self.parts(process.pid)
@@ -267,12 +267,15 @@ class BeforeExecution(Tree):
         self.check(process, -signal.SIGKILL)
 
     def test_keeper(self):
-        process, keeper, _ = self.start()
-        os.kill(keeper, signal.SIGKILL)
-        self.read_fifo()
-        self.assertIn('portexec: the keeper was killed\n',
-                      self.check(process, 125))
-        self.assert_tidy()
+        for options in (), ('--on-demand', '-c', 'touch executed'):
+            with self.subTest(options):
+                process, keeper, _ = self.start(*options)
+                os.kill(keeper, signal.SIGKILL)
+                self.read_fifo()
+                self.assertIn('portexec: the keeper was killed\n',
+                              self.check(process, 125))
+                self.assert_tidy()
+                os.remove(self.path('fifo'))
 
     def test_service(self):
         process, _, service = self.start()
