@@ -31,17 +31,16 @@ static bool
 is_listening(const char *table, unsigned port)
 {
 	unsigned long long local, state;
-	char line[512];
+	struct procfs file;
+	char line[128];
 	bool found = false;
-	FILE *file;
 
-	file = procfs_open("net/%s", table);
-	if (file == NULL)
+	if (procfs_open(&file, "net/%s", table) == -1)
 		return false;
-	while (!found && fgets(line, sizeof(line), file) != NULL)
+	while (!found && procfs_text(&file, '\n', line, sizeof(line)))
 		found = procfs_number(line, 2, 16, &local) && local == port &&
 		    procfs_number(line, 5, 16, &state) && state == TCP_LISTEN;
-	fclose(file);
+	procfs_close(&file);
 	return found;
 }
 

@@ -2,8 +2,6 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +17,7 @@
 #include "filter.h"
 #include "keeper.h"
 #include "process.h"
+#include "procfs.h"
 #include "supervise.h"
 
 struct keeper {
@@ -225,23 +224,17 @@ replace_with_null(int first, int last)
 static void
 close_callers_descriptors(const struct keeper *keeper, int channel)
 {
-	struct dirent *entry;
-	DIR *folder;
+	struct procfs folder;
 	int fd;
 
 	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
-	folder = opendir("/proc/self/fd");
-	if (folder == NULL)
+	if (procfs_open(&folder, "self/fd") == -1)
 		return;
-	while ((entry = readdir(folder)) != NULL) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		fd = atoi(entry->d_name);
-		if (fd > STDERR_FILENO && fd != dirfd(folder) &&
+	while (procfs_entry(&folder, &fd))
+		if (fd > STDERR_FILENO && fd != folder.fd &&
 		    !is_needed(keeper, fd, channel))
 			close(fd);
-	}
-	closedir(folder);
+	procfs_close(&folder);
 }
 
 static void

@@ -1,11 +1,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -25,15 +22,14 @@ static pid_t
 parent_of(pid_t pid)
 {
 	unsigned long long parent;
-	char text[512], *end = NULL;
-	FILE *file;
+	char text[512] = "", *end;
+	struct procfs file;
 
-	file = procfs_open("%d/stat", pid);
-	if (file == NULL)
+	if (procfs_open(&file, "%d/stat", pid) == -1)
 		return -1;
-	if (fgets(text, sizeof(text), file) != NULL)
-		end = strrchr(text, ')');
-	fclose(file);
+	procfs_text(&file, '\0', text, sizeof(text));
+	end = strrchr(text, ')');
+	procfs_close(&file);
 	return end != NULL && procfs_number(end + 1, 1, 10, &parent) ?
 	    (pid_t)parent : -1;
 }
@@ -57,44 +53,37 @@ struct visitor {
 static size_t	visit_children(pid_t parent, const struct visitor *visitor);
 
 static size_t
-visit_children_of_thread(pid_t parent, const char *thread,
+visit_children_of_thread(pid_t parent, pid_t thread,
     const struct visitor *visitor)
 {
 	unsigned long long pid;
-	char *word = NULL;
-	size_t count = 0, size = 0;
-	FILE *file;
+	struct procfs file;
+	char word[16];
+	size_t count = 0;
 
-	file = procfs_open("%d/task/%.20s/children", parent, thread);
-	if (file == NULL)
+	if (procfs_open(&file, "%d/task/%d/children", parent, thread) == -1)
 		return 0;
-	while (getdelim(&word, &size, ' ', file) != -1 &&
+	while (procfs_text(&file, ' ', word, sizeof(word)) &&
 	    procfs_number(word, 0, 10, &pid)) {
 		count += 1 + visit_children((pid_t)pid, visitor);
 		visitor->visit((pid_t)pid, parent, visitor->context);
 	}
-	free(word);
-	fclose(file);
+	procfs_close(&file);
 	return count;
 }
 
 static size_t
 visit_children(pid_t parent, const struct visitor *visitor)
 {
-	char path[64];
-	struct dirent *entry;
+	struct procfs threads;
 	size_t count = 0;
-	DIR *threads;
+	pid_t thread;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", parent);
-	threads = opendir(path);
-	if (threads == NULL)
+	if (procfs_open(&threads, "%d/task", parent) == -1)
 		return 0;
-	while ((entry = readdir(threads)) != NULL)
-		if (isdigit((unsigned char)entry->d_name[0]))
-			count += visit_children_of_thread(parent,
-			    entry->d_name, visitor);
-	closedir(threads);
+	while (procfs_entry(&threads, &thread))
+		count += visit_children_of_thread(parent, thread, visitor);
+	procfs_close(&threads);
 	return count;
 }
 

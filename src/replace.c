@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,14 +24,13 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
 {
 	struct registration registration = { .epoll = epoll }, *grown;
 	unsigned long long number, events, data;
-	char line[256];
-	FILE *file;
+	char line[128];
+	struct procfs file;
 	size_t i;
 
-	file = procfs_open("%d/fdinfo/%d", target->thread, epoll);
-	if (file == NULL)
+	if (procfs_open(&file, "%d/fdinfo/%d", target->thread, epoll) == -1)
 		return have;
-	while (fgets(line, sizeof(line), file) != NULL) {
+	while (procfs_text(&file, '\n', line, sizeof(line))) {
 		if (strncmp(line, "tfd:", 4) != 0 ||
 		    !procfs_number(line, 1, 10, &number) ||
 		    !procfs_number(line, 3, 16, &events) ||
@@ -52,7 +50,7 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
 		*registrations = grown;
 		grown[have++] = registration;
 	}
-	fclose(file);
+	procfs_close(&file);
 	return have;
 }
 

@@ -3,8 +3,6 @@
 #include <sys/uio.h>
 #include <sys/xattr.h>
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,18 +17,17 @@ enum { PATH_SIZE = 64 };
 
 /* Finds "key:\tvalue", value in the given base, in a file that it closes. */
 static bool
-read_field(FILE *file, const char *key, int base, unsigned long long *value)
+read_field(struct procfs *file, const char *key, int base,
+    unsigned long long *value)
 {
 	size_t length = strlen(key);
-	char line[256];
+	char line[128];
 	bool found = false;
 
-	if (file == NULL)
-		return false;
-	while (!found && fgets(line, sizeof(line), file) != NULL)
+	while (!found && procfs_text(file, '\n', line, sizeof(line)))
 		found = strncmp(line, key, length) == 0 &&
 		    procfs_number(line + length, 0, base, value);
-	fclose(file);
+	procfs_close(file);
 	return found;
 }
 
@@ -38,9 +35,10 @@ bool
 target_identify(struct target *target, pid_t thread)
 {
 	unsigned long long process;
+	struct procfs file;
 
-	if (!read_field(procfs_open("%d/status", thread), "Tgid:", 10,
-	    &process))
+	if (procfs_open(&file, "%d/status", thread) == -1 ||
+	    !read_field(&file, "Tgid:", 10, &process))
 		return false;
 	target->thread = thread;
 	target->process = (pid_t)process;
@@ -81,6 +79,7 @@ target_descriptor(const struct target *target, int number,
     struct descriptor *descriptor)
 {
 	char path[PATH_SIZE], link[32];
+	struct procfs file;
 	struct stat status;
 	ssize_t length;
 	unsigned long long flags = 0;
@@ -93,8 +92,8 @@ target_descriptor(const struct target *target, int number,
 	descriptor->number = number;
 	descriptor->socket = S_ISSOCK(status.st_mode) ? status.st_ino : 0;
 	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
-	read_field(procfs_open("%d/fdinfo/%d", target->thread, number),
-	    "flags:", 8, &flags);
+	if (procfs_open(&file, "%d/fdinfo/%d", target->thread, number) == 0)
+		read_field(&file, "flags:", 8, &flags);
 	descriptor->flags = (int)flags;
 	return true;
 }
@@ -103,20 +102,15 @@ size_t
 target_descriptors(const struct target *target, struct descriptor **list)
 {
 	struct descriptor *grown, descriptor;
-	struct dirent *entry;
-	char path[PATH_SIZE];
+	struct procfs folder;
 	size_t count = 0;
-	DIR *folder;
+	int number;
 
 	*list = NULL;
-	snprintf(path, sizeof(path), "/proc/%d/fd", target->thread);
-	folder = opendir(path);
-	if (folder == NULL)
+	if (procfs_open(&folder, "%d/fd", target->thread) == -1)
 		return 0;
-	while ((entry = readdir(folder)) != NULL) {
-		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		    !target_descriptor(target, atoi(entry->d_name),
-		    &descriptor))
+	while (procfs_entry(&folder, &number)) {
+		if (!target_descriptor(target, number, &descriptor))
 			continue;
 		grown = reallocarray(*list, count + 1, sizeof(*grown));
 		if (grown == NULL)
@@ -124,7 +118,7 @@ target_descriptors(const struct target *target, struct descriptor **list)
 		*list = grown;
 		grown[count++] = descriptor;
 	}
-	closedir(folder);
+	procfs_close(&folder);
 	return count;
 }
 

@@ -7,7 +7,8 @@
  *
  * PROCESS is "0", the command, or "0.1", its first child, or "0.1.2" ...;
  * CALL and ERROR are numbers, and so is WHICH, counted from 1 in that
- * process.  The call is not made, and returns the error; but close(2), and
+ * process; with a "+" all that follow fail as well.
+ * The call is not made, and returns the error; but close(2), and
  * the answer to a notification, are made: what the kernel says then is that
  * it was done, or that nobody was there any more.
  *
@@ -59,6 +60,7 @@ struct fault {
 	bool		 started;	/* the command was executed */
 	const char	*process;	/* whose call fails; "": nobody's */
 	int		 call, which, error;
+	bool		 on;		/* those that follow, too */
 };
 
 #if defined(__x86_64__)
@@ -147,7 +149,8 @@ enter_call(struct fault *fault, struct tracee *tracee,
 		return;
 	tracee->calls[call]++;
 	tracee->chosen = call == fault->call &&
-	    tracee->calls[call] == fault->which &&
+	    (tracee->calls[call] == fault->which ||
+	    (fault->on && tracee->calls[call] > fault->which)) &&
 	    strcmp(tracee->process, fault->process) == 0;
 	if (tracee->chosen && !is_made(call, info))
 		skip_call(tracee->pid);
@@ -298,6 +301,7 @@ main(int argc, char *argv[])
 		fault.process = argv[2];
 		fault.call = atoi(argv[3]);
 		fault.which = atoi(argv[4]);
+		fault.on = strchr(argv[4], '+') != NULL;
 		fault.error = atoi(argv[5]);
 		argv += 4;
 	}

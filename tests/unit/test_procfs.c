@@ -1,4 +1,13 @@
-/* procfs_number(): which word of a line, and whether it is a number. */
+/*
+ * procfs_number(): which word of a line, and whether it is a number; what is
+ * read of files and folders, compared with what stdio and fcntl(2) say.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "procfs.h"
 #include "unit.h"
@@ -62,12 +71,84 @@ START_TEST(says_that_there_is_none)
 }
 END_TEST
 
+/* With room for so many bytes of each line: longer ones are cut. */
+static const size_t sizes[] = { 128, 5, 2, 1 };
+
+START_TEST(reads_lines)
+{
+	struct procfs file;
+	char *line = NULL, text[128];
+	size_t room = 0, colon;
+	int count = 0;
+	FILE *same = fopen("/proc/self/status", "re");
+
+	ck_assert_ptr_nonnull(same);
+	ck_assert_int_eq(procfs_open(&file, "%s/status", "self"), 0);
+	while (getline(&line, &room, same) != -1) {
+		ck_assert(procfs_text(&file, '\n', text, sizes[_i]));
+		/* Behind the colon the numbers change. */
+		colon = strcspn(line, ":");
+		ck_assert_int_eq(strncmp(text, line, colon < sizes[_i] ?
+		    colon : sizes[_i] - 1), 0);
+		ck_assert_uint_lt(strlen(text), sizes[_i]);
+		count++;
+	}
+	ck_assert(!procfs_text(&file, '\n', text, sizeof(text)));
+	ck_assert_int_gt(count, 20);
+	procfs_close(&file);
+	procfs_close(&file);	/* does nothing */
+	free(line);
+	fclose(same);
+}
+END_TEST
+
+/* So many that they are read in several pieces. */
+enum { MANY = 200 };
+
+START_TEST(reads_entries)
+{
+	struct procfs folder;
+	int fds[MANY], number, i, found = 0;
+
+	for (i = 0; i < MANY; i++)
+		ck_assert_int_ne(fds[i] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC,
+		    0), -1);
+	ck_assert_int_eq(procfs_open(&folder, "self/fd"), 0);
+	while (procfs_entry(&folder, &number)) {
+		ck_assert_int_ne(fcntl(number, F_GETFD), -1);
+		for (i = 0; i < MANY; i++)
+			found += fds[i] == number;
+	}
+	ck_assert_int_eq(found, MANY);
+	procfs_close(&folder);
+	for (i = 0; i < MANY; i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(reads_nothing_of_what_is_not_there)
+{
+	struct procfs file;
+	char text[8];
+	int number;
+
+	ck_assert_int_eq(procfs_open(&file, "self/none"), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert(!procfs_text(&file, '\n', text, sizeof(text)));
+	ck_assert(!procfs_entry(&file, &number));
+	procfs_close(&file);
+}
+END_TEST
+
 int
 main(void)
 {
 	const struct unit units[] = {
 		{ "number", finds_the_number, LENGTH(numbers) },
 		{ "none", says_that_there_is_none, LENGTH(none) },
+		{ "lines", reads_lines, LENGTH(sizes) },
+		{ "entries", reads_entries, 1 },
+		{ "nothing", reads_nothing_of_what_is_not_there, 1 },
 	};
 
 	return run_units("procfs", units, LENGTH(units));
