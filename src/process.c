@@ -14,7 +14,8 @@
 enum {
 	BETWEEN_LOOKS = 100,	/* ms; for those that lost their parent */
 	BETWEEN_KILLS = 20,	/* ms; one may be forked meanwhile */
-	AFTER_KILL = 5000	/* ms; one in the kernel may not end at all */
+	AFTER_KILL = 5000,	/* ms; one in the kernel may not end at all */
+	GENERATIONS = 100	/* below us that are visited at once */
 };
 
 /* The fourth field of proc_pid_stat(5), behind the command's name. */
@@ -48,13 +49,13 @@ processes_are_visible(void)
 struct visitor {
 	void	(*visit)(pid_t pid, pid_t parent, void *context);
 	void	*context;
+	int	generation;
 };
 
-static size_t	visit_children(pid_t parent, const struct visitor *visitor);
+static size_t	visit_children(pid_t parent, struct visitor *visitor);
 
 static size_t
-visit_children_of_thread(pid_t parent, pid_t thread,
-    const struct visitor *visitor)
+visit_children_of_thread(pid_t parent, pid_t thread, struct visitor *visitor)
 {
 	unsigned long long pid;
 	struct procfs file;
@@ -73,16 +74,19 @@ visit_children_of_thread(pid_t parent, pid_t thread,
 }
 
 static size_t
-visit_children(pid_t parent, const struct visitor *visitor)
+visit_children(pid_t parent, struct visitor *visitor)
 {
 	struct procfs threads;
 	size_t count = 0;
 	pid_t thread;
 
-	if (procfs_open(&threads, "%d/task", parent) == -1)
+	if (visitor->generation == GENERATIONS ||
+	    procfs_open(&threads, "%d/task", parent) == -1)
 		return 0;
+	visitor->generation++;
 	while (procfs_entry(&threads, &thread))
 		count += visit_children_of_thread(parent, thread, visitor);
+	visitor->generation--;
 	procfs_close(&threads);
 	return count;
 }
@@ -90,7 +94,7 @@ visit_children(pid_t parent, const struct visitor *visitor)
 size_t
 processes_visit(void (*visit)(pid_t, pid_t, void *), void *context)
 {
-	struct visitor visitor = { visit, context };
+	struct visitor visitor = { visit, context, 0 };
 
 	return visit_children(getpid(), &visitor);
 }
@@ -153,7 +157,7 @@ void
 processes_signal_tree(pid_t root, int number)
 {
 	struct crowd crowd = { NULL, 0 };
-	struct visitor visitor = { collect_one, &crowd };
+	struct visitor visitor = { collect_one, &crowd, 0 };
 
 	visit_children(root, &visitor);
 	collect_one(root, getpid(), &crowd);

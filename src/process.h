@@ -17,7 +17,9 @@ bool	processes_are_visible(void);
 
 /*
  * Calls visit for every descendant, the deepest first; returns how many
- * there are, zombies included.  One that is forked meanwhile may be missed.
+ * there are, zombies included.  One that is forked meanwhile may be missed,
+ * and so is what is a hundred generations away: when those between have ended
+ * it is near.
  */
 size_t	processes_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
     void *context);

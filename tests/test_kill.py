@@ -8,6 +8,7 @@ these, and a failure names it.
 import concurrent.futures
 import os
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -194,6 +195,19 @@ class Moments(Tree):
         os.kill(self.parts(process.pid)[1], signal.SIGKILL)
         self.assertEqual(process.wait(DEADLINE), -signal.SIGKILL)
         self.assert_nothing_left()
+
+    def test_many_generations(self):
+        """With a stack on which they would not all find room."""
+        process = self.launch(
+            '-q', '-H', 'adopt', '-k', '0.2', '--', harness.BINDER,
+            *['fork'] * 400, 'touch=born', 'wait=never', env=self.env,
+            start_new_session=True, preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_STACK, (768 << 10, 768 << 10)))
+        wait_for(lambda: os.path.exists(self.path('born')), 'the last')
+        process.terminate()
+        self.assertEqual(process.wait(DEADLINE), -signal.SIGTERM)
+        self.assert_nothing_left()
+        self.assertEqual(process.stderr.read(), '')
 
     def test_a_daemons_keeper(self):
         """Its daemon cannot bind any more, but nothing hangs."""
