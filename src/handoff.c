@@ -110,43 +110,6 @@ pass_reserves(struct launch *launch, struct failure *failure)
 	return 0;
 }
 
-void
-handoff_save_signals(struct signals *signals)
-{
-	struct sigaction action = { .sa_handler = SIG_IGN };
-
-	sigprocmask(SIG_SETMASK, NULL, &signals->mask);
-	/* A reader that went is EPIPE. */
-	sigaction(SIGPIPE, &action, &signals->pipe);
-	/* Ignored, it would have the kernel reap our children. */
-	action.sa_handler = SIG_DFL;
-	sigaction(SIGCHLD, &action, &signals->child);
-}
-
-void
-handoff_restore_signals(const struct signals *signals)
-{
-	sigaction(SIGPIPE, &signals->pipe, NULL);
-	sigaction(SIGCHLD, &signals->child, NULL);
-	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
-}
-
-void
-handoff_hold_signals(const struct signals *signals, sigset_t *held)
-{
-	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction action;
-	size_t i;
-
-	sigemptyset(held);
-	for (i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
-		if (!sigismember(&signals->mask, ending[i]) &&
-		    sigaction(ending[i], NULL, &action) == 0 &&
-		    action.sa_handler != SIG_IGN)
-			sigaddset(held, ending[i]);
-	sigprocmask(SIG_BLOCK, held, NULL);
-}
-
 /* Waits for a client, and takes nothing of it: 0; or -1. */
 static int
 await_demand(struct launch *launch, struct failure *failure)
@@ -158,7 +121,7 @@ await_demand(struct launch *launch, struct failure *failure)
 	sigset_t held;
 	int fd, status;
 
-	handoff_hold_signals(&launch->signals, &held);
+	signals_hold(&launch->signals, &held);
 	fd = signalfd(-1, &held, SFD_CLOEXEC);
 	if (fd == -1)
 		return fail(failure, errno, "wait for a client");
@@ -195,11 +158,11 @@ execute(const struct launch *launch, char *const command[],
 	struct signals ignored;
 
 	say_detail(&launch->console, "executing %s", command[0]);
-	handoff_restore_signals(&launch->signals);
+	signals_restore(&launch->signals);
 	environ = environment->list;
 	execvp(command[0], command);
 	fail(failure, errno, "execute %s", command[0]);
-	handoff_save_signals(&ignored);
+	signals_save(&ignored);
 	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
 }
 

@@ -5,24 +5,17 @@
  * Turns this process into the service.
  */
 
-#include <signal.h>
-
 #include "environment.h"
 #include "listener.h"
 #include "message.h"
 #include "report.h"
+#include "signals.h"
 
 /* Exit statuses of our own, as env(1) and timeout(1) have them. */
 enum {
 	STATUS_FAILED = 125,		/* portexec failed */
 	STATUS_CANNOT_EXECUTE = 126,	/* COMMAND could not be executed */
 	STATUS_NOT_FOUND = 127		/* COMMAND was not found */
-};
-
-/* What the caller had set for signals that portexec uses itself. */
-struct signals {
-	sigset_t		mask;
-	struct sigaction	pipe, child;
 };
 
 /* Everything between the command line and the service. */
@@ -40,16 +33,6 @@ struct launch {
 	bool			 executed;	/* the service ran */
 	int			 death;		/* the signal to die of; 0 */
 };
-
-/* Ignores SIGPIPE and stops ignoring SIGCHLD; the other way round. */
-void	handoff_save_signals(struct signals *signals);
-void	handoff_restore_signals(const struct signals *signals);
-
-/*
- * Blocks those that tell a process to end, and that the caller neither
- * blocked nor ignored, so that what was made can be removed first.
- */
-void	handoff_hold_signals(const struct signals *signals, sigset_t *held);
 
 /*
  * Makes the service's environment, for this process.  Asks nothing of the

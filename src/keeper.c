@@ -18,7 +18,7 @@
 #include "keeper.h"
 #include "process.h"
 #include "procfs.h"
-#include "supervise.h"
+#include "signals.h"
 
 struct keeper {
 	struct launch	*launch;
@@ -117,7 +117,7 @@ execute_on_demand(struct launch *launch, int channel)
 	close(channel);
 	note.value = handoff_become(launch, &note.failure);
 	if (launch->death != 0)
-		_exit(supervise_die(launch->death));
+		_exit(signals_die(launch->death));
 	say_failure(&note.failure);
 	_exit(note.value);
 }
@@ -246,13 +246,6 @@ begin_stop(struct keeper *keeper)
 	process_stop_begin(&keeper->stop, keeper->launch->options->kill_after);
 }
 
-static bool
-asks_to_stop(int number)
-{
-	return number == SIGINT || number == SIGTERM || number == SIGHUP ||
-	    number == SIGQUIT;
-}
-
 /* The front has gone in good order; so the service is a daemon, if any. */
 static void
 detach(struct keeper *keeper)
@@ -273,7 +266,7 @@ pass_on(struct keeper *keeper, int number, bool delivered)
 	int64_t now = process_clock();
 	bool again = keeper->told != 0 && now - keeper->told_at > ECHO;
 
-	if (asks_to_stop(number) && has_client(keeper)) {
+	if (signals_stop(number) && has_client(keeper)) {
 		if (again) {
 			keeper->forced = true;
 			begin_stop(keeper);
@@ -287,7 +280,7 @@ pass_on(struct keeper *keeper, int number, bool delivered)
 			processes_signal_tree(keeper->client.pid, number);
 	} else if (!delivered && !keeper->service.ended)
 		kill(keeper->service.pid, number);
-	if (asks_to_stop(number) && keeper->told == 0) {
+	if (signals_stop(number) && keeper->told == 0) {
 		keeper->told = number;
 		keeper->told_at = now;
 	}

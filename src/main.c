@@ -294,7 +294,7 @@ run(struct launch *launch, struct failure *failure)
 
 	/* Who sees that it waits may end it: what it made is to go then. */
 	if (launch->options->on_demand && launch->options->client == NULL)
-		handoff_hold_signals(&launch->signals, &held);
+		signals_hold(&launch->signals, &held);
 	if (prepare(launch, failure) == -1 ||
 	    settle_handoff(launch, &supervision, failure) == -1)
 		return STATUS_FAILED;
@@ -334,7 +334,7 @@ main(int argc, char *argv[])
 	int status = STATUS_FAILED;
 
 	setprogname("portexec");
-	handoff_save_signals(&launch.signals);
+	signals_save(&launch.signals);
 	if (options_parse(&options, argc, argv, &failure) == 0)
 		switch (options.action) {
 		case SHOW_HELP:
@@ -352,5 +352,5 @@ main(int argc, char *argv[])
 		say_failure(&failure);
 	discard(&launch);
 	options_free(&options);
-	return launch.death != 0 ? supervise_die(launch.death) : status;
+	return launch.death != 0 ? signals_die(launch.death) : status;
 }

@@ -1,5 +1,4 @@
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -15,37 +14,6 @@
 #include "keeper.h"
 #include "process.h"
 #include "supervise.h"
-
-/*
- * A signalfd for what is forwarded, and SIGCHLD.  Not for those of job
- * control, which stop the front as they stop the service, being of one
- * group; nor for a fault of the front's own.
- */
-static int
-open_signals(void)
-{
-	static const int not_forwarded[] = { SIGTSTP, SIGTTIN, SIGTTOU,
-	    SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
-	    SIGABRT, SIGPIPE };
-	sigset_t set;
-	size_t i;
-
-	sigfillset(&set);
-	for (i = 0; i < sizeof(not_forwarded) / sizeof(not_forwarded[0]); i++)
-		sigdelset(&set, not_forwarded[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* What was ignored on entry stays ignored, though it comes while blocked. */
-static bool
-is_ignored(int number)
-{
-	struct sigaction action;
-
-	return sigaction(number, NULL, &action) == 0 &&
-	    action.sa_handler == SIG_IGN;
-}
 
 /*
  * The standard three are the caller's, also where they are closed: nothing
@@ -141,7 +109,7 @@ forward_signal(const struct supervision *supervision)
 	if (!read_signal(supervision, &signal))
 		return 0;
 	note.value = (int)signal.ssi_signo;
-	if (note.value == SIGCHLD || is_ignored(note.value))
+	if (note.value == SIGCHLD || signals_ignored(note.value))
 		return 1;
 	/* The terminal's keys reach the whole group: once is enough. */
 	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
@@ -211,20 +179,6 @@ stop_orphans(const struct supervision *supervision, int grace)
 }
 
 int
-supervise_die(int number)
-{
-	sigset_t one;
-
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	signal(number, SIG_DFL);
-	sigemptyset(&one);
-	sigaddset(&one, number);
-	raise(number);
-	sigprocmask(SIG_UNBLOCK, &one, NULL);
-	return 128 + number;
-}
-
-int
 supervise_run(struct supervision *supervision, struct launch *launch,
     struct failure *failure)
 {
@@ -235,7 +189,7 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	listeners_close(&launch->listeners);
 	launch->executed = false;
-	supervision->signals = open_signals();
+	supervision->signals = signals_open();
 	if (supervision->signals == -1) {
 		fail(failure, errno, "signalfd");
 		supervise_abandon(supervision);

@@ -44,10 +44,4 @@ void	supervise_abandon(struct supervision *supervision);
 int	supervise_run(struct supervision *supervision, struct launch *launch,
     struct failure *failure);
 
-/*
- * Dies of a signal, as the service did, and without a second core.  Returns
- * 128 + number where that does not kill.
- */
-int	supervise_die(int number);
-
 #endif
