@@ -85,7 +85,7 @@ can_listen(const struct listener *listener)
 static bool
 is_tcp(const struct listener *listener)
 {
-	return can_listen(listener) && listener->host[0] != '\0';
+	return can_listen(listener) && !listener_is_unix(listener);
 }
 
 /* Clients that a unix socket has queued would else wait for its last copy. */
@@ -328,7 +328,7 @@ find_gift(const struct adoption *adoption, const struct call *call,
 	for (i = 0; i < adoption->gift_count; i++) {
 		gift = &adoption->gifts[i];
 		if (gift->process == call->target.process &&
-		    gift->listener == listener && is_same_request(
+		    gift->listener == listener && address_same(
 		    &gift->asked, &call->request.address) == same)
 			return gift;
 	}
@@ -363,16 +363,6 @@ remember_gift(struct adoption *adoption, const struct call *call,
 	gifts[adoption->gift_count++] = (struct gift){
 	    call->target.process, target_open(&call->target), listener,
 	    call->socket.number, call->request.address };
-}
-
-static void
-describe(const struct request *request, char *text, size_t size)
-{
-	struct listener asked = { .address = request->address,
-	    .length = request->length };
-
-	listener_describe(&asked);
-	strlcpy(text, asked.addr, size);
 }
 
 /* Returns whether the call was given listener's socket, or one for it. */
@@ -410,7 +400,7 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 		return false;
 	if (!companion)
 		remember_gift(adoption, call, which);
-	describe(&call->request, asked, sizeof(asked));
+	address_format(&call->request.address, call->request.length, asked);
 	say_detail(adoption->console, "process %d bound %s: given %s%s",
 	    call->target.process, asked, companion ? "a companion of " : "",
 	    listener->addr);
@@ -427,8 +417,8 @@ leave(struct adoption *adoption, const struct call *call)
 
 	if (request->type == SOCK_STREAM && request->standard &&
 	    request->same_network && address_port(&request->address) != 0) {
-		describe(request, adoption->elsewhere,
-		    sizeof(adoption->elsewhere));
+		address_format(&request->address, request->length,
+		    adoption->elsewhere);
 		say_detail(adoption->console, "process %d bound %s itself",
 		    call->target.process, adoption->elsewhere);
 	}
@@ -456,7 +446,7 @@ is_issued_again(const struct adoption *adoption, const struct call *call)
 	for (i = 0; !adoption->killable && i < adoption->gift_count; i++) {
 		gift = &adoption->gifts[i];
 		if (gift->process == call->target.process &&
-		    is_same_request(&gift->asked, &call->request.address))
+		    address_same(&gift->asked, &call->request.address))
 			return true;
 	}
 	return false;
@@ -568,7 +558,7 @@ say_waiting(struct adoption *adoption, const struct listener *listener)
 	snprintf(port, sizeof(port), "%u", listener->port);
 	say(adoption->console, "still waiting for %s to %s %s (%d s%s)%s",
 	    adoption->service, verb,
-	    listener->host[0] != '\0' ? port : listener->addr,
+	    !listener_is_unix(listener) ? port : listener->addr,
 	    PATIENCE / 1000, clients, hint);
 }
 

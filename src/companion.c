@@ -148,10 +148,7 @@ companion_become_ipv6(struct listener *listener)
 		return -1;
 	keep_own_options(listener, fd);
 	mapped.in6.sin6_port = listener->address.in.sin_port;
-	mapped.in6.sin6_addr.s6_addr[10] = 0xff;
-	mapped.in6.sin6_addr.s6_addr[11] = 0xff;
-	memcpy(&mapped.in6.sin6_addr.s6_addr[12],
-	    &listener->address.in.sin_addr, 4);
+	mapped.in6.sin6_addr = address_as_ipv6(&listener->address);
 	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (set_reuse(listener->fd, 1) == -1 || set_reuse(fd, 1) == -1 ||
 	    bind(fd, &mapped.any, sizeof(mapped.in6)) == -1) {

@@ -5,48 +5,17 @@
 
 enum nearness { FAR, ACCEPTABLE, SAME_FAMILY, SAME_ADDRESS };
 
-/* All addresses as IPv6, the IPv4 ones mapped. */
-static struct in6_addr
-as_ipv6(const union address *address)
-{
-	struct in6_addr result = { 0 };
-
-	if (address->any.sa_family == AF_INET6)
-		return address->in6.sin6_addr;
-	result.s6_addr[10] = result.s6_addr[11] = 0xff;
-	memcpy(&result.s6_addr[12], &address->in.sin_addr, 4);
-	return result;
-}
-
-static bool
-is_wildcard(const union address *address)
-{
-	struct in6_addr ip = as_ipv6(address);
-
-	return IN6_IS_ADDR_UNSPECIFIED(&ip) || (IN6_IS_ADDR_V4MAPPED(&ip) &&
-	    memcmp(&ip.s6_addr[12], "\0\0\0\0", 4) == 0);
-}
-
-static bool
-is_loopback(const union address *address)
-{
-	struct in6_addr ip = as_ipv6(address);
-
-	return IN6_IS_ADDR_LOOPBACK(&ip) ||
-	    (IN6_IS_ADDR_V4MAPPED(&ip) && ip.s6_addr[12] == 127);
-}
-
 static enum nearness
 compare(const struct request *request, const struct listener *listener)
 {
 	const union address *asked = &request->address;
 	const union address *ours = &listener->address;
-	struct in6_addr a = as_ipv6(asked), b = as_ipv6(ours);
+	struct in6_addr a = address_as_ipv6(asked), b = address_as_ipv6(ours);
 
 	if (IN6_ARE_ADDR_EQUAL(&a, &b))
 		return SAME_ADDRESS;
-	if (!is_wildcard(asked) && !(is_loopback(asked) &&
-	    (is_loopback(ours) || is_wildcard(ours))))
+	if (!address_is_wildcard(asked) && !(address_is_loopback(asked) &&
+	    (address_is_loopback(ours) || address_is_wildcard(ours))))
 		return FAR;
 	return asked->any.sa_family == ours->any.sa_family ? SAME_FAMILY :
 	    ACCEPTABLE;
@@ -83,7 +52,7 @@ decide_ip(const struct request *request, const struct listeners *listeners,
 		return -1;
 	for (i = 0; i < listeners->count; i++) {
 		listener = &listeners->list[i];
-		if (listener->fd == -1 || listener->host[0] == '\0' ||
+		if (listener->fd == -1 || listener_is_unix(listener) ||
 		    listener->type != request->type ||
 		    (listener->port != port &&
 		    !is_mapped(port, i, listeners, maps)))
@@ -142,19 +111,4 @@ decide(const struct request *request, const struct listeners *listeners,
 	default:
 		return -1;
 	}
-}
-
-bool
-is_same_request(const union address *a, const union address *b)
-{
-	struct in6_addr first, second;
-
-	if (a->any.sa_family != b->any.sa_family)
-		return false;
-	if (a->any.sa_family == AF_UNIX)
-		return true;
-	first = as_ipv6(a);
-	second = as_ipv6(b);
-	return address_port(a) == address_port(b) &&
-	    IN6_ARE_ADDR_EQUAL(&first, &second);
 }

@@ -34,10 +34,4 @@ struct request {
 int	decide(const struct request *request,
     const struct listeners *listeners, const struct maps *maps);
 
-/*
- * Whether two bind() requests name one address: then one socket serves
- * both, else each needs its own.
- */
-bool	is_same_request(const union address *a, const union address *b);
-
 #endif

@@ -54,28 +54,6 @@ endpoint_is_tcp(const struct endpoint *endpoint)
 	    endpoint->address.any.sa_family != AF_UNIX;
 }
 
-unsigned
-address_port(const union address *address)
-{
-	switch (address->any.sa_family) {
-	case AF_INET:
-		return ntohs(address->in.sin_port);
-	case AF_INET6:
-		return ntohs(address->in6.sin6_port);
-	default:
-		return 0;
-	}
-}
-
-void
-address_set_port(union address *address, unsigned port)
-{
-	if (address->any.sa_family == AF_INET)
-		address->in.sin_port = htons((in_port_t)port);
-	else if (address->any.sa_family == AF_INET6)
-		address->in6.sin6_port = htons((in_port_t)port);
-}
-
 /* Digits only: strtol() and strtonum() take blanks and signs. */
 static int
 parse_number(const char *text, int base, int minimum, int maximum,

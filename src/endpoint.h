@@ -5,25 +5,15 @@
  * What a socket is to be: the SPEC of -l, parsed.  Pure: no system call.
  */
 
-#include <sys/socket.h>
-
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <sys/un.h>
 
+#include "address.h"
 #include "message.h"
 
 enum {
 	ENDPOINT_NAME_MAX = 255,	/* as systemd has it: FDNAME_MAX */
 	ENDPOINT_MEMBERS_MAX = 4	/* tcp+udp:localhost:0 */
-};
-
-union address {
-	struct sockaddr		any;
-	struct sockaddr_in	in;
-	struct sockaddr_in6	in6;
-	struct sockaddr_un	un;
 };
 
 /* The rows of the table of socket options. */
@@ -72,12 +62,5 @@ int	endpoint_parse(const char *spec,
     struct endpoint members[ENDPOINT_MEMBERS_MAX], struct failure *failure);
 
 bool	endpoint_is_tcp(const struct endpoint *endpoint);
-
-/*
- * The number that an IP address asks for, in host order; 0 for a unix
- * address.
- */
-unsigned	address_port(const union address *address);
-void		address_set_port(union address *address, unsigned port);
 
 #endif

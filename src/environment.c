@@ -218,7 +218,7 @@ add_fields(struct environment *environment, const char *name,
 			buffer_append(&output, ":", 1);
 		if (names)
 			buffer_append_string(&output, listeners->list[i].name);
-		else if (listeners->list[i].host[0] != '\0')
+		else if (!listener_is_unix(&listeners->list[i]))
 			buffer_append_number(&output, listeners->list[i].port);
 	}
 	if (buffer_finish(&output, &value, NULL) == -1)
@@ -237,7 +237,7 @@ add_protocol(struct environment *environment,
 
 	if (reader == READER_INETD && self != NULL)
 		return 0;
-	if (listeners->count > 0 && first->host[0] != '\0' &&
+	if (listeners->count > 0 && !listener_is_unix(first) &&
 	    add_number(environment, "LISTEN_PORT", first->port, failure) == -1)
 		return -1;
 	if (add_fields(environment, "LISTEN_PORTS", listeners, false,

@@ -58,7 +58,7 @@ has_unix(const struct listeners *listeners)
 	size_t i;
 
 	for (i = 0; i < listeners->count; i++)
-		if (listeners->list[i].host[0] == '\0')
+		if (listener_is_unix(&listeners->list[i]))
 			return true;
 	return false;
 }

@@ -1,11 +1,9 @@
 #include <sys/stat.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/tcp.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +12,6 @@
 #include "listener.h"
 
 enum { TRIES = 64 };	/* numbers that a group may try */
-
-static bool
-has_path(const union address *address, socklen_t length)
-{
-	return address->any.sa_family == AF_UNIX &&
-	    length > offsetof(struct sockaddr_un, sun_path) &&
-	    address->un.sun_path[0] != '\0';
-}
 
 /* The standard three are the caller's, also where they are closed. */
 static int
@@ -53,58 +43,18 @@ set_option(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-static void
-describe_unix(struct listener *listener)
-{
-	const char *path = listener->address.un.sun_path;
-	size_t i, length = 0;
-
-	if (listener->length > offsetof(struct sockaddr_un, sun_path))
-		length = listener->length -
-		    offsetof(struct sockaddr_un, sun_path);
-	if (has_path(&listener->address, listener->length))
-		length = strnlen(path, length);
-	/* An abstract name begins with a NUL and may contain more. */
-	memcpy(listener->addr, path, length);
-	for (i = 0; i < length; i++)
-		if (listener->addr[i] == '\0')
-			listener->addr[i] = '@';
-	listener->addr[length] = '\0';
-}
-
-static void
-describe_ip(struct listener *listener)
-{
-	const union address *address = &listener->address;
-	char interface[IF_NAMESIZE];
-	bool ipv6 = address->any.sa_family == AF_INET6;
-
-	inet_ntop(address->any.sa_family, ipv6 ?
-	    (const void *)&address->in6.sin6_addr :
-	    (const void *)&address->in.sin_addr, listener->host,
-	    sizeof(listener->host));
-	if (ipv6 && address->in6.sin6_scope_id != 0 &&
-	    if_indextoname(address->in6.sin6_scope_id, interface) != NULL) {
-		strlcat(listener->host, "%", sizeof(listener->host));
-		strlcat(listener->host, interface, sizeof(listener->host));
-	}
-	listener->port = address_port(address);
-	snprintf(listener->addr, sizeof(listener->addr),
-	    ipv6 ? "[%s]:%u" : "%s:%u", listener->host, listener->port);
-}
-
 void
 listener_describe(struct listener *listener)
 {
-	switch (listener->address.any.sa_family) {
-	case AF_UNIX:
-		describe_unix(listener);
-		break;
-	case AF_INET:
-	case AF_INET6:
-		describe_ip(listener);
-		break;
-	}
+	listener->port = address_port(&listener->address);
+	address_host(&listener->address, listener->host);
+	address_format(&listener->address, listener->length, listener->addr);
+}
+
+bool
+listener_is_unix(const struct listener *listener)
+{
+	return listener->host[0] == '\0';
 }
 
 static int
@@ -142,7 +92,7 @@ remove_stale_path(const union address *address, socklen_t length, int type)
 	struct stat status;
 	int fd;
 
-	if (!has_path(address, length) || lstat(path, &status) == -1 ||
+	if (!address_has_path(address, length) || lstat(path, &status) == -1 ||
 	    !S_ISSOCK(status.st_mode))
 		return;
 	fd = open_socket(AF_UNIX, type | SOCK_NONBLOCK);
@@ -227,7 +177,7 @@ remember_path(struct listener *listener)
 {
 	struct stat status;
 
-	if (!has_path(&listener->address, listener->length) ||
+	if (!address_has_path(&listener->address, listener->length) ||
 	    lstat(listener->address.un.sun_path, &status) == -1)
 		return;
 	listener->device = status.st_dev;
@@ -328,7 +278,7 @@ open_bound(const struct endpoint *wanted)
 	if (fd == -1)
 		return -1;
 	if (set_options(fd, &endpoint) == 0 &&
-	    (has_path(&endpoint.address, endpoint.length) ?
+	    (address_has_path(&endpoint.address, endpoint.length) ?
 	    bind_path(fd, &endpoint) :
 	    bind(fd, &endpoint.address.any, endpoint.length)) == 0)
 		return fd;

@@ -17,9 +17,7 @@
 #include "endpoint.h"
 
 enum {
-	FIRST_FD = 3,		/* SD_LISTEN_FDS_START of sd_listen_fds(3) */
-	HOST_MAX = 64,		/* an IPv6 address, %, an interface */
-	ADDR_MAX = 128		/* [host]:port, or a unix path */
+	FIRST_FD = 3		/* SD_LISTEN_FDS_START of sd_listen_fds(3) */
 };
 
 struct listener {
@@ -45,6 +43,9 @@ struct listeners {
 
 /* Fills in port, host and addr from address and length. */
 void	listener_describe(struct listener *listener);
+
+/* Whether the listener has a path or a name, not an IP address and a port. */
+bool	listener_is_unix(const struct listener *listener);
 
 /*
  * Appends the sockets that portexec was passed itself, at fds 3 and up,

@@ -136,7 +136,7 @@ resolve_maps(struct launch *launch, struct failure *failure)
 		if (listener == NULL)
 			return fail(failure, 0, "-m %u=%s: there is no such "
 			    "socket", map->port, map->name);
-		if (listener->host[0] == '\0')
+		if (listener_is_unix(listener))
 			return fail(failure, 0, "-m %u: %s is a unix socket",
 			    map->port, listener->addr);
 		map->socket = (size_t)(listener - launch->listeners.list);
@@ -209,7 +209,7 @@ may_reserve(const struct launch *launch)
 		return false;
 	for (i = 0; i < launch->listeners.count; i++) {
 		listener = &launch->listeners.list[i];
-		if (listener->inherited || listener->host[0] == '\0' ||
+		if (listener->inherited || listener_is_unix(listener) ||
 		    listener->type != SOCK_STREAM)
 			return false;
 	}

@@ -93,7 +93,7 @@ expand_one(struct buffer *output, const char *text,
 		return fail(failure, 0, "%.*s: the socket has no address",
 		    length, text);
 	if ((placeholder->word == WORD_PORT ||
-	    placeholder->word == WORD_HOST) && listener->host[0] == '\0')
+	    placeholder->word == WORD_HOST) && listener_is_unix(listener))
 		return fail(failure, 0, "%.*s: %s is a unix socket", length,
 		    text, listener->addr);
 	if (placeholder->word == WORD_ADDR && reader == READER_SHELL &&

@@ -192,11 +192,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_answer(&request, sockets, which);
 	for (i = 0; i < SOCKETS; i++) {
 		assert(!names(&request, &sockets[i]) || which == i);
-		assert(is_same_request(&request.address,
+		assert(address_same(&request.address,
 		    &sockets[i].address) ==
-		    is_same_request(&sockets[i].address, &request.address));
+		    address_same(&sockets[i].address, &request.address));
 	}
-	assert(is_same_request(&request.address, &request.address));
+	assert(address_same(&request.address, &request.address));
 
 	/* What is behind the address is nobody's. */
 	longer = request;

@@ -325,8 +325,8 @@ START_TEST(same_requests)
 
 	make_address(&a, &pairs[_i].a);
 	make_address(&b, &pairs[_i].b);
-	ck_assert_int_eq(is_same_request(&a, &b), pairs[_i].same);
-	ck_assert_int_eq(is_same_request(&b, &a), pairs[_i].same);
+	ck_assert_int_eq(address_same(&a, &b), pairs[_i].same);
+	ck_assert_int_eq(address_same(&b, &a), pairs[_i].same);
 }
 END_TEST
 
