@@ -169,7 +169,7 @@ execute(const struct launch *launch, char *const command[],
 int
 handoff_prepare(struct launch *launch, struct failure *failure)
 {
-	struct identity self = environment_identify();
+	struct identity self = listen_fds_identify();
 
 	return environment_make(&launch->environment, environ,
 	    &launch->listeners, launch->options, launch->reader, &self,

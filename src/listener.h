@@ -2,18 +2,15 @@
 #define LISTENER_H
 
 /*
- * Endpoints made into sockets that hold a port number or a path.
- *
- * A TCP number is taken in two steps.  A reserve socket on [::], bound but
- * never listening, takes a number that is free on every address; then the
- * listening socket is bound to that number explicitly, so that it keeps it
- * through a shutdown(2).  Both have SO_REUSEADDR, without which they would
- * exclude each other (socket(7); inet_csk_get_port() in the kernel's
- * net/ipv4/inet_connection_sock.c).
+ * Listening sockets, and the sockets and paths that go with them.
  */
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "address.h"
 #include "endpoint.h"
 
 enum {
@@ -41,6 +38,20 @@ struct listeners {
 	size_t		 count;
 };
 
+/*
+ * Returns a new socket, close-on-exec, at 3 or above: a standard descriptor
+ * that the caller had closed stays closed.  type may have SOCK_NONBLOCK.  Or
+ * -1 and errno.
+ */
+int	socket_open(int family, int type);
+
+/*
+ * Removes the path of a unix address where it is a socket on which
+ * connect(2) says ECONNREFUSED: nobody holds that socket any more.
+ */
+void	socket_remove_stale_path(const union address *address,
+    socklen_t length, int type);
+
 /* Fills in port, host and addr from address and length. */
 void	listener_describe(struct listener *listener);
 
@@ -48,29 +59,29 @@ void	listener_describe(struct listener *listener);
 bool	listener_is_unix(const struct listener *listener);
 
 /*
- * Appends the sockets that portexec was passed itself, at fds 3 and up,
- * names[i] being the name of fd 3 + i.  Fails, with nothing appended, where
- * one of them is not a socket.
- */
-int	listeners_inherit(struct listeners *listeners, size_t count,
-    char *const names[], struct failure *failure);
-
-/*
- * Appends a bound socket for each endpoint; nothing listens yet.  No socket
- * takes a number below 3.  A unix path is there from now on, with its
- * permissions; one that was left by a socket which nobody holds any more is
- * replaced.  Returns 0, or -1 with the reason in failure: then what has
- * been appended is for listeners_discard().
- */
-int	listeners_bind(struct listeners *listeners,
-    const struct endpoint *endpoints, size_t count, struct failure *failure);
-
-/*
  * The socket of that name, or of that number from 0, or the first where
  * text is NULL; NULL where there is none.
  */
 const struct listener	*listeners_find(const struct listeners *listeners,
     const char *text, size_t length);
+
+/* Asks getsockname(2) for address and length, and describes.  0, or -1. */
+int	listener_learn_address(struct listener *listener);
+
+/* Stores device and inode of the listener's unix path, if it has one. */
+void	listener_remember_path(struct listener *listener);
+
+/*
+ * Appends a listener without sockets, whose members are zero.  Returns it; it
+ * moves when another is appended.  NULL without memory.
+ */
+struct listener	*listeners_append(struct listeners *listeners);
+
+/*
+ * Takes all from number count off the list: closes their sockets, and removes
+ * the paths that they made.
+ */
+void	listeners_truncate(struct listeners *listeners, size_t count);
 
 /*
  * Whether the unix path of the listener is gone, or is another's: then no

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "environment.h"
+#include "bind.h"
 #include "handoff.h"
-#include "listener.h"
+#include "listen_fds.h"
 #include "message.h"
 #include "options.h"
 #include "report.h"
@@ -51,8 +51,8 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 
 	if (getenv("LISTEN_PID") == NULL)
 		return 0;
-	self = environment_identify();
-	if (environment_inherited(environ, &self, &count, &names,
+	self = listen_fds_identify();
+	if (listen_fds_inherited(environ, &self, &count, &names,
 	    failure) == -1)
 		return -1;
 	if (count > 0 && launch->options->handoff == RESERVE)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "environment.h"
+#include "listen_fds.h"
 #include "options.h"
 #include "template.h"
 
@@ -137,7 +137,7 @@ static int
 add_setting(struct options *options, const char *text, struct failure *failure)
 {
 	size_t length = strcspn(text, "=");
-	const char *reserved = environment_reserved(text, length);
+	const char *reserved = listen_fds_reserved(text, length);
 
 	if (length == 0)
 		return fail(failure, 0, "-e '%s': the name is empty", text);

@@ -38,7 +38,7 @@ is_named(const char *variable, const char *name)
 
 /* Is rewritten, whatever it says. */
 static bool
-is_protocol(const char *variable)
+listen_fds_is_variable(const char *variable)
 {
 	static const char *const names[] = { "LISTEN_FDS", "LISTEN_PID",
 	    "LISTEN_PIDFDID", "LISTEN_FDNAMES", "LISTEN_FDS_FIRST_FD",
@@ -68,7 +68,7 @@ inherit(char *const variables[], const struct identity *who, char ***names)
 	struct failure failure = { "" };
 	size_t count;
 
-	assert(environment_inherited(variables, who, &count, names,
+	assert(listen_fds_inherited(variables, who, &count, names,
 	    &failure) == 0);
 	assert((*names == NULL) == (count == 0));
 	return count;
@@ -131,11 +131,11 @@ check_kept(char *const list[], const struct input *input)
 	char *const *variable;
 
 	for (variable = input->variables; *variable != NULL; variable++)
-		if (!is_protocol(*variable) &&
+		if (!listen_fds_is_variable(*variable) &&
 		    !is_set(&input->options, *variable))
 			assert(strcmp(*list++, *variable) == 0);
 	for (; *list != NULL; list++)
-		assert(is_protocol(*list) || is_set(&input->options, *list));
+		assert(listen_fds_is_variable(*list) || is_set(&input->options, *list));
 }
 
 static void

@@ -115,7 +115,7 @@ START_TEST(takes_what_is_its_own)
 	size_t i, count = 99, length = 0;
 
 	variables_split(&variables, inherited[_i].variables);
-	ck_assert_int_eq(environment_inherited(variables.list, &self, &count,
+	ck_assert_int_eq(listen_fds_inherited(variables.list, &self, &count,
 	    &names, &failure), 0);
 	for (i = 0; i < count; i++)
 		length += (size_t)snprintf(text + length, sizeof(text) -
@@ -319,7 +319,7 @@ START_TEST(takes_what_it_made)
 
 	ck_assert_int_eq(environment_make(&environment, variables, &all,
 	    &options, WITH, &self, &failure), 0);
-	ck_assert_int_eq(environment_inherited(environment.list, &self, &count,
+	ck_assert_int_eq(listen_fds_inherited(environment.list, &self, &count,
 	    &names, &failure), 0);
 	ck_assert_uint_eq(count, 3);
 	ck_assert_str_eq(names[0], "web");
@@ -356,8 +356,8 @@ END_TEST
 
 START_TEST(identifies_this_process)
 {
-	struct identity first = environment_identify();
-	struct identity second = environment_identify();
+	struct identity first = listen_fds_identify();
+	struct identity second = listen_fds_identify();
 
 	ck_assert_int_eq(first.pid, getpid());
 	ck_assert_int_eq(second.pid, getpid());
