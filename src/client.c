@@ -3,7 +3,7 @@
 #include <netinet/tcp.h>
 
 #include "client.h"
-#include "handoff.h"
+#include "launch.h"
 #include "procfs.h"
 
 int

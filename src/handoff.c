@@ -110,7 +110,7 @@ pass_reserves(struct launch *launch, struct failure *failure)
 	return 0;
 }
 
-/* Waits for a client, and takes nothing of it: 0; or -1. */
+/* Waits for a client, and takes nothing of it: 0; the signal; or -1. */
 static int
 await_demand(struct launch *launch, struct failure *failure)
 {
@@ -141,14 +141,13 @@ await_demand(struct launch *launch, struct failure *failure)
 	while (status == -1 && errno == EINTR);
 	if (status == -1)
 		fail(failure, errno, "wait for a client");
-	else if (polls[0].revents != 0 &&
-	    read(fd, &signal, sizeof(signal)) == sizeof(signal)) {
-		launch->death = (int)signal.ssi_signo;
-		status = -1;
-	}
+	else
+		status = polls[0].revents != 0 && read(fd, &signal,
+		    sizeof(signal)) == sizeof(signal) ?
+		    (int)signal.ssi_signo : 0;
 	close(fd);
 	free(polls);
-	return status == -1 ? -1 : 0;
+	return status;
 }
 
 static int
@@ -176,36 +175,40 @@ handoff_prepare(struct launch *launch, struct failure *failure)
 	    failure);
 }
 
-int
+struct outcome
 handoff_become(struct launch *launch, struct failure *failure)
 {
+	struct outcome outcome = { .status = STATUS_FAILED };
 	char **inherited = environ;
-	int status;
 
-	if (launch->options->on_demand && await_demand(launch, failure) == -1)
-		return STATUS_FAILED;
+	if (launch->options->on_demand &&
+	    (outcome.signal = await_demand(launch, failure)) != 0) {
+		if (outcome.signal == -1)
+			outcome.signal = 0;
+		return outcome;
+	}
 	if ((launch->handoff == RESERVE ? pass_reserves(launch, failure) :
 	    launch->reader == READER_WITHOUT_FDS ? 0 :
 	    pass_sockets(launch, failure)) == -1)
-		return STATUS_FAILED;
-	status = execute(launch, launch->command, &launch->environment,
-	    failure);
+		return outcome;
+	outcome.status = execute(launch, launch->command,
+	    &launch->environment, failure);
 	environ = inherited;
-	return status;
+	return outcome;
 }
 
-int
+struct outcome
 handoff_become_client(struct launch *launch, struct failure *failure)
 {
 	char shell[] = "/bin/sh", option[] = "-c";
 	char *command[] = { shell, option, launch->script, NULL };
+	struct outcome outcome = { .status = STATUS_FAILED };
 	struct environment environment;
 
 	if (environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->reader, NULL, failure) == -1)
-		return STATUS_FAILED;
-	execute(launch, command, &environment, failure);
-	return STATUS_FAILED;
+	    launch->options, launch->reader, NULL, failure) == 0)
+		execute(launch, command, &environment, failure);
+	return outcome;
 }
 
 /* The directories of PATH as execvp(3) has them, with -e's PATH if any. */

@@ -5,34 +5,7 @@
  * Turns this process into the service.
  */
 
-#include "environment.h"
-#include "listener.h"
-#include "message.h"
-#include "report.h"
-#include "signals.h"
-
-/* Exit statuses of our own, as env(1) and timeout(1) have them. */
-enum {
-	STATUS_FAILED = 125,		/* portexec failed */
-	STATUS_CANNOT_EXECUTE = 126,	/* COMMAND could not be executed */
-	STATUS_NOT_FOUND = 127		/* COMMAND was not found */
-};
-
-/* Everything between the command line and the service. */
-struct launch {
-	struct options		*options;
-	struct console		 console;
-	struct signals		 signals;
-	enum handoff		 handoff;
-	enum reader		 reader;	/* the service */
-	struct listeners	 listeners;
-	char			**command;	/* expanded; owned */
-	char			*script;	/* the client's; owned; NULL */
-	struct environment	 environment;	/* of handoff_prepare() */
-	struct reports		*reports;
-	bool			 executed;	/* the service ran */
-	int			 death;		/* the signal to die of; 0 */
-};
+#include "launch.h"
 
 /*
  * Makes the service's environment, for this process.  Asks nothing of the
@@ -47,18 +20,18 @@ int	handoff_prepare(struct launch *launch, struct failure *failure);
  * signals; what the caller had open at those numbers is closed.  Where the
  * service is to start on demand it first waits for the first connection or
  * datagram, and takes neither.  Returns only where that failed, with the
- * exit status, and the reason in failure; or where a signal, which is in
- * launch->death then, came first.
+ * exit status, and the reason in failure; or where a signal came first, of
+ * which the process is to die.
  */
-int	handoff_become(struct launch *launch, struct failure *failure);
+struct outcome	handoff_become(struct launch *launch, struct failure *failure);
 
 /*
  * Makes this process the client, `sh -c script`, which has the service's
- * environment but for the sockets.  Returns only where that failed:
+ * environment but for the sockets.  Returns only where that failed, with
  * STATUS_FAILED, the client being none of the caller's commands, and the
  * reason in failure.
  */
-int	handoff_become_client(struct launch *launch, struct failure *failure);
+struct outcome	handoff_become_client(struct launch *launch, struct failure *failure);
 
 /*
  * Whether COMMAND, searched for along the PATH that the service will have,

@@ -93,16 +93,16 @@ give_up(int channel, int status, struct note *note)
 /* Waits for NOTE_GO, then becomes what it is to be, or says why not. */
 static _Noreturn void
 execute(struct launch *launch, int channel,
-    int (*become)(struct launch *, struct failure *))
+    struct outcome (*become)(struct launch *, struct failure *))
 {
 	struct note note = { .kind = NOTE_FAILED };
-	int status = STATUS_FAILED;
+	struct outcome outcome = { .status = STATUS_FAILED };
 
 	if (channel_receive(channel, &note, NULL) == 1)
-		status = become(launch, &note.failure);
+		outcome = become(launch, &note.failure);
 	else
 		channel_fail(&note.failure, "the keeper");
-	give_up(channel, status, &note);
+	give_up(channel, outcome.status, &note);
 }
 
 /* Nobody waits to hear of its execution: that may take any time. */
@@ -110,16 +110,17 @@ static _Noreturn void
 execute_on_demand(struct launch *launch, int channel)
 {
 	struct note note = { .kind = NOTE_FAILED };
+	struct outcome outcome;
 
 	if (channel_receive(channel, &note, NULL) != 1 ||
 	    note.kind != NOTE_GO)
 		_exit(STATUS_FAILED);
 	close(channel);
-	note.value = handoff_become(launch, &note.failure);
-	if (launch->death != 0)
-		_exit(signals_die(launch->death));
+	outcome = handoff_become(launch, &note.failure);
+	if (outcome.signal != 0)
+		_exit(signals_die(outcome.signal));
 	say_failure(&note.failure);
-	_exit(note.value);
+	_exit(outcome.status);
 }
 
 /* In the process that becomes the service. */

@@ -18,12 +18,8 @@
 
 #include "bind.h"
 #include "handoff.h"
-#include "listen_fds.h"
-#include "message.h"
-#include "options.h"
-#include "report.h"
+#include "plan.h"
 #include "supervise.h"
-#include "template.h"
 
 static int
 show(void (*print)(FILE *), struct failure *failure)
@@ -55,59 +51,38 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 	if (listen_fds_inherited(environ, &self, &count, &names,
 	    failure) == -1)
 		return -1;
-	if (count > 0 && launch->options->handoff == RESERVE)
-		status = fail(failure, 0, "inherited sockets cannot be "
-		    "reserved");
-	else
-		status = listeners_inherit(&launch->listeners, count, names,
-		    failure);
+	status = listeners_inherit(&launch->listeners, count, names, failure);
 	free(names);
 	return status;
 }
 
-/* Whether the service will be told a port, take a descriptor, or neither. */
-static int
-choose_handoff(struct launch *launch, struct failure *failure)
+/* Whether the caller has something open where the sockets are to go. */
+static bool
+is_occupied(const struct launch *launch)
 {
-	const struct assignments *settings = &launch->options->settings;
-	unsigned words = reports_words(launch->reports);
-	char *const *argument;
-	size_t i;
+	size_t fd = FIRST_FD + launch->listeners.count;
+	size_t end = fd + launch->options->endpoint_count;
 
-	for (argument = launch->options->command + 1; *argument != NULL;
-	    argument++)
-		words |= template_words(*argument, strlen(*argument));
-	for (i = 0; i < settings->count; i++)
-		words |= template_words(settings->list[i].template,
-		    strlen(settings->list[i].template));
-	launch->handoff = options_choose(launch->options, words);
-	if (launch->options->maps.count > 0 && launch->handoff != ADOPT)
-		return fail(failure, 0, "-m: only with the handoff adopt");
-	if ((launch->options->inetd || launch->options->on_demand) &&
-	    launch->handoff != INHERIT)
-		return fail(failure, 0, "%s: only with the handoff inherit",
-		    launch->options->inetd ? "--inetd" : "--on-demand");
-	return 0;
+	if (end == FIRST_FD)
+		end++;	/* the default socket */
+	for (; fd < end; fd++)
+		if (fcntl((int)fd, F_GETFD) != -1)
+			return true;
+	return false;
 }
 
-/* A service that binds its port itself may need what is open at fd 3. */
+/* Which handoff, and what the service is passed. */
 static int
-choose_passing(struct launch *launch, struct failure *failure)
+make_plan(struct launch *launch, struct failure *failure)
 {
-	size_t inherited = launch->listeners.count, i;
-	size_t count = inherited + launch->options->endpoint_count;
+	const struct options *options = launch->options;
 
-	launch->reader = launch->options->inetd ? READER_INETD :
-	    launch->handoff == RESERVE ? READER_WITHOUT_FDS : READER_WITH_FDS;
-	if (launch->options->inetd && count > 1)
-		return fail(failure, 0, "--inetd: for one socket, not %zu",
-		    count);
-	if (count == 0)
-		count = 1;
-	for (i = inherited; launch->handoff == ADOPT && i < count; i++)
-		if (fcntl(FIRST_FD + (int)i, F_GETFD) != -1)
-			launch->reader = READER_WITHOUT_FDS;
-	return 0;
+	launch->handoff = plan_handoff(options,
+	    plan_words(options, launch->reports));
+	launch->reader = plan_reader(options, launch->handoff,
+	    launch->handoff == ADOPT && is_occupied(launch));
+	return plan_check(options, launch->handoff, launch->listeners.count,
+	    failure);
 }
 
 static int
@@ -120,28 +95,6 @@ open_sockets(struct launch *launch, struct failure *failure)
 		return -1;
 	return listeners_bind(&launch->listeners, options->endpoints,
 	    options->endpoint_count, failure);
-}
-
-static int
-resolve_maps(struct launch *launch, struct failure *failure)
-{
-	const struct listener *listener;
-	struct map *map;
-	size_t i;
-
-	for (i = 0; i < launch->options->maps.count; i++) {
-		map = &launch->options->maps.list[i];
-		listener = listeners_find(&launch->listeners, map->name,
-		    map->name == NULL ? 0 : strlen(map->name));
-		if (listener == NULL)
-			return fail(failure, 0, "-m %u=%s: there is no such "
-			    "socket", map->port, map->name);
-		if (listener_is_unix(listener))
-			return fail(failure, 0, "-m %u: %s is a unix socket",
-			    map->port, listener->addr);
-		map->socket = (size_t)(listener - launch->listeners.list);
-	}
-	return 0;
 }
 
 static int
@@ -188,39 +141,15 @@ prepare(struct launch *launch, struct failure *failure)
 {
 	if (inherit_sockets(launch, failure) == -1 ||
 	    reports_prepare(launch->reports, launch->options, failure) == -1 ||
-	    choose_handoff(launch, failure) == -1 ||
-	    choose_passing(launch, failure) == -1 ||
+	    make_plan(launch, failure) == -1 ||
 	    open_sockets(launch, failure) == -1 ||
-	    resolve_maps(launch, failure) == -1 ||
+	    plan_maps(&launch->options->maps, &launch->listeners,
+	    failure) == -1 ||
 	    expand_command(launch, failure) == -1 ||
 	    try_environment(launch, failure) == -1)
 		return -1;
 	return reports_expand(launch->reports, &launch->listeners,
 	    launch->reader, failure);
-}
-
-static bool
-may_reserve(const struct launch *launch)
-{
-	const struct listener *listener;
-	size_t i;
-
-	if (launch->options->has_handoff || launch->options->maps.count > 0)
-		return false;
-	for (i = 0; i < launch->listeners.count; i++) {
-		listener = &launch->listeners.list[i];
-		if (listener->inherited || listener_is_unix(listener) ||
-		    listener->type != SOCK_STREAM)
-			return false;
-	}
-	return true;
-}
-
-/* Whether portexec stays, as the service's parent. */
-static bool
-is_supervised(const struct launch *launch)
-{
-	return launch->handoff == ADOPT || launch->script != NULL;
 }
 
 /* adopt, or where that is impossible reserve, with the same numbers. */
@@ -230,12 +159,12 @@ settle_handoff(struct launch *launch, struct supervision *supervision,
 {
 	struct failure reason;
 
-	if (!is_supervised(launch) ||
+	if (!plan_is_supervised(launch) ||
 	    supervise_start(supervision, launch, &reason) == 0)
 		return 0;
 	if (launch->handoff != ADOPT)
 		return fail(failure, 0, "%s", reason.text);
-	if (!may_reserve(launch))
+	if (!plan_may_reserve(launch))
 		return fail(failure, 0, "adopt: %s", reason.text);
 	say(&launch->console, "adopt: %s; so reserve: nothing listens before "
 	    "%s does", reason.text, launch->command[0]);
@@ -283,40 +212,45 @@ publish(struct launch *launch, struct failure *failure)
 }
 
 /*
- * Runs the service, and returns its exit status, or one of our own with the
- * reason in failure; the same process where nobody has to stay.
+ * Runs the service.  Returns what came of it, or a status of our own with the
+ * reason in failure; where nobody has to stay, the service takes the place of
+ * this process, and nothing is returned.
  */
-static int
+static struct outcome
 run(struct launch *launch, struct failure *failure)
 {
+	const struct outcome failed = { .status = STATUS_FAILED };
 	struct supervision supervision;
 	sigset_t held;
 
-	/* Who sees that it waits may end it: what it made is to go then. */
+	/*
+	 * Whoever sees that a service on demand waits may end it; what
+	 * portexec made is to be removed then.
+	 */
 	if (launch->options->on_demand && launch->options->client == NULL)
 		signals_hold(&launch->signals, &held);
 	if (prepare(launch, failure) == -1 ||
 	    settle_handoff(launch, &supervision, failure) == -1)
-		return STATUS_FAILED;
+		return failed;
 	if (publish(launch, failure) == -1) {
-		if (is_supervised(launch))
+		if (plan_is_supervised(launch))
 			supervise_abandon(&supervision);
-		return STATUS_FAILED;
+		return failed;
 	}
-	if (is_supervised(launch))
+	if (plan_is_supervised(launch))
 		return supervise_run(&supervision, launch, failure);
 	if (handoff_prepare(launch, failure) == -1)
-		return STATUS_FAILED;
+		return failed;
 	return handoff_become(launch, failure);
 }
 
 static void
-discard(struct launch *launch)
+discard(struct launch *launch, bool executed)
 {
 	size_t i;
 
-	reports_discard(launch->reports, launch->executed);
-	listeners_discard(&launch->listeners, launch->executed);
+	reports_discard(launch->reports, executed);
+	listeners_discard(&launch->listeners, executed);
 	for (i = 0; launch->command != NULL && launch->command[i] != NULL; i++)
 		free(launch->command[i]);
 	free(launch->command);
@@ -330,27 +264,28 @@ main(int argc, char *argv[])
 	struct options options;
 	struct reports reports = { NULL, 0 };
 	struct launch launch = { .options = &options, .reports = &reports };
+	struct outcome outcome = { .status = STATUS_FAILED };
 	struct failure failure = { "" };
-	int status = STATUS_FAILED;
 
 	setprogname("portexec");
 	signals_save(&launch.signals);
 	if (options_parse(&options, argc, argv, &failure) == 0)
 		switch (options.action) {
 		case SHOW_HELP:
-			status = show(options_print_help, &failure);
+			outcome.status = show(options_print_help, &failure);
 			break;
 		case SHOW_VERSION:
-			status = show(print_version, &failure);
+			outcome.status = show(print_version, &failure);
 			break;
 		case RUN:
 			launch.console = console_open(options.verbosity);
-			status = run(&launch, &failure);
+			outcome = run(&launch, &failure);
 			break;
 		}
 	if (failure.text[0] != '\0')
 		say_failure(&failure);
-	discard(&launch);
+	discard(&launch, outcome.executed);
 	options_free(&options);
-	return launch.death != 0 ? signals_die(launch.death) : status;
+	return outcome.signal != 0 ? signals_die(outcome.signal) :
+	    outcome.status;
 }

@@ -5,7 +5,6 @@
 
 #include "listen_fds.h"
 #include "options.h"
-#include "template.h"
 
 enum {
 	INETD = 256,	/* beyond every short option */
@@ -330,42 +329,6 @@ parse_option(struct options *options, int key, const char *word,
 	}
 }
 
-enum handoff
-options_choose(const struct options *options, unsigned words)
-{
-	bool takes = options->inetd || (words & 1U << WORD_FD) != 0;
-	bool binds = options->maps.count > 0 ||
-	    (words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0;
-
-	if (options->has_handoff)
-		return options->handoff;
-	return binds && !takes ? ADOPT : INHERIT;
-}
-
-static int
-check_combinations(const struct options *options, struct failure *failure)
-{
-	const struct endpoint *endpoint;
-	size_t i;
-
-	if (options->inetd && options->no_pid)
-		return fail(failure, 0, "--no-pid: --inetd passes no LISTEN_ "
-		    "variables");
-	if (!options->has_handoff || options->handoff != RESERVE)
-		return 0;
-	if (options->no_pid)
-		return fail(failure, 0, "--no-pid: no socket is passed under "
-		    "reserve");
-	/* UDP's would swallow datagrams, and unix has no number. */
-	for (i = 0; i < options->endpoint_count; i++) {
-		endpoint = &options->endpoints[i];
-		if (!endpoint_is_tcp(endpoint))
-			return fail(failure, 0, "socket '%s': only tcp can be "
-			    "reserved", endpoint->spec);
-	}
-	return 0;
-}
-
 int
 options_parse(struct options *options, int argc, char *argv[],
     struct failure *failure)
@@ -404,7 +367,7 @@ options_parse(struct options *options, int argc, char *argv[],
 	options->command = argv + optind;
 	if (options->command[0] == NULL)
 		return fail(failure, 0, "no command (try 'portexec --help')");
-	return check_combinations(options, failure);
+	return 0;
 }
 
 static void

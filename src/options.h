@@ -67,14 +67,6 @@ void	options_free(struct options *options);
 int	options_add_socket(struct options *options, const char *spec,
     struct failure *failure);
 
-/*
- * How the service gets its socket where -H does not say: words are those
- * (template.h) that stand where the service will read them.  <fd> says that
- * it takes a descriptor, and so does --inetd; a number, or a map, that it
- * binds itself.
- */
-enum handoff	options_choose(const struct options *options, unsigned words);
-
 /* The text of --help. */
 void	options_print_help(FILE *output);
 

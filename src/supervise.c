@@ -178,41 +178,42 @@ stop_orphans(const struct supervision *supervision, int grace)
 	process_stop_end(&stop);
 }
 
-int
+struct outcome
 supervise_run(struct supervision *supervision, struct launch *launch,
     struct failure *failure)
 {
 	struct note note = { .kind = NOTE_GO };
+	struct outcome outcome = { .status = STATUS_FAILED };
 	bool alive, nothing_left;
 
 	failure->text[0] = '\0';
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	listeners_close(&launch->listeners);
-	launch->executed = false;
 	supervision->signals = signals_open();
 	if (supervision->signals == -1) {
 		fail(failure, errno, "signalfd");
 		supervise_abandon(supervision);
-		return STATUS_FAILED;
+		return outcome;
 	}
 	alive = channel_send(supervision->channel, &note, -1) == 0 &&
-	    await_end(supervision, &note, &launch->executed);
+	    await_end(supervision, &note, &outcome.executed);
 	if (!alive)
 		channel_fail(failure, "the keeper");
 	else if (note.kind != NOTE_FAILED)
-		launch->executed = true;
+		outcome.executed = true;
 	/* With a client the run is over, and its files go with it. */
 	if (launch->script != NULL)
-		launch->executed = false;
+		outcome.executed = false;
 	if (!alive) {
 		close(supervision->channel);
 		stop_orphans(supervision, launch->options->kill_after);
-		return STATUS_FAILED;
+		return outcome;
 	}
 	if (note.kind == NOTE_FAILED) {
 		*failure = note.failure;
 		wait_for_end(supervision->keeper);
-		return note.value;
+		outcome.status = note.value;
+		return outcome;
 	}
 	nothing_left = note.kind == NOTE_ENDED;
 	note.kind = NOTE_RELEASED;
@@ -220,7 +221,10 @@ supervise_run(struct supervision *supervision, struct launch *launch,
 	if (nothing_left)
 		wait_for_end(supervision->keeper);
 	if (WIFEXITED(note.value))
-		return WEXITSTATUS(note.value);
-	launch->death = WTERMSIG(note.value);
-	return 128 + launch->death;
+		outcome.status = WEXITSTATUS(note.value);
+	else {
+		outcome.signal = WTERMSIG(note.value);
+		outcome.status = 128 + outcome.signal;
+	}
+	return outcome;
 }

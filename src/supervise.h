@@ -37,11 +37,11 @@ void	supervise_abandon(struct supervision *supervision);
 
 /*
  * Lets the service be executed, and waits for its end.  Returns its exit
- * status; launch->death is the signal that killed it, or 0.  Where the
- * service could not be executed, or the keeper is gone, the reason is in
- * failure, whose text is empty otherwise.
+ * status and the signal that killed it.  Where the service could not be
+ * executed, or the keeper is gone, the reason is in failure, whose text is
+ * empty otherwise.
  */
-int	supervise_run(struct supervision *supervision, struct launch *launch,
+struct outcome	supervise_run(struct supervision *supervision, struct launch *launch,
     struct failure *failure);
 
 #endif

@@ -5,8 +5,7 @@
  */
 
 #include "fuzz.h"
-#include "options.h"
-#include "template.h"
+#include "plan.h"
 
 static void
 check_assignments(const struct assignments *assignments)
@@ -26,7 +25,6 @@ check_bounds(const struct options *options)
 {
 	const struct map *map = options->maps.list;
 	const struct endpoint *endpoint = options->endpoints;
-	bool reserves = options->has_handoff && options->handoff == RESERVE;
 	size_t i;
 
 	check_assignments(&options->settings);
@@ -38,11 +36,9 @@ check_bounds(const struct options *options)
 	for (i = 0; i < options->endpoint_count; i++) {
 		assert(endpoint[i].spec != NULL);
 		assert(i > 0 || !endpoint[i].joined);
-		assert(!reserves || endpoint_is_tcp(&endpoint[i]));
 	}
 	assert(options->kill_after >= 0 && options->kill_after <= 86400000);
 	assert(options->client == NULL || options->client[0] != '\0');
-	assert(!options->no_pid || (!options->inetd && !reserves));
 }
 
 /* The manual's HANDOFFS. */
@@ -59,14 +55,37 @@ expected(const struct options *options, unsigned words)
 	return INHERIT;
 }
 
+/* What is not refused makes sense under the handoff that was chosen. */
+static void
+check_plan(const struct options *options, unsigned words)
+{
+	enum handoff handoff = plan_handoff(options, words);
+	bool reserves = handoff == RESERVE;
+	struct failure failure = { "" };
+	size_t i;
+
+	if (plan_check(options, handoff, 0, &failure) == -1) {
+		check_reason(&failure);
+		return;
+	}
+	for (i = 0; reserves && i < options->endpoint_count; i++)
+		assert(endpoint_is_tcp(&options->endpoints[i]));
+	assert(!options->no_pid || (!options->inetd && !reserves));
+	assert(options->maps.count == 0 || handoff == ADOPT);
+	assert(!options->inetd || options->endpoint_count <= 1);
+	assert(handoff == INHERIT || (!options->inetd && !options->on_demand));
+}
+
 static void
 check_choice(const struct options *options)
 {
 	unsigned words;
 
-	for (words = 0; words < 1U << WORD_COUNT; words++)
-		assert(options_choose(options, words) ==
+	for (words = 0; words < 1U << WORD_COUNT; words++) {
+		assert(plan_handoff(options, words) ==
 		    expected(options, words));
+		check_plan(options, words);
+	}
 }
 
 static bool

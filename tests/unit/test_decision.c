@@ -1,10 +1,9 @@
-/* Which bind() is answered, and with what; and which handoff is chosen. */
+/* Which bind() is answered, and with what. */
 
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "decision.h"
-#include "template.h"
 #include "unit.h"
 
 enum {
@@ -330,46 +329,6 @@ START_TEST(same_requests)
 }
 END_TEST
 
-enum { P = 1 << WORD_PORT, H = 1 << WORD_HOST, A = 1 << WORD_ADDR,
-    F = 1 << WORD_FD };
-
-static const struct {
-	unsigned	words;
-	bool		map;
-	enum handoff	expected;
-} chosen[] = {
-	{ 0, false, INHERIT },
-	{ 0, true, ADOPT },
-	{ P, false, ADOPT },
-	{ A, false, ADOPT },
-	{ P | A | H, true, ADOPT },
-	{ H, false, INHERIT },		/* tells no number */
-	{ H, true, ADOPT },
-	{ F, false, INHERIT },
-	{ F | P, false, INHERIT },
-	{ F | A | H, false, INHERIT },
-};
-
-START_TEST(chooses_handoff)
-{
-	static const enum handoff all[] = { INHERIT, ADOPT, RESERVE };
-	struct options options = { .maps.count = chosen[_i].map };
-	size_t i;
-
-	ck_assert_int_eq(options_choose(&options, chosen[_i].words),
-	    chosen[_i].expected);
-	options.inetd = true;
-	ck_assert_int_eq(options_choose(&options, chosen[_i].words), INHERIT);
-	/* -H has the last word. */
-	options.has_handoff = true;
-	for (i = 0; i < (size_t)LENGTH(all); i++) {
-		options.handoff = all[i];
-		ck_assert_int_eq(options_choose(&options, chosen[_i].words),
-		    all[i]);
-	}
-}
-END_TEST
-
 int
 main(void)
 {
@@ -379,7 +338,6 @@ main(void)
 		{ "families", families_must_agree, LENGTH(mixed) },
 		{ "device", inode_of_another_device, 1 },
 		{ "pairs", same_requests, LENGTH(pairs) },
-		{ "handoff", chooses_handoff, LENGTH(chosen) },
 	};
 
 	return run_units("decision", units, LENGTH(units));

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "options.h"
+#include "plan.h"
 #include "unit.h"
 
 enum { WORDS_MAX = 32 };
@@ -272,6 +272,18 @@ static const struct { const char *words, *reason; } refused[] = {
 	{ "-H|reserve|-l|@|true", "socket '@': only tcp can be reserved" },
 	{ "-H|reserve|-l|0|-l|unixpacket:a|true", "only tcp can be reserved" },
 	{ "-H|reserve|-l|tcp+udp:0|true", "only tcp can be reserved" },
+
+	/* What does not go together. */
+	{ "-H|reserve|--no-pid|true", "--no-pid: no socket is passed under" },
+	{ "--inetd|--no-pid|true", "--no-pid: --inetd passes no LISTEN_" },
+	{ "-H|reserve|--inetd|true", "--inetd: only with the handoff inherit" },
+	{ "-H|adopt|--inetd|true", "--inetd: only with the handoff inherit" },
+	{ "-H|adopt|--on-demand|true", "--on-demand: only with the handoff" },
+	{ "-m|80|--on-demand|true", "--on-demand: only with the handoff" },
+	{ "-m|80|--inetd|true", "-m: only with the handoff adopt" },
+	{ "-H|inherit|-m|80|true", "-m: only with the handoff adopt" },
+	{ "-H|reserve|-m|80|true", "-m: only with the handoff adopt" },
+	{ "--inetd|-l|0|-l|0|true", "--inetd: for one socket, not 2" },
 };
 
 START_TEST(refuses)
@@ -283,6 +295,9 @@ START_TEST(refuses)
 
 	line_split(&line, refused[_i].words);
 	status = options_parse(&options, line.argc, line.argv, &failure);
+	if (status == 0)
+		status = plan_check(&options, plan_handoff(&options, 0), 0,
+		    &failure);
 	options_free(&options);
 	free(line.text);
 	ck_assert_int_eq(status, -1);

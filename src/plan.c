@@ -1,0 +1,136 @@
+#include <string.h>
+
+#include "plan.h"
+
+unsigned
+plan_words(const struct options *options, const struct reports *reports)
+{
+	const struct assignments *settings = &options->settings;
+	unsigned words = reports_words(reports);
+	char *const *argument;
+	size_t i;
+
+	for (argument = options->command + 1; *argument != NULL; argument++)
+		words |= template_words(*argument, strlen(*argument));
+	for (i = 0; i < settings->count; i++)
+		words |= template_words(settings->list[i].template,
+		    strlen(settings->list[i].template));
+	return words;
+}
+
+enum handoff
+plan_handoff(const struct options *options, unsigned words)
+{
+	bool takes = options->inetd || (words & 1U << WORD_FD) != 0;
+	bool binds = options->maps.count > 0 ||
+	    (words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0;
+
+	if (options->has_handoff)
+		return options->handoff;
+	return binds && !takes ? ADOPT : INHERIT;
+}
+
+/* A reserved udp socket would swallow datagrams, and unix has no port. */
+static int
+check_sockets(const struct options *options, enum handoff handoff,
+    size_t inherited, struct failure *failure)
+{
+	const struct endpoint *endpoint;
+	size_t i, count = options->endpoint_count + inherited;
+
+	if (options->inetd && count > 1)
+		return fail(failure, 0, "--inetd: for one socket, not %zu",
+		    count);
+	for (i = 0; handoff == RESERVE && i < options->endpoint_count; i++) {
+		endpoint = &options->endpoints[i];
+		if (!endpoint_is_tcp(endpoint))
+			return fail(failure, 0, "socket '%s': only tcp can be "
+			    "reserved", endpoint->spec);
+	}
+	return 0;
+}
+
+int
+plan_check(const struct options *options, enum handoff handoff,
+    size_t inherited, struct failure *failure)
+{
+	const struct {
+		bool		 refused;
+		const char	*why;
+	} combinations[] = {
+		{ options->inetd && options->no_pid,
+		    "--no-pid: --inetd passes no LISTEN_ variables" },
+		{ handoff == RESERVE && options->no_pid,
+		    "--no-pid: no socket is passed under reserve" },
+		{ handoff == RESERVE && inherited > 0,
+		    "inherited sockets cannot be reserved" },
+		{ handoff != ADOPT && options->maps.count > 0,
+		    "-m: only with the handoff adopt" },
+		{ handoff != INHERIT && options->inetd,
+		    "--inetd: only with the handoff inherit" },
+		{ handoff != INHERIT && options->on_demand,
+		    "--on-demand: only with the handoff inherit" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(combinations) / sizeof(combinations[0]); i++)
+		if (combinations[i].refused)
+			return fail(failure, 0, "%s", combinations[i].why);
+	return check_sockets(options, handoff, inherited, failure);
+}
+
+enum reader
+plan_reader(const struct options *options, enum handoff handoff,
+    bool occupied)
+{
+	if (options->inetd)
+		return READER_INETD;
+	return handoff == RESERVE || (handoff == ADOPT && occupied) ?
+	    READER_WITHOUT_FDS : READER_WITH_FDS;
+}
+
+int
+plan_maps(const struct maps *maps, const struct listeners *listeners,
+    struct failure *failure)
+{
+	const struct listener *listener;
+	struct map *map;
+	size_t i;
+
+	for (i = 0; i < maps->count; i++) {
+		map = &maps->list[i];
+		listener = listeners_find(listeners, map->name,
+		    map->name == NULL ? 0 : strlen(map->name));
+		if (listener == NULL)
+			return fail(failure, 0, "-m %u=%s: there is no such "
+			    "socket", map->port, map->name);
+		if (listener_is_unix(listener))
+			return fail(failure, 0, "-m %u: %s is a unix socket",
+			    map->port, listener->addr);
+		map->socket = (size_t)(listener - listeners->list);
+	}
+	return 0;
+}
+
+bool
+plan_may_reserve(const struct launch *launch)
+{
+	const struct listener *listener;
+	size_t i;
+
+	if (launch->options->has_handoff || launch->options->maps.count > 0)
+		return false;
+	for (i = 0; i < launch->listeners.count; i++) {
+		listener = &launch->listeners.list[i];
+		if (listener->inherited || listener_is_unix(listener) ||
+		    listener->type != SOCK_STREAM)
+			return false;
+	}
+	return true;
+}
+
+bool
+plan_is_supervised(const struct launch *launch)
+{
+	return launch->handoff == ADOPT || launch->script != NULL;
+}
