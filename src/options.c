@@ -12,40 +12,6 @@ enum {
 	NO_PID
 };
 
-static const struct row {
-	int		 key;
-	const char	*name, *value, *meaning;
-} rows[] = {
-	{ 'l', "listen", "SPEC",
-	    "a socket to listen on (default 127.0.0.1:0); repeatable" },
-	{ 'e', "env", "NAME[=TEMPLATE]",
-	    "set NAME for service and client (default <port>); repeatable" },
-	{ 'p', "port-file", "FILE",
-	    "write the port to FILE before the service starts" },
-	{ 'w', "write", "FILE=TEMPLATE",
-	    "write TEMPLATE, or with @IN the file IN, to FILE; repeatable" },
-	{ 'm', "map", "PORT[=SOCKET]",
-	    "hand SOCKET (default the first) to whoever binds PORT; "
-	    "repeatable" },
-	{ 'c', "client", "SCRIPT",
-	    "run SCRIPT with sh -c against the service, then stop that" },
-	{ 'H', "handoff", "MODE",
-	    "how the service gets its socket: inherit, adopt or reserve" },
-	{ 'k', "kill-after", "SECONDS",
-	    "from TERM to KILL, where something is stopped (default 5)" },
-	{ INETD, "inetd", NULL,
-	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
-	{ ON_DEMAND, "on-demand", NULL,
-	    "execute COMMAND at the first connection or datagram" },
-	{ NO_PID, "no-pid", NULL, "leave out LISTEN_PID and LISTEN_PIDFDID" },
-	{ 'q', "quiet", NULL, "say nothing but errors" },
-	{ 'v', "verbose", NULL, "say everything that happens, and when" },
-	{ 'h', "help", NULL, "show this help" },
-	{ 'V', "version", NULL, "show the version" },
-};
-
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
-
 static const struct {
 	const char	*name;
 	enum handoff	 handoff;
@@ -54,42 +20,6 @@ static const struct {
 	{ "adopt", ADOPT },
 	{ "reserve", RESERVE },
 };
-
-void
-options_print_help(FILE *output)
-{
-	char left[64];
-	size_t i;
-
-	fputs("usage: portexec [OPTION]... [--] COMMAND [ARG]...\n"
-	    "Run COMMAND with a socket that is bound and listening on a port "
-	    "of the\nkernel's choice, or keep that port free for it.\n\n",
-	    output);
-	for (i = 0; i < ROWS; i++) {
-		snprintf(left, sizeof(left), rows[i].key < INETD ?
-		    "-%c, --%s%s%s" : "%c   --%s%s%s",
-		    rows[i].key < INETD ? rows[i].key : ' ', rows[i].name,
-		    rows[i].value == NULL ? "" : " ",
-		    rows[i].value == NULL ? "" : rows[i].value);
-		fprintf(output, "  %s\n          %s\n", left,
-		    rows[i].meaning);
-	}
-	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]...\n"
-	    "  TYPE: tcp, udp, tcp+udp, unix, unixgram, unixpacket\n"
-	    "  ADDRESS: PORT, HOST:PORT, [IPV6]:PORT, *:PORT, localhost:PORT; "
-	    "a path or @NAME\n", output);
-	for (i = 0; i < OPTION_COUNT; i++) {
-		snprintf(left, sizeof(left), "%s%s%s", socket_options[i].name,
-		    socket_options[i].value == NULL ? "" : "=",
-		    socket_options[i].value == NULL ? "" :
-		    socket_options[i].value);
-		fprintf(output, "  %-14s %s\n", left,
-		    socket_options[i].meaning);
-	}
-	fputs("\nIn ARGs, TEMPLATEs and SCRIPT, <port>, <host>, <addr> and "
-	    "<fd>, or {port}\nand so on, stand for the first socket's, "
-	    "<port:NAME> or <port:N> for another's.\n", output);
-}
 
 int
 options_add_socket(struct options *options, const char *spec,
@@ -240,6 +170,154 @@ set_handoff(struct options *options, const char *text, struct failure *failure)
 	return fail(failure, 0, "-H '%s': not inherit, adopt or reserve", text);
 }
 
+static int
+set_client(struct options *options, const char *script,
+    struct failure *failure)
+{
+	if (options->client != NULL)
+		return fail(failure, 0, "-c '%s': given twice", script);
+	if (*script == '\0')
+		return fail(failure, 0, "-c '': no script");
+	options->client = script;
+	return 0;
+}
+
+static int
+set_inetd(struct options *options, const char *value, struct failure *failure)
+{
+	(void)value;
+	(void)failure;
+	options->inetd = true;
+	return 0;
+}
+
+static int
+set_on_demand(struct options *options, const char *value, struct failure *failure)
+{
+	(void)value;
+	(void)failure;
+	options->on_demand = true;
+	return 0;
+}
+
+static int
+set_no_pid(struct options *options, const char *value, struct failure *failure)
+{
+	(void)value;
+	(void)failure;
+	options->no_pid = true;
+	return 0;
+}
+
+static int
+set_quiet(struct options *options, const char *value, struct failure *failure)
+{
+	(void)value;
+	(void)failure;
+	options->verbosity = QUIET;
+	return 0;
+}
+
+static int
+set_verbose(struct options *options, const char *value, struct failure *failure)
+{
+	(void)value;
+	(void)failure;
+	options->verbosity = VERBOSE;
+	return 0;
+}
+
+static int
+set_help(struct options *options, const char *value, struct failure *failure)
+{
+	(void)value;
+	(void)failure;
+	options->action = SHOW_HELP;
+	return 0;
+}
+
+static int
+set_version(struct options *options, const char *value, struct failure *failure)
+{
+	(void)value;
+	(void)failure;
+	options->action = SHOW_VERSION;
+	return 0;
+}
+
+static const struct row {
+	int		 key;
+	int		 (*apply)(struct options *options, const char *value,
+			    struct failure *failure);
+	const char	*name, *value, *meaning;
+} rows[] = {
+	{ 'l', options_add_socket, "listen", "SPEC",
+	    "a socket to listen on (default 127.0.0.1:0); repeatable" },
+	{ 'e', add_setting, "env", "NAME[=TEMPLATE]",
+	    "set NAME for service and client (default <port>); repeatable" },
+	{ 'p', add_port_file, "port-file", "FILE",
+	    "write the port to FILE before the service starts" },
+	{ 'w', add_file, "write", "FILE=TEMPLATE",
+	    "write TEMPLATE, or with @IN the file IN, to FILE; repeatable" },
+	{ 'm', add_map, "map", "PORT[=SOCKET]",
+	    "hand SOCKET (default the first) to whoever binds PORT; "
+	    "repeatable" },
+	{ 'c', set_client, "client", "SCRIPT",
+	    "run SCRIPT with sh -c against the service, then stop that" },
+	{ 'H', set_handoff, "handoff", "MODE",
+	    "how the service gets its socket: inherit, adopt or reserve" },
+	{ 'k', set_kill_after, "kill-after", "SECONDS",
+	    "from TERM to KILL, where something is stopped (default 5)" },
+	{ INETD, set_inetd, "inetd", NULL,
+	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
+	{ ON_DEMAND, set_on_demand, "on-demand", NULL,
+	    "execute COMMAND at the first connection or datagram" },
+	{ NO_PID, set_no_pid, "no-pid", NULL,
+	    "leave out LISTEN_PID and LISTEN_PIDFDID" },
+	{ 'q', set_quiet, "quiet", NULL, "say nothing but errors" },
+	{ 'v', set_verbose, "verbose", NULL, "say everything that happens, and when" },
+	{ 'h', set_help, "help", NULL, "show this help" },
+	{ 'V', set_version, "version", NULL, "show the version" },
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+void
+options_print_help(FILE *output)
+{
+	char left[64];
+	size_t i;
+
+	fputs("usage: portexec [OPTION]... [--] COMMAND [ARG]...\n"
+	    "Run COMMAND with a socket that is bound and listening on a port "
+	    "of the\nkernel's choice, or keep that port free for it.\n\n",
+	    output);
+	for (i = 0; i < ROWS; i++) {
+		snprintf(left, sizeof(left), rows[i].key < INETD ?
+		    "-%c, --%s%s%s" : "%c   --%s%s%s",
+		    rows[i].key < INETD ? rows[i].key : ' ', rows[i].name,
+		    rows[i].value == NULL ? "" : " ",
+		    rows[i].value == NULL ? "" : rows[i].value);
+		fprintf(output, "  %s\n          %s\n", left,
+		    rows[i].meaning);
+	}
+	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]...\n"
+	    "  TYPE: tcp, udp, tcp+udp, unix, unixgram, unixpacket\n"
+	    "  ADDRESS: PORT, HOST:PORT, [IPV6]:PORT, *:PORT, localhost:PORT; "
+	    "a path or @NAME\n", output);
+	for (i = 0; i < OPTION_COUNT; i++) {
+		snprintf(left, sizeof(left), "%s%s%s", socket_options[i].name,
+		    socket_options[i].value == NULL ? "" : "=",
+		    socket_options[i].value == NULL ? "" :
+		    socket_options[i].value);
+		fprintf(output, "  %-14s %s\n", left,
+		    socket_options[i].meaning);
+	}
+	fputs("\nIn ARGs, TEMPLATEs and SCRIPT, <port>, <host>, <addr> and "
+	    "<fd>, or {port}\nand so on, stand for the first socket's, "
+	    "<port:NAME> or <port:N> for another's.\n", output);
+}
+
 static bool
 is_long(const char *word)
 {
@@ -274,59 +352,18 @@ static int
 parse_option(struct options *options, int key, const char *word,
     struct failure *failure)
 {
-	switch (key) {
-	case 'l':
-		return options_add_socket(options, optarg, failure);
-	case 'e':
-		return add_setting(options, optarg, failure);
-	case 'p':
-		return add_port_file(options, optarg, failure);
-	case 'w':
-		return add_file(options, optarg, failure);
-	case 'm':
-		return add_map(options, optarg, failure);
-	case 'c':
-		if (options->client != NULL)
-			return fail(failure, 0, "-c '%s': given twice",
-			    optarg);
-		if (*optarg == '\0')
-			return fail(failure, 0, "-c '': no script");
-		options->client = optarg;
-		return 0;
-	case 'H':
-		return set_handoff(options, optarg, failure);
-	case 'k':
-		return set_kill_after(options, optarg, failure);
-	case INETD:
-		options->inetd = true;
-		return 0;
-	case ON_DEMAND:
-		options->on_demand = true;
-		return 0;
-	case NO_PID:
-		options->no_pid = true;
-		return 0;
-	case 'q':
-		options->verbosity = QUIET;
-		return 0;
-	case 'v':
-		options->verbosity = VERBOSE;
-		return 0;
-	case 'h':
-		options->action = SHOW_HELP;
-		return 0;
-	case 'V':
-		options->action = SHOW_VERSION;
-		return 0;
-	case ':':
-		if (is_long(word))
-			return fail(failure, 0, "option '%s' needs a value "
-			    "(try 'portexec --help')", word);
-		return fail(failure, 0, "option '-%c' needs a value (try "
-		    "'portexec --help')", optopt);
-	default:
+	size_t i;
+
+	for (i = 0; i < ROWS; i++)
+		if (rows[i].key == key)
+			return rows[i].apply(options, optarg, failure);
+	if (key != ':')
 		return invalid_option(word, optopt, failure);
-	}
+	if (is_long(word))
+		return fail(failure, 0, "option '%s' needs a value (try "
+		    "'portexec --help')", word);
+	return fail(failure, 0, "option '-%c' needs a value (try 'portexec "
+	    "--help')", optopt);
 }
 
 int

@@ -152,7 +152,7 @@ def table(file, name, pattern):
 
 def options():
     """[(letter or '', name, value or '')] of the option table."""
-    return table('src/options.c', 'rows', r'''\{ (?:'(.)'|\w+), "([\w-]+)", '''
+    return table('src/options.c', 'rows', r'''\{ (?:'(.)'|\w+), \w+, "([\w-]+)", '''
                  r'(?:NULL|"([^"]*)"),')
 
 
@@ -260,15 +260,15 @@ class Tables(harness.Case):
                       '\n'.join(self.help()))
 
     def test_manual_has_the_variables(self):
-        body = re.search(r'protocol\[\] = \{(.*?)\};',
-                         text_of('src/environment.c'), re.DOTALL)[1]
+        body = re.search(r'protocol\[\w+\] = \{(.*?)\};',
+                         text_of('src/listen_fds.c'), re.DOTALL)[1]
         self.assertEqual(sorted(items('ENVIRONMENT', 'Ev LISTEN_')),
                          sorted(re.findall(r'"LISTEN_(\w+)"', body)))
 
     def test_manual_has_the_statuses(self):
         self.assertEqual(items('EXIT STATUS', ''),
                          re.findall(r'STATUS_\w+ = (\d+)',
-                                    text_of('src/handoff.h')))
+                                    text_of('src/launch.h')))
 
 
 class Manual(harness.Case):
