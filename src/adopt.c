@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "adopt.h"
-#include "companion.h"
-#include "process.h"
-#include "replace.h"
-#include "target.h"
+#include "second_socket.h"
+#include "tree.h"
+#include "install.h"
+#include "caller.h"
 
 enum { PATIENCE = 3000 };	/* ms that clients wait before it is said */
 
@@ -38,7 +38,7 @@ struct gift {
 /* One bind() on its way. */
 struct call {
 	uint64_t		 id;	/* the notification's cookie */
-	struct target		 target;
+	struct caller		 caller;
 	struct descriptor	 socket;
 	int			 copy;	/* of the socket, owned; -1: refused */
 	struct request		 request;
@@ -49,10 +49,10 @@ static const int probe_of_memory = 0x70657865;
 int
 adopt_try(pid_t child)
 {
-	struct target target = { child, child };
+	struct caller caller = { child, child };
 	int value = 0;
 
-	return target_read(&target,
+	return caller_read(&caller,
 	    (unsigned long long)(uintptr_t)&probe_of_memory, &value,
 	    sizeof(value));
 }
@@ -167,13 +167,13 @@ is_taken(const struct adoption *adoption, size_t listener)
  * reserve lets it, as long as nothing of ours listens.
  */
 static void
-yield_to_unreadable(struct adoption *adoption, const struct target *target)
+yield_to_unreadable(struct adoption *adoption, const struct caller *caller)
 {
 	struct listener *listener;
 	size_t i;
 
-	say_detail(adoption->console, "process %d cannot be read: %s",
-	    target->process, strerror(errno));
+	log_debug(adoption->log, "process %d cannot be read: %s",
+	    caller->process, strerror(errno));
 	for (i = 0; i < adoption->listeners->count; i++) {
 		listener = &adoption->listeners->list[i];
 		if (listener->reserve != -1 && !is_taken(adoption, i))
@@ -191,7 +191,7 @@ examine_socket(struct call *call)
 	char name[32];
 	const char *base;
 
-	call->copy = target_copy(&call->target, call->socket.number);
+	call->copy = caller_copy(&call->caller, call->socket.number);
 	if (call->copy != -1) {
 		getsockopt(call->copy, SOL_SOCKET, SO_TYPE, &request->type,
 		    &length);
@@ -204,7 +204,7 @@ examine_socket(struct call *call)
 		    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
 		return;
 	}
-	target_protocol(&call->target, call->socket.number, name,
+	caller_protocol(&call->caller, call->socket.number, name,
 	    sizeof(name));
 	base = name + (strncmp(name, "MPTCP", 5) == 0 ? strlen("MP") : 0);
 	if (strncmp(base, "TCP", 3) == 0 || strncmp(base, "UDP", 3) == 0) {
@@ -231,7 +231,7 @@ examine_path(struct call *call)
 		return;
 	memcpy(path, request->address.un.sun_path, request->length -
 	    offsetof(struct sockaddr_un, sun_path));
-	target_path(&call->target, path, ours, sizeof(ours));
+	caller_path(&call->caller, path, ours, sizeof(ours));
 	if (stat(ours, &status) == 0) {
 		request->device = status.st_dev;
 		request->inode = status.st_ino;
@@ -250,26 +250,26 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	struct request *request = &call->request;
 	size_t length = (uint32_t)arguments[2];
 
-	if (!target_identify(&call->target, (pid_t)notification->pid))
+	if (!caller_identify(&call->caller, (pid_t)notification->pid))
 		return false;
 	if (length > sizeof(struct sockaddr_storage))
 		return false;
 	if (length > sizeof(request->address))
 		length = sizeof(request->address);
 	request->length = (socklen_t)length;
-	if (target_read(&call->target, arguments[1], &request->address,
+	if (caller_read(&call->caller, arguments[1], &request->address,
 	    length) == -1) {
 		if (errno != EFAULT && errno != ESRCH)
-			yield_to_unreadable(adoption, &call->target);
+			yield_to_unreadable(adoption, &call->caller);
 		return false;
 	}
 	/* What was read is the caller's only while the call still waits. */
 	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
 	    &call->id) == -1 ||
-	    !target_descriptor(&call->target, (int)arguments[0],
+	    !caller_descriptor(&call->caller, (int)arguments[0],
 	    &call->socket) || call->socket.socket == 0)
 		return false;
-	request->same_network = target_shares_network(&call->target);
+	request->same_network = caller_shares_network(&call->caller);
 	examine_socket(call);
 	/* __inet_bind() takes a wildcard without a family for an IPv4 one. */
 	if (request->family == AF_INET &&
@@ -304,11 +304,11 @@ is_in_use(const struct adoption *adoption, size_t which,
 }
 
 static bool
-uses(const struct adoption *adoption, const struct target *target,
+uses(const struct adoption *adoption, const struct caller *caller,
     size_t which)
 {
 	struct descriptor *list;
-	size_t i, count = target_descriptors(target, &list);
+	size_t i, count = caller_descriptors(caller, &list);
 	bool found = false;
 
 	for (i = 0; i < count && !found; i++)
@@ -327,7 +327,7 @@ find_gift(const struct adoption *adoption, const struct call *call,
 
 	for (i = 0; i < adoption->gift_count; i++) {
 		gift = &adoption->gifts[i];
-		if (gift->process == call->target.process &&
+		if (gift->process == call->caller.process &&
 		    gift->listener == listener && address_same(
 		    &gift->asked, &call->request.address) == same)
 			return gift;
@@ -361,7 +361,7 @@ remember_gift(struct adoption *adoption, const struct call *call,
 		return;
 	adoption->gifts = gifts;
 	gifts[adoption->gift_count++] = (struct gift){
-	    call->target.process, target_open(&call->target), listener,
+	    call->caller.process, caller_open(&call->caller), listener,
 	    call->socket.number, call->request.address };
 }
 
@@ -370,30 +370,30 @@ static bool
 give(struct adoption *adoption, const struct call *call, size_t which)
 {
 	struct listener *listener = &adoption->listeners->list[which];
-	const struct place place = { adoption->notify, call->id, &call->target,
+	const struct slot slot = { adoption->notify, call->id, &call->caller,
 	    &call->socket, call->copy };
 	char asked[ADDR_MAX];
 	int fd, flags, status;
 	bool companion;
 
 	companion = find_gift(adoption, call, which, false) != NULL &&
-	    uses(adoption, &call->target, which);
+	    uses(adoption, &call->caller, which);
 	if (!companion && listener->type == SOCK_DGRAM &&
 	    call->request.family == AF_INET6 &&
 	    listener->address.any.sa_family == AF_INET &&
-	    (listener->inherited || companion_become_ipv6(listener) == -1))
+	    (listener->inherited || second_socket_make_dual_stack(listener) == -1))
 		return false;
-	fd = companion ? companion_make(listener, call->request.family) :
+	fd = companion ? second_socket_make(listener, call->request.family) :
 	    listener->fd;
 	if (fd == -1)
 		return false;
 	if (call->copy != -1)
-		companion_keep_options(call->copy, fd, call->request.family,
+		second_socket_copy_options(call->copy, fd, call->request.family,
 		    call->request.type);
 	flags = fcntl(fd, F_GETFL);
 	if (((flags ^ call->socket.flags) & O_NONBLOCK) != 0)
 		fcntl(fd, F_SETFL, flags ^ O_NONBLOCK);
-	status = replace_socket(&place, fd);
+	status = install_listener(&slot, fd);
 	if (companion)
 		close(fd);
 	if (status == -1)
@@ -401,8 +401,8 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 	if (!companion)
 		remember_gift(adoption, call, which);
 	address_format(&call->request.address, call->request.length, asked);
-	say_detail(adoption->console, "process %d bound %s: given %s%s",
-	    call->target.process, asked, companion ? "a companion of " : "",
+	log_debug(adoption->log, "process %d bound %s: given %s%s",
+	    call->caller.process, asked, companion ? "a companion of " : "",
 	    listener->addr);
 	return true;
 }
@@ -419,15 +419,15 @@ leave(struct adoption *adoption, const struct call *call)
 	    request->same_network && address_port(&request->address) != 0) {
 		address_format(&request->address, request->length,
 		    adoption->elsewhere);
-		say_detail(adoption->console, "process %d bound %s itself",
-		    call->target.process, adoption->elsewhere);
+		log_debug(adoption->log, "process %d bound %s itself",
+		    call->caller.process, adoption->elsewhere);
 	}
 	for (i = 0; i < adoption->listeners->count; i++) {
 		listener = &adoption->listeners->list[i];
 		if (request->family == AF_UNIX && listener->fd != -1 &&
 		    listener_lost_path(listener)) {
-			say_detail(adoption->console, "process %d binds %s "
-			    "itself", call->target.process, listener->addr);
+			log_debug(adoption->log, "process %d binds %s "
+			    "itself", call->caller.process, listener->addr);
 			end_listening(adoption, i);
 		}
 	}
@@ -445,7 +445,7 @@ is_issued_again(const struct adoption *adoption, const struct call *call)
 
 	for (i = 0; !adoption->killable && i < adoption->gift_count; i++) {
 		gift = &adoption->gifts[i];
-		if (gift->process == call->target.process &&
+		if (gift->process == call->caller.process &&
 		    address_same(&gift->asked, &call->request.address))
 			return true;
 	}
@@ -459,7 +459,7 @@ answer(struct adoption *adoption, const struct call *call)
 
 	if (is_ours(adoption, call->socket.socket))
 		return is_issued_again(adoption, call);
-	which = decide(&call->request, adoption->listeners, adoption->maps);
+	which = match_listener(&call->request, adoption->listeners, adoption->maps);
 	if (which != -1 && give(adoption, call, (size_t)which))
 		return true;
 	leave(adoption, call);
@@ -527,7 +527,7 @@ listen_again(struct adoption *adoption, size_t which)
 	else if (listen(listener->fd, listener->backlog) == -1)
 		end_listening(adoption, which);
 	else
-		say_detail(adoption->console, "listening on %s again",
+		log_debug(adoption->log, "listening on %s again",
 		    listener->addr);
 }
 
@@ -556,7 +556,7 @@ say_waiting(struct adoption *adoption, const struct listener *listener)
 		    adoption->elsewhere,
 		    strrchr(adoption->elsewhere, ':') + 1);
 	snprintf(port, sizeof(port), "%u", listener->port);
-	say(adoption->console, "still waiting for %s to %s %s (%d s%s)%s",
+	log_info(adoption->log, "still waiting for %s to %s %s (%d s%s)%s",
 	    adoption->service, verb,
 	    !listener_is_unix(listener) ? port : listener->addr,
 	    PATIENCE / 1000, clients, hint);
@@ -642,12 +642,12 @@ static void
 search_one(pid_t pid, pid_t parent, void *context)
 {
 	struct search *search = context;
-	struct target target = { pid, pid };
+	struct caller caller = { pid, pid };
 	size_t i;
 
 	(void)parent;
 	for (i = 0; i < search->adoption->listeners->count; i++)
-		if (uses(search->adoption, &target, i))
+		if (uses(search->adoption, &caller, i))
 			search->found = true;
 }
 
@@ -656,6 +656,6 @@ adopt_is_held(const struct adoption *adoption)
 {
 	struct search search = { adoption, false };
 
-	processes_visit(search_one, &search);
+	tree_visit(search_one, &search);
 	return search.found;
 }

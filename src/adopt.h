@@ -13,9 +13,9 @@
 #include <poll.h>
 #include <stdint.h>
 
-#include "decision.h"
+#include "match.h"
 #include "listener.h"
-#include "message.h"
+#include "log.h"
 
 enum { ADOPT_POLLS_BEFORE = 3 };	/* the keeper's own */
 
@@ -27,7 +27,7 @@ struct adoption {
 	bool			 killable;	/* WAIT_KILLABLE_RECV */
 	struct listeners	*listeners;
 	const struct maps	*maps;
-	const struct console	*console;
+	const struct log	*log;
 	const char		*service;	/* its name, for messages */
 	struct gift		*gifts;		/* owned; who got what */
 	size_t			 gift_count;

@@ -16,28 +16,28 @@ set_option(int fd, int level, int option, int value)
 }
 
 static int
-bind_path(int fd, const struct endpoint *endpoint)
+bind_path(int fd, const struct spec *spec)
 {
-	int mode = endpoint->option[OPTION_MODE], result;
+	int mode = spec->option[OPTION_MODE], result;
 	mode_t mask;
 
 	mask = umask((mode_t)(mode == -1 ? 0177 : 0777 & ~mode));
-	result = bind(fd, &endpoint->address.any, endpoint->length);
+	result = bind(fd, &spec->address.any, spec->length);
 	umask(mask);
 	return result;
 }
 
 static int
-set_options(int fd, const struct endpoint *endpoint)
+set_options(int fd, const struct spec *spec)
 {
-	const int *option = endpoint->option;
+	const int *option = spec->option;
 
-	if (endpoint->address.any.sa_family == AF_INET6 &&
+	if (spec->address.any.sa_family == AF_INET6 &&
 	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 	    option[OPTION_V6ONLY] == 1) == -1)
 		return -1;
 	/* For UDP it would let the kernel give one number twice. */
-	if (endpoint_is_tcp(endpoint) &&
+	if (spec_is_tcp(spec) &&
 	    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
 	if (option[OPTION_REUSEPORT] == 1 &&
@@ -54,28 +54,28 @@ set_options(int fd, const struct endpoint *endpoint)
 
 /* Returns a socket with the endpoint's options and address, or -1. */
 static int
-open_bound(const struct endpoint *wanted)
+open_bound(const struct spec *wanted)
 {
-	struct endpoint endpoint = *wanted;
-	int type = endpoint.type, error, fd;
+	struct spec spec = *wanted;
+	int type = spec.type, error, fd;
 
-	if (endpoint.option[OPTION_NONBLOCK] == 1)
+	if (spec.option[OPTION_NONBLOCK] == 1)
 		type |= SOCK_NONBLOCK;
-	fd = socket_open(endpoint.address.any.sa_family, type);
-	if (fd == -1 && errno == EAFNOSUPPORT && endpoint.any) {
-		endpoint.address.in =
+	fd = socket_open(spec.address.any.sa_family, type);
+	if (fd == -1 && errno == EAFNOSUPPORT && spec.wildcard) {
+		spec.address.in =
 		    (struct sockaddr_in){ .sin_family = AF_INET };
-		address_set_port(&endpoint.address,
+		address_set_port(&spec.address,
 		    address_port(&wanted->address));
-		endpoint.length = sizeof(endpoint.address.in);
+		spec.length = sizeof(spec.address.in);
 		fd = socket_open(AF_INET, type);
 	}
 	if (fd == -1)
 		return -1;
-	if (set_options(fd, &endpoint) == 0 &&
-	    (address_has_path(&endpoint.address, endpoint.length) ?
-	    bind_path(fd, &endpoint) :
-	    bind(fd, &endpoint.address.any, endpoint.length)) == 0)
+	if (set_options(fd, &spec) == 0 &&
+	    (address_has_path(&spec.address, spec.length) ?
+	    bind_path(fd, &spec) :
+	    bind(fd, &spec.address.any, spec.length)) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -88,49 +88,49 @@ open_bound(const struct endpoint *wanted)
  * endpoint's own address.
  */
 static int
-open_reserve(const struct endpoint *endpoint)
+open_reserve(const struct spec *spec)
 {
-	struct endpoint everywhere = *endpoint;
+	struct spec everywhere = *spec;
 	int fd;
 
-	everywhere.any = true;
+	everywhere.wildcard = true;
 	everywhere.address.in6 = (struct sockaddr_in6){
 	    .sin6_family = AF_INET6 };
 	everywhere.length = sizeof(everywhere.address.in6);
 	everywhere.option[OPTION_V6ONLY] = -1;
-	address_set_port(&everywhere.address, address_port(&endpoint->address));
+	address_set_port(&everywhere.address, address_port(&spec->address));
 	fd = open_bound(&everywhere);
 	if (fd == -1 && errno == EADDRINUSE &&
-	    address_port(&endpoint->address) != 0)
-		fd = open_bound(endpoint);
+	    address_port(&spec->address) != 0)
+		fd = open_bound(spec);
 	return fd;
 }
 
 static int
-settle_interface(struct endpoint *endpoint)
+settle_interface(struct spec *spec)
 {
 	unsigned index;
 
-	if (endpoint->interface[0] == '\0')
+	if (spec->interface[0] == '\0')
 		return 0;
-	index = if_nametoindex(endpoint->interface);
+	index = if_nametoindex(spec->interface);
 	if (index == 0)
 		return -1;
-	endpoint->address.in6.sin6_scope_id = index;
+	spec->address.in6.sin6_scope_id = index;
 	return 0;
 }
 
 static int
-take_number(struct listener *listener, struct endpoint *endpoint)
+take_number(struct listener *listener, struct spec *spec)
 {
 	union address address;
 	socklen_t length = sizeof(address);
 
-	listener->reserve = open_reserve(endpoint);
+	listener->reserve = open_reserve(spec);
 	if (listener->reserve == -1 || getsockname(listener->reserve,
 	    &address.any, &length) == -1)
 		return -1;
-	address_set_port(&endpoint->address, address_port(&address));
+	address_set_port(&spec->address, address_port(&address));
 	return 0;
 }
 
@@ -162,28 +162,28 @@ is_listening(int fd)
  * of the kernel's choice, which it stores there.
  */
 static int
-bind_member(struct listener *listener, const struct endpoint *wanted,
+bind_member(struct listener *listener, const struct spec *wanted,
     unsigned *number)
 {
-	struct endpoint endpoint = *wanted;
+	struct spec spec = *wanted;
 
-	address_set_port(&endpoint.address, *number);
-	listener->type = endpoint.type;
-	listener->address = endpoint.address;
-	listener->length = endpoint.length;
-	listener->backlog = endpoint.option[OPTION_BACKLOG] == -1 ?
-	    INT_MAX : endpoint.option[OPTION_BACKLOG];
-	strlcpy(listener->name, endpoint.name, sizeof(listener->name));
+	address_set_port(&spec.address, *number);
+	listener->type = spec.type;
+	listener->address = spec.address;
+	listener->length = spec.length;
+	listener->backlog = spec.option[OPTION_BACKLOG] == -1 ?
+	    INT_MAX : spec.option[OPTION_BACKLOG];
+	strlcpy(listener->name, spec.name, sizeof(listener->name));
 	listener_describe(listener);
-	if (settle_interface(&endpoint) == -1)
+	if (settle_interface(&spec) == -1)
 		return -1;
-	if (endpoint_is_tcp(&endpoint) && !endpoint.joined) {
-		if (take_number(listener, &endpoint) == -1)
+	if (spec_is_tcp(&spec) && !spec.same_port) {
+		if (take_number(listener, &spec) == -1)
 			return -1;
-		*number = address_port(&endpoint.address);
+		*number = address_port(&spec.address);
 	}
 	listener->fd = is_listening(listener->reserve) ?
-	    take_holder(listener) : open_bound(&endpoint);
+	    take_holder(listener) : open_bound(&spec);
 	if (listener->fd == -1)
 		return -1;
 	listener_remember_path(listener);
@@ -195,7 +195,7 @@ bind_member(struct listener *listener, const struct endpoint *wanted,
 
 /* Whether the next try, with another number, may succeed where one failed. */
 static bool
-was_taken(const struct endpoint *first, unsigned number)
+was_taken(const struct spec *first, unsigned number)
 {
 	return errno == EADDRINUSE && number != 0 &&
 	    address_port(&first->address) == 0;
@@ -203,7 +203,7 @@ was_taken(const struct endpoint *first, unsigned number)
 
 /* Appends the members of a group that the number has room for; 0, or -1. */
 static int
-try_group(struct listeners *listeners, const struct endpoint *group,
+try_group(struct listeners *listeners, const struct spec *group,
     size_t size, unsigned *number)
 {
 	struct listener *listener;
@@ -215,7 +215,7 @@ try_group(struct listeners *listeners, const struct endpoint *group,
 			return -1;
 		if (bind_member(listener, &group[i], number) == 0)
 			continue;
-		if (!group[i].dispensable ||
+		if (!group[i].optional ||
 		    (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT))
 			return -1;
 		listeners_truncate(listeners, listeners->count - 1);
@@ -228,7 +228,7 @@ try_group(struct listeners *listeners, const struct endpoint *group,
  * the kernel may offer the same again and again.
  */
 static int
-bind_group(struct listeners *listeners, const struct endpoint *group,
+bind_group(struct listeners *listeners, const struct spec *group,
     size_t size, struct failure *failure)
 {
 	size_t start = listeners->count, tries = 0;
@@ -243,30 +243,30 @@ bind_group(struct listeners *listeners, const struct endpoint *group,
 	}
 	if (result == -1 && tries > 0)
 		fail(failure, errno, "listen on '%s': no number was free for "
-		    "all of it in %zu tries", group->spec, tries);
+		    "all of it in %zu tries", group->text, tries);
 	else if (result == -1)
 		fail(failure, errno, "listen on %s",
 		    listeners->count == start || group->interface[0] != '\0' ?
-		    group->spec : listeners->list[listeners->count - 1].addr);
+		    group->text : listeners->list[listeners->count - 1].addr);
 	while (tries > 0)
 		close(held[--tries]);
 	return result;
 }
 
 int
-listeners_bind(struct listeners *listeners, const struct endpoint *endpoints,
+listeners_bind(struct listeners *listeners, const struct spec *specs,
     size_t count, struct failure *failure)
 {
 	size_t first, size;
 
 	for (first = 0; first < count; first++)
-		socket_remove_stale_path(&endpoints[first].address,
-		    endpoints[first].length, endpoints[first].type);
+		socket_remove_stale_path(&specs[first].address,
+		    specs[first].length, specs[first].type);
 	for (first = 0; first < count; first += size) {
 		for (size = 1; first + size < count &&
-		    endpoints[first + size].joined; size++)
+		    specs[first + size].same_port; size++)
 			;
-		if (bind_group(listeners, &endpoints[first], size,
+		if (bind_group(listeners, &specs[first], size,
 		    failure) == -1)
 			return -1;
 	}

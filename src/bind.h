@@ -22,6 +22,6 @@
  * been appended is for listeners_discard().
  */
 int	listeners_bind(struct listeners *listeners,
-    const struct endpoint *endpoints, size_t count, struct failure *failure);
+    const struct spec *specs, size_t count, struct failure *failure);
 
 #endif

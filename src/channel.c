@@ -19,16 +19,16 @@ channel_open(int ends[2])
 }
 
 int
-channel_send(int channel, const struct note *note, int descriptor)
+channel_send(int channel, const struct message *message, int descriptor)
 {
 	union control control = { 0 };
-	struct iovec vector = { (void *)(uintptr_t)note, sizeof(*note) };
-	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+	struct iovec vector = { (void *)(uintptr_t)message, sizeof(*message) };
+	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1 };
 	ssize_t sent;
 
 	if (descriptor != -1) {
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
 		control.header.cmsg_len = CMSG_LEN(sizeof(int));
@@ -36,24 +36,24 @@ channel_send(int channel, const struct note *note, int descriptor)
 	}
 	/* A peer that had not read all is a reset first, and then EPIPE. */
 	do
-		sent = sendmsg(channel, &message, MSG_NOSIGNAL);
+		sent = sendmsg(channel, &msg, MSG_NOSIGNAL);
 	while (sent == -1 && (errno == EINTR || errno == ECONNRESET));
 	return sent == -1 ? -1 : 0;
 }
 
 int
-channel_receive(int channel, struct note *note, int *descriptor)
+channel_receive(int channel, struct message *message, int *descriptor)
 {
 	union control control = { 0 };
-	struct iovec vector = { note, sizeof(*note) };
-	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1,
+	struct iovec vector = { message, sizeof(*message) };
+	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1,
 	    .msg_control = &control, .msg_controllen = sizeof(control) };
 	struct cmsghdr *header;
 	ssize_t received;
 
 	/* What is queued may come after the reset of a peer that is gone. */
 	do
-		received = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+		received = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
 	while (received == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (descriptor != NULL)
 		*descriptor = -1;
@@ -61,11 +61,11 @@ channel_receive(int channel, struct note *note, int *descriptor)
 		errno = EPIPE;
 	if (received <= 0)
 		return (int)received;
-	if ((message.msg_flags & MSG_CTRUNC) != 0) {
+	if ((msg.msg_flags & MSG_CTRUNC) != 0) {
 		errno = EMFILE;
 		return -1;
 	}
-	header = CMSG_FIRSTHDR(&message);
+	header = CMSG_FIRSTHDR(&msg);
 	if (descriptor != NULL && header != NULL &&
 	    header->cmsg_type == SCM_RIGHTS)
 		memcpy(descriptor, CMSG_DATA(header), sizeof(int));

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "process.h"
+#include "tree.h"
 
 /* Service and client once both have ended, or were never started. */
 struct ending {

@@ -98,11 +98,12 @@ add_fields(struct environment *environment, const char *name,
 static int
 add_protocol(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
-    enum reader reader, const struct identity *self, struct failure *failure)
+    enum audience audience, const struct identity *self,
+    struct failure *failure)
 {
 	const struct listener *first = &listeners->list[0];
 
-	if (reader == READER_INETD && self != NULL)
+	if (audience == AUDIENCE_INETD && self != NULL)
 		return 0;
 	if (listeners->count > 0 && !listener_is_unix(first) &&
 	    add_number(environment, "LISTEN_PORT", first->port, failure) == -1)
@@ -110,7 +111,7 @@ add_protocol(struct environment *environment,
 	if (add_fields(environment, "LISTEN_PORTS", listeners, false,
 	    failure) == -1)
 		return -1;
-	if (reader == READER_WITHOUT_FDS || self == NULL)
+	if (audience == AUDIENCE_WITHOUT_FDS || self == NULL)
 		return 0;
 	if (add_number(environment, "LISTEN_FDS", listeners->count,
 	    failure) == -1 ||
@@ -129,7 +130,7 @@ add_protocol(struct environment *environment,
 static int
 apply_settings(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
-    enum reader reader, struct failure *failure)
+    enum audience audience, struct failure *failure)
 {
 	const struct assignment *setting;
 	char *value;
@@ -139,7 +140,7 @@ apply_settings(struct environment *environment,
 	for (i = 0; i < options->settings.count; i++) {
 		setting = &options->settings.list[i];
 		if (template_expand(setting->template,
-		    strlen(setting->template), listeners, reader, &value,
+		    strlen(setting->template), listeners, audience, &value,
 		    NULL, failure) == -1)
 			return -1;
 		unset(environment, setting->name);
@@ -154,14 +155,15 @@ apply_settings(struct environment *environment,
 int
 environment_make(struct environment *environment, char *const variables[],
     const struct listeners *listeners, const struct options *options,
-    enum reader reader, const struct identity *self, struct failure *failure)
+    enum audience audience, const struct identity *self,
+    struct failure *failure)
 {
 	*environment = (struct environment){ 0 };
 	if (borrow(environment, variables, options, failure) == -1 ||
-	    add_protocol(environment, listeners, options, reader, self,
+	    add_protocol(environment, listeners, options, audience, self,
 	    failure) == -1)
 		return -1;
-	return apply_settings(environment, listeners, options, reader,
+	return apply_settings(environment, listeners, options, audience,
 	    failure);
 }
 

@@ -32,7 +32,7 @@ struct environment {
  */
 int	environment_make(struct environment *environment,
     char *const variables[], const struct listeners *listeners,
-    const struct options *options, enum reader reader,
+    const struct options *options, enum audience audience,
     const struct identity *self, struct failure *failure);
 
 void	environment_free(struct environment *environment);

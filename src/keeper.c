@@ -16,7 +16,7 @@
 #include "client.h"
 #include "filter.h"
 #include "keeper.h"
-#include "process.h"
+#include "tree.h"
 #include "procfs.h"
 #include "signals.h"
 
@@ -38,7 +38,7 @@ struct keeper {
 	struct stop	 stop;
 };
 
-enum { KILLABLE = 1, PRIVILEGED = 2 };	/* NOTE_READY of the service */
+enum { KILLABLE = 1, PRIVILEGED = 2 };	/* MSG_READY of the service */
 
 enum {
 	ECHO = 250,	/* ms in which a signal may come again: timeout(1) */
@@ -80,46 +80,46 @@ explain(int error)
 	}
 }
 
-/* In a process that cannot become what it is to be: note->failure says why. */
+/* In a child that cannot execute: message->failure says why. */
 static _Noreturn void
-give_up(int channel, int status, struct note *note)
+give_up(int channel, int status, struct message *message)
 {
-	note->kind = NOTE_FAILED;
-	note->value = status;
-	channel_send(channel, note, -1);
+	message->kind = MSG_FAILED;
+	message->value = status;
+	channel_send(channel, message, -1);
 	_exit(status);
 }
 
-/* Waits for NOTE_GO, then becomes what it is to be, or says why not. */
+/* Waits for MSG_GO, then becomes what it is to be, or says why not. */
 static _Noreturn void
 execute(struct launch *launch, int channel,
     struct outcome (*become)(struct launch *, struct failure *))
 {
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 	struct outcome outcome = { .status = STATUS_FAILED };
 
-	if (channel_receive(channel, &note, NULL) == 1)
-		outcome = become(launch, &note.failure);
+	if (channel_receive(channel, &message, NULL) == 1)
+		outcome = become(launch, &message.failure);
 	else
-		channel_fail(&note.failure, "the keeper");
-	give_up(channel, outcome.status, &note);
+		channel_fail(&message.failure, "the keeper");
+	give_up(channel, outcome.status, &message);
 }
 
 /* Nobody waits to hear of its execution: that may take any time. */
 static _Noreturn void
 execute_on_demand(struct launch *launch, int channel)
 {
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 	struct outcome outcome;
 
-	if (channel_receive(channel, &note, NULL) != 1 ||
-	    note.kind != NOTE_GO)
+	if (channel_receive(channel, &message, NULL) != 1 ||
+	    message.kind != MSG_GO)
 		_exit(STATUS_FAILED);
 	close(channel);
-	outcome = handoff_become(launch, &note.failure);
+	outcome = exec_service(launch, &message.failure);
 	if (outcome.signal != 0)
 		_exit(signals_die(outcome.signal));
-	say_failure(&note.failure);
+	log_failure(&message.failure);
 	_exit(outcome.status);
 }
 
@@ -127,7 +127,7 @@ execute_on_demand(struct launch *launch, int channel)
 static _Noreturn void
 be_service(struct launch *launch, int channel, pid_t group)
 {
-	struct note note = { .kind = NOTE_READY };
+	struct message message = { .kind = MSG_READY };
 	bool killable = false, privileged = true;
 	int notify;
 
@@ -136,20 +136,20 @@ be_service(struct launch *launch, int channel, pid_t group)
 		notify = -1;
 	else if ((notify = filter_install(has_unix(&launch->listeners),
 	    &killable, &privileged)) == -1) {
-		fail(&note.failure, 0, "%s", explain(errno));
-		give_up(channel, STATUS_FAILED, &note);
+		fail(&message.failure, 0, "%s", explain(errno));
+		give_up(channel, STATUS_FAILED, &message);
 	}
-	note.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
-	if (channel_send(channel, &note, notify) == -1)
+	message.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
+	if (channel_send(channel, &message, notify) == -1)
 		_exit(STATUS_FAILED);
 	if (notify != -1)
 		close(notify);
 	/* While the keeper tries, and the front listens. */
-	if (handoff_prepare(launch, &note.failure) == -1)
-		give_up(channel, STATUS_FAILED, &note);
+	if (exec_prepare(launch, &message.failure) == -1)
+		give_up(channel, STATUS_FAILED, &message);
 	if (launch->options->on_demand)
 		execute_on_demand(launch, channel);
-	execute(launch, channel, handoff_become);
+	execute(launch, channel, exec_service);
 }
 
 /* In the process that becomes the client. */
@@ -157,7 +157,7 @@ static _Noreturn void
 be_client(struct launch *launch, int channel, pid_t group)
 {
 	setpgid(0, group);
-	execute(launch, channel, handoff_become_client);
+	execute(launch, channel, exec_client);
 }
 
 /* Tries while the service's process installs the filter, and hears of that. */
@@ -165,25 +165,25 @@ static int
 try_adoption(struct keeper *keeper, int channel, struct failure *failure)
 {
 	struct adoption *adoption = &keeper->adoption;
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 	bool readable = keeper->launch->handoff == ADOPT &&
 	    adopt_try(keeper->service.pid) == 0;
 	int error = errno;
 
-	if (channel_receive(channel, &note, &adoption->notify) != 1)
+	if (channel_receive(channel, &message, &adoption->notify) != 1)
 		return channel_fail(failure, "the service's process");
-	if (note.kind != NOTE_READY) {
-		*failure = note.failure;
+	if (message.kind != MSG_READY) {
+		*failure = message.failure;
 		return -1;
 	}
-	if (!processes_are_visible())
+	if (!tree_is_visible())
 		return fail(failure, 0, "/proc: it does not show the "
 		    "service");
 	if (keeper->launch->handoff != ADOPT)
 		return 0;
-	adoption->killable = (note.value & KILLABLE) != 0;
-	if ((note.value & PRIVILEGED) == 0 &&
-	    handoff_is_set_id(keeper->launch))
+	adoption->killable = (message.value & KILLABLE) != 0;
+	if ((message.value & PRIVILEGED) == 0 &&
+	    exec_is_set_id(keeper->launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    keeper->launch->command[0]);
 	if (!readable)
@@ -254,7 +254,7 @@ detach(struct keeper *keeper)
 	close(keeper->front);
 	keeper->front = -1;
 	replace_with_null(STDERR_FILENO, STDERR_FILENO);
-	keeper->launch->console.verbosity = QUIET;
+	keeper->launch->log.verbosity = QUIET;
 }
 
 /*
@@ -278,7 +278,7 @@ pass_on(struct keeper *keeper, int number, bool delivered)
 		    keeper->launch->options->kill_after;
 		if (!delivered && keeper->client.pid != 0 &&
 		    !keeper->client.ended)
-			processes_signal_tree(keeper->client.pid, number);
+			tree_signal_from(keeper->client.pid, number);
 	} else if (!delivered && !keeper->service.ended)
 		kill(keeper->service.pid, number);
 	if (signals_stop(number) && keeper->told == 0) {
@@ -287,24 +287,24 @@ pass_on(struct keeper *keeper, int number, bool delivered)
 	}
 }
 
-/* Returns the kind of the note. */
-static enum note_kind
+/* Returns the kind of the message. */
+static enum message_kind
 attend_front(struct keeper *keeper)
 {
-	struct note note = { .kind = NOTE_RELEASED };
+	struct message message = { .kind = MSG_RELEASED };
 
-	if (channel_receive(keeper->front, &note, NULL) != 1) {
+	if (channel_receive(keeper->front, &message, NULL) != 1) {
 		close(keeper->front);
 		keeper->front = -1;
 		keeper->told = SIGKILL;
 		begin_stop(keeper);
-		return NOTE_FAILED;
+		return MSG_FAILED;
 	}
-	if (note.kind == NOTE_RELEASED)
+	if (message.kind == MSG_RELEASED)
 		detach(keeper);
-	else if (note.kind == NOTE_SIGNAL || note.kind == NOTE_STOP)
-		pass_on(keeper, note.value, note.kind == NOTE_STOP);
-	return note.kind;
+	else if (message.kind == MSG_SIGNAL || message.kind == MSG_STOP)
+		pass_on(keeper, message.value, message.kind == MSG_STOP);
+	return message.kind;
 }
 
 /*
@@ -315,12 +315,12 @@ attend_front(struct keeper *keeper)
 static void
 hear_of_signals(struct keeper *keeper)
 {
-	struct note note = { .kind = NOTE_SYNC };
+	struct message message = { .kind = MSG_SYNC };
 
-	if (keeper->front == -1 || (channel_send(keeper->front, &note,
+	if (keeper->front == -1 || (channel_send(keeper->front, &message,
 	    -1) == -1 && errno != EPIPE))
 		return;
-	while (keeper->front != -1 && attend_front(keeper) != NOTE_SYNC)
+	while (keeper->front != -1 && attend_front(keeper) != MSG_SYNC)
 		;
 }
 
@@ -336,17 +336,17 @@ describe_end(const struct child *child, char *text, size_t size)
 }
 
 static void
-tell_end(const struct keeper *keeper, enum note_kind kind)
+tell_end(const struct keeper *keeper, enum message_kind kind)
 {
-	struct note note = { .kind = kind, .value = keeper->service.status };
+	struct message message = { .kind = kind, .value = keeper->service.status };
 	struct ending ending = { keeper->service, keeper->client,
 	    keeper->service_first, keeper->forced, keeper->failed,
 	    keeper->told };
 
 	if (has_client(keeper))
-		note.value = client_ending(&ending);
+		message.value = client_ending(&ending);
 	if (keeper->front != -1)
-		channel_send(keeper->front, &note, -1);
+		channel_send(keeper->front, &message, -1);
 }
 
 static double
@@ -372,7 +372,7 @@ say_summary(const struct keeper *keeper)
 	if (keeper->client.started_at != 0)
 		describe_end(&keeper->client, client, sizeof(client));
 	describe_end(&keeper->service, service, sizeof(service));
-	say_detail(&launch->console, "%s by %s%s; the client %s after %.3f s; "
+	log_debug(&launch->log, "%s by %s%s; the client %s after %.3f s; "
 	    "%s %s after %.3f s", launch->listeners.list[0].addr,
 	    handoffs[launch->handoff], taken, client,
 	    seconds(keeper, keeper->client.ended_at), launch->command[0],
@@ -389,7 +389,7 @@ attend_service_end(struct keeper *keeper, bool children)
 		if (keeper->service.status != 0 &&
 		    !adopt_is_held(&keeper->adoption))
 			adopt_close_sockets(&keeper->adoption);
-		tell_end(keeper, NOTE_LEFT);
+		tell_end(keeper, MSG_LEFT);
 	}
 }
 
@@ -409,43 +409,43 @@ is_service_over(const struct keeper *keeper)
 static int
 let_go(int channel)
 {
-	struct note note = { .kind = NOTE_GO };
+	struct message message = { .kind = MSG_GO };
 
-	return channel_send(channel, &note, -1) == 0 ? 0 : errno;
+	return channel_send(channel, &message, -1) == 0 ? 0 : errno;
 }
 
-/* 0 where it did, having been let go; or -1, and note says why not. */
+/* 0 where it did, having been let go; or -1, and message says why not. */
 static int
-await_start(int channel, int error, struct note *note, const char *peer)
+await_start(int channel, int error, struct message *message, const char *peer)
 {
 	/* One that has ended may have said why. */
 	if ((error == 0 || error == EPIPE) &&
-	    channel_receive(channel, note, NULL) == 1)
+	    channel_receive(channel, message, NULL) == 1)
 		return -1;
 	if (error == 0)
 		return 0;
-	note->value = STATUS_FAILED;
+	message->value = STATUS_FAILED;
 	errno = error;
-	return channel_fail(&note->failure, peer);
+	return channel_fail(&message->failure, peer);
 }
 
 static void
 start_client(struct keeper *keeper)
 {
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 
 	if (await_start(keeper->client_channel, let_go(keeper->client_channel),
-	    &note, "the client's process") == -1) {
+	    &message, "the client's process") == -1) {
 		/* Killed with the whole group, it has not failed. */
 		hear_of_signals(keeper);
 		if (keeper->told == 0) {
-			say_failure(&note.failure);
+			log_failure(&message.failure);
 			keeper->failed = true;
 		}
 		begin_stop(keeper);
 	} else {
 		keeper->client.started_at = process_clock();
-		say_detail(&keeper->launch->console, "started the client as "
+		log_debug(&keeper->launch->log, "started the client as "
 		    "process %d", keeper->client.pid);
 	}
 	close(keeper->client_channel);
@@ -481,7 +481,7 @@ attend_client(struct keeper *keeper)
 		keeper->service_first = true;
 		adopt_close_sockets(&keeper->adoption);
 		describe_end(&keeper->service, end, sizeof(end));
-		say(&launch->console, "%s %s after %.1f s, before the client",
+		log_info(&launch->log, "%s %s after %.1f s, before the client",
 		    launch->command[0], end,
 		    seconds(keeper, keeper->service.ended_at));
 		if (keeper->client_until == 0)
@@ -513,13 +513,13 @@ attend_children(struct keeper *keeper)
 	while (read(keeper->children, &signal, sizeof(signal)) ==
 	    sizeof(signal))
 		;
-	children = processes_reap(both, 2);
+	children = tree_reap(both, 2);
 	if (has_client(keeper) && (had_ended != keeper->service.ended ||
 	    client_had_ended != keeper->client.ended))
 		hear_of_signals(keeper);
 	if (!had_ended && keeper->service.ended) {
 		describe_end(&keeper->service, end, sizeof(end));
-		say_detail(&keeper->launch->console, "%s (%d) %s",
+		log_debug(&keeper->launch->log, "%s (%d) %s",
 		    keeper->launch->command[0], keeper->service.pid, end);
 		if (!has_client(keeper))
 			attend_service_end(keeper, children);
@@ -585,7 +585,7 @@ keep_on(struct keeper *keeper)
 static _Noreturn void
 refuse(const struct keeper *keeper, int status, const struct failure *failure)
 {
-	struct note note = { .kind = NOTE_FAILED, .value = status,
+	struct message message = { .kind = MSG_FAILED, .value = status,
 	    .failure = *failure };
 
 	if (keeper->service.pid > 0)
@@ -594,7 +594,7 @@ refuse(const struct keeper *keeper, int status, const struct failure *failure)
 		kill(keeper->client.pid, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	channel_send(keeper->front, &note, -1);
+	channel_send(keeper->front, &message, -1);
 	_exit(status);
 }
 
@@ -647,7 +647,7 @@ check_room(const struct keeper *keeper)
 static void
 start_service(struct keeper *keeper, pid_t group)
 {
-	struct note note = { .kind = NOTE_READY };
+	struct message message = { .kind = MSG_READY };
 	struct failure failure = { "" };
 	sigset_t all;
 	int channel, error;
@@ -669,21 +669,21 @@ start_service(struct keeper *keeper, pid_t group)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	/* The front may be gone, or have failed. */
-	if (channel_send(keeper->front, &note, -1) == -1 ||
-	    channel_receive(keeper->front, &note, NULL) != 1) {
+	if (channel_send(keeper->front, &message, -1) == -1 ||
+	    channel_receive(keeper->front, &message, NULL) != 1) {
 		channel_fail(&failure, "the front");
 		refuse(keeper, STATUS_FAILED, &failure);
 	}
-	reports_recognise(keeper->launch->reports);
+	port_files_recognise(keeper->launch->files);
 	error = let_go(channel);
 	close_callers_descriptors(keeper, channel);
-	if (await_start(channel, error, &note, "the service's process") == -1)
-		refuse(keeper, note.value, &note.failure);
+	if (await_start(channel, error, &message, "the service's process") == -1)
+		refuse(keeper, message.value, &message.failure);
 	close(channel);
-	note.kind = NOTE_STARTED;
-	channel_send(keeper->front, &note, -1);
+	message.kind = MSG_STARTED;
+	channel_send(keeper->front, &message, -1);
 	keeper->service.started_at = process_clock();
-	say_detail(&keeper->launch->console, "started %s as process %d",
+	log_debug(&keeper->launch->log, "started %s as process %d",
 	    keeper->launch->command[0], keeper->service.pid);
 }
 
@@ -693,7 +693,7 @@ clean_up(const struct keeper *keeper)
 {
 	if (!has_client(keeper) || keeper->front != -1)
 		return;
-	reports_discard(keeper->launch->reports, false);
+	port_files_discard(keeper->launch->files, false);
 	listeners_discard(&keeper->launch->listeners, false);
 }
 
@@ -705,7 +705,7 @@ keeper_main(struct launch *launch, int channel)
 		.front = channel,
 		.client_channel = -1,
 		.adoption = { .listeners = &launch->listeners,
-		    .maps = &launch->options->maps, .console = &launch->console,
+		    .maps = &launch->options->maps, .log = &launch->log,
 		    .service = launch->command[0], .notify = -1 },
 	};
 	pid_t group = getpgrp();
@@ -730,6 +730,6 @@ keeper_main(struct launch *launch, int channel)
 	if (has_client(&keeper))
 		say_summary(&keeper);
 	clean_up(&keeper);
-	tell_end(&keeper, NOTE_ENDED);
+	tell_end(&keeper, MSG_ENDED);
 	_exit(0);
 }

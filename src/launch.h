@@ -10,9 +10,9 @@
 
 #include "environment.h"
 #include "listener.h"
-#include "message.h"
+#include "log.h"
 #include "options.h"
-#include "report.h"
+#include "port_file.h"
 #include "signals.h"
 #include "template.h"
 
@@ -25,15 +25,15 @@ enum {
 
 struct launch {
 	struct options		*options;
-	struct console		 console;
+	struct log		 log;
 	struct signals		 signals;
 	enum handoff		 handoff;
-	enum reader		 reader;	/* the service */
+	enum audience		 audience;	/* the service */
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
 	char			*script;	/* the client's; owned; NULL */
-	struct environment	 environment;	/* of handoff_prepare() */
-	struct reports		*reports;
+	struct environment	 environment;	/* of exec_prepare() */
+	struct port_files		*files;
 };
 
 /* What came of a run. */

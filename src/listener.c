@@ -75,7 +75,8 @@ listeners_append(struct listeners *listeners)
 
 /* A live socket of another type says EPROTOTYPE. */
 void
-socket_remove_stale_path(const union address *address, socklen_t length, int type)
+socket_remove_stale_path(const union address *address, socklen_t length,
+    int type)
 {
 	const char *path = address->un.sun_path;
 	struct stat status;

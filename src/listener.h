@@ -11,14 +11,14 @@
 #include <stddef.h>
 
 #include "address.h"
-#include "endpoint.h"
+#include "spec.h"
 
 enum {
 	FIRST_FD = 3		/* SD_LISTEN_FDS_START of sd_listen_fds(3) */
 };
 
 struct listener {
-	char		 name[ENDPOINT_NAME_MAX + 1];	/* in LISTEN_FDNAMES */
+	char		 name[SPEC_NAME_MAX + 1];	/* in LISTEN_FDNAMES */
 	int		 type;		/* SOCK_STREAM, ... */
 	union address	 address;	/* as getsockname(2) says */
 	socklen_t	 length;

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "bind.h"
-#include "handoff.h"
+#include "exec.h"
 #include "plan.h"
-#include "supervise.h"
+#include "front.h"
 
 static int
 show(void (*print)(FILE *), struct failure *failure)
@@ -61,7 +61,7 @@ static bool
 is_occupied(const struct launch *launch)
 {
 	size_t fd = FIRST_FD + launch->listeners.count;
-	size_t end = fd + launch->options->endpoint_count;
+	size_t end = fd + launch->options->spec_count;
 
 	if (end == FIRST_FD)
 		end++;	/* the default socket */
@@ -78,8 +78,8 @@ make_plan(struct launch *launch, struct failure *failure)
 	const struct options *options = launch->options;
 
 	launch->handoff = plan_handoff(options,
-	    plan_words(options, launch->reports));
-	launch->reader = plan_reader(options, launch->handoff,
+	    plan_placeholders(options, launch->files));
+	launch->audience = plan_audience(options, launch->handoff,
 	    launch->handoff == ADOPT && is_occupied(launch));
 	return plan_check(options, launch->handoff, launch->listeners.count,
 	    failure);
@@ -90,11 +90,11 @@ open_sockets(struct launch *launch, struct failure *failure)
 {
 	struct options *options = launch->options;
 
-	if (options->endpoint_count == 0 && launch->listeners.count == 0 &&
+	if (options->spec_count == 0 && launch->listeners.count == 0 &&
 	    options_add_socket(options, "127.0.0.1:0", failure) == -1)
 		return -1;
-	return listeners_bind(&launch->listeners, options->endpoints,
-	    options->endpoint_count, failure);
+	return listeners_bind(&launch->listeners, options->specs,
+	    options->spec_count, failure);
 }
 
 static int
@@ -111,13 +111,13 @@ expand_command(struct launch *launch, struct failure *failure)
 		return fail(failure, 0, "out of memory");
 	for (i = 1; i < count; i++)
 		if (template_expand(given[i], strlen(given[i]),
-		    &launch->listeners, launch->reader, &launch->command[i],
+		    &launch->listeners, launch->audience, &launch->command[i],
 		    NULL, failure) == -1)
 			return -1;
 	if (launch->options->client == NULL)
 		return 0;
 	return template_expand(launch->options->client,
-	    strlen(launch->options->client), &launch->listeners, READER_SHELL,
+	    strlen(launch->options->client), &launch->listeners, AUDIENCE_SHELL,
 	    &launch->script, NULL, failure);
 }
 
@@ -130,7 +130,7 @@ try_environment(const struct launch *launch, struct failure *failure)
 	int status;
 
 	status = environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->reader, &self, failure);
+	    launch->options, launch->audience, &self, failure);
 	environment_free(&environment);
 	return status;
 }
@@ -140,7 +140,7 @@ static int
 prepare(struct launch *launch, struct failure *failure)
 {
 	if (inherit_sockets(launch, failure) == -1 ||
-	    reports_prepare(launch->reports, launch->options, failure) == -1 ||
+	    port_files_prepare(launch->files, launch->options, failure) == -1 ||
 	    make_plan(launch, failure) == -1 ||
 	    open_sockets(launch, failure) == -1 ||
 	    plan_maps(&launch->options->maps, &launch->listeners,
@@ -148,29 +148,29 @@ prepare(struct launch *launch, struct failure *failure)
 	    expand_command(launch, failure) == -1 ||
 	    try_environment(launch, failure) == -1)
 		return -1;
-	return reports_expand(launch->reports, &launch->listeners,
-	    launch->reader, failure);
+	return port_files_expand(launch->files, &launch->listeners,
+	    launch->audience, failure);
 }
 
 /* adopt, or where that is impossible reserve, with the same numbers. */
 static int
-settle_handoff(struct launch *launch, struct supervision *supervision,
+settle_handoff(struct launch *launch, struct front *front,
     struct failure *failure)
 {
 	struct failure reason;
 
 	if (!plan_is_supervised(launch) ||
-	    supervise_start(supervision, launch, &reason) == 0)
+	    front_start(front, launch, &reason) == 0)
 		return 0;
 	if (launch->handoff != ADOPT)
 		return fail(failure, 0, "%s", reason.text);
 	if (!plan_may_reserve(launch))
 		return fail(failure, 0, "adopt: %s", reason.text);
-	say(&launch->console, "adopt: %s; so reserve: nothing listens before "
+	log_info(&launch->log, "adopt: %s; so reserve: nothing listens before "
 	    "%s does", reason.text, launch->command[0]);
 	launch->handoff = RESERVE;
-	launch->reader = READER_WITHOUT_FDS;
-	return settle_handoff(launch, supervision, failure);
+	launch->audience = AUDIENCE_WITHOUT_FDS;
+	return settle_handoff(launch, front, failure);
 }
 
 static void
@@ -186,17 +186,17 @@ announce(const struct launch *launch)
 		kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
 		addr = listener->addr[0] == '\0' ? "a nameless socket" :
 		    listener->addr;
-		if (launch->reader == READER_INETD)
-			say(&launch->console, "%s %s%s, fds 0 and 1", word,
+		if (launch->audience == AUDIENCE_INETD)
+			log_info(&launch->log, "%s %s%s, fds 0 and 1", word,
 			    addr, kind);
 		else if (launch->handoff == INHERIT)
-			say(&launch->console, "%s %s%s, fd %zu", word, addr,
+			log_info(&launch->log, "%s %s%s, fd %zu", word, addr,
 			    kind, FIRST_FD + i);
 		else if (launch->handoff == ADOPT)
-			say(&launch->console, "%s %s%s, until %s binds it",
+			log_info(&launch->log, "%s %s%s, until %s binds it",
 			    word, addr, kind, launch->command[0]);
 		else if (listener->reserve != -1)
-			say(&launch->console, "%u reserved for %s",
+			log_info(&launch->log, "%u reserved for %s",
 			    listener->port, launch->command[0]);
 	}
 }
@@ -208,7 +208,7 @@ publish(struct launch *launch, struct failure *failure)
 	    listeners_listen(&launch->listeners, failure) == -1)
 		return -1;
 	announce(launch);
-	return reports_write(launch->reports, &launch->signals.mask, failure);
+	return port_files_write(launch->files, &launch->signals.mask, failure);
 }
 
 /*
@@ -220,7 +220,7 @@ static struct outcome
 run(struct launch *launch, struct failure *failure)
 {
 	const struct outcome failed = { .status = STATUS_FAILED };
-	struct supervision supervision;
+	struct front front;
 	sigset_t held;
 
 	/*
@@ -230,18 +230,18 @@ run(struct launch *launch, struct failure *failure)
 	if (launch->options->on_demand && launch->options->client == NULL)
 		signals_hold(&launch->signals, &held);
 	if (prepare(launch, failure) == -1 ||
-	    settle_handoff(launch, &supervision, failure) == -1)
+	    settle_handoff(launch, &front, failure) == -1)
 		return failed;
 	if (publish(launch, failure) == -1) {
 		if (plan_is_supervised(launch))
-			supervise_abandon(&supervision);
+			front_abandon(&front);
 		return failed;
 	}
 	if (plan_is_supervised(launch))
-		return supervise_run(&supervision, launch, failure);
-	if (handoff_prepare(launch, failure) == -1)
+		return front_run(&front, launch, failure);
+	if (exec_prepare(launch, failure) == -1)
 		return failed;
-	return handoff_become(launch, failure);
+	return exec_service(launch, failure);
 }
 
 static void
@@ -249,7 +249,7 @@ discard(struct launch *launch, bool executed)
 {
 	size_t i;
 
-	reports_discard(launch->reports, executed);
+	port_files_discard(launch->files, executed);
 	listeners_discard(&launch->listeners, executed);
 	for (i = 0; launch->command != NULL && launch->command[i] != NULL; i++)
 		free(launch->command[i]);
@@ -262,8 +262,8 @@ int
 main(int argc, char *argv[])
 {
 	struct options options;
-	struct reports reports = { NULL, 0 };
-	struct launch launch = { .options = &options, .reports = &reports };
+	struct port_files files = { NULL, 0 };
+	struct launch launch = { .options = &options, .files = &files };
 	struct outcome outcome = { .status = STATUS_FAILED };
 	struct failure failure = { "" };
 
@@ -278,12 +278,12 @@ main(int argc, char *argv[])
 			outcome.status = show(print_version, &failure);
 			break;
 		case RUN:
-			launch.console = console_open(options.verbosity);
+			launch.log = log_open(options.verbosity);
 			outcome = run(&launch, &failure);
 			break;
 		}
 	if (failure.text[0] != '\0')
-		say_failure(&failure);
+		log_failure(&failure);
 	discard(&launch, outcome.executed);
 	options_free(&options);
 	return outcome.signal != 0 ? signals_die(outcome.signal) :

@@ -25,20 +25,20 @@ int
 options_add_socket(struct options *options, const char *spec,
     struct failure *failure)
 {
-	struct endpoint members[ENDPOINT_MEMBERS_MAX], *list;
+	struct spec members[SPEC_MEMBERS_MAX], *list;
 	int count;
 
-	count = endpoint_parse(spec, members, failure);
+	count = spec_parse(spec, members, failure);
 	if (count == -1)
 		return -1;
-	list = reallocarray(options->endpoints,
-	    options->endpoint_count + (size_t)count, sizeof(*list));
+	list = reallocarray(options->specs,
+	    options->spec_count + (size_t)count, sizeof(*list));
 	if (list == NULL)
 		return fail(failure, 0, "out of memory");
-	memcpy(list + options->endpoint_count, members,
+	memcpy(list + options->spec_count, members,
 	    (size_t)count * sizeof(*list));
-	options->endpoints = list;
-	options->endpoint_count += (size_t)count;
+	options->specs = list;
+	options->spec_count += (size_t)count;
 	return 0;
 }
 
@@ -192,7 +192,8 @@ set_inetd(struct options *options, const char *value, struct failure *failure)
 }
 
 static int
-set_on_demand(struct options *options, const char *value, struct failure *failure)
+set_on_demand(struct options *options, const char *value,
+    struct failure *failure)
 {
 	(void)value;
 	(void)failure;
@@ -420,7 +421,7 @@ free_assignments(struct assignments *assignments)
 void
 options_free(struct options *options)
 {
-	free(options->endpoints);
+	free(options->specs);
 	free_assignments(&options->settings);
 	free_assignments(&options->files);
 	free(options->maps.list);

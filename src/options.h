@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "endpoint.h"
-#include "message.h"
+#include "spec.h"
+#include "log.h"
 
 enum action { RUN, SHOW_HELP, SHOW_VERSION };
 
@@ -40,8 +40,8 @@ struct maps {
 
 struct options {
 	enum action		 action;
-	struct endpoint		*endpoints;	/* owned; groups expanded */
-	size_t			 endpoint_count;
+	struct spec		*specs;	/* owned; groups expanded */
+	size_t			 spec_count;
 	struct assignments	 settings;	/* -e, in order */
 	struct assignments	 files;		/* -p and -w, in order */
 	struct maps		 maps;

@@ -3,17 +3,17 @@
 #include "plan.h"
 
 unsigned
-plan_words(const struct options *options, const struct reports *reports)
+plan_placeholders(const struct options *options, const struct port_files *files)
 {
 	const struct assignments *settings = &options->settings;
-	unsigned words = reports_words(reports);
+	unsigned words = port_files_placeholders(files);
 	char *const *argument;
 	size_t i;
 
 	for (argument = options->command + 1; *argument != NULL; argument++)
-		words |= template_words(*argument, strlen(*argument));
+		words |= template_placeholders(*argument, strlen(*argument));
 	for (i = 0; i < settings->count; i++)
-		words |= template_words(settings->list[i].template,
+		words |= template_placeholders(settings->list[i].template,
 		    strlen(settings->list[i].template));
 	return words;
 }
@@ -21,9 +21,9 @@ plan_words(const struct options *options, const struct reports *reports)
 enum handoff
 plan_handoff(const struct options *options, unsigned words)
 {
-	bool takes = options->inetd || (words & 1U << WORD_FD) != 0;
+	bool takes = options->inetd || (words & 1U << PLACEHOLDER_FD) != 0;
 	bool binds = options->maps.count > 0 ||
-	    (words & (1U << WORD_PORT | 1U << WORD_ADDR)) != 0;
+	    (words & (1U << PLACEHOLDER_PORT | 1U << PLACEHOLDER_ADDR)) != 0;
 
 	if (options->has_handoff)
 		return options->handoff;
@@ -35,17 +35,17 @@ static int
 check_sockets(const struct options *options, enum handoff handoff,
     size_t inherited, struct failure *failure)
 {
-	const struct endpoint *endpoint;
-	size_t i, count = options->endpoint_count + inherited;
+	const struct spec *spec;
+	size_t i, count = options->spec_count + inherited;
 
 	if (options->inetd && count > 1)
 		return fail(failure, 0, "--inetd: for one socket, not %zu",
 		    count);
-	for (i = 0; handoff == RESERVE && i < options->endpoint_count; i++) {
-		endpoint = &options->endpoints[i];
-		if (!endpoint_is_tcp(endpoint))
+	for (i = 0; handoff == RESERVE && i < options->spec_count; i++) {
+		spec = &options->specs[i];
+		if (!spec_is_tcp(spec))
 			return fail(failure, 0, "socket '%s': only tcp can be "
-			    "reserved", endpoint->spec);
+			    "reserved", spec->text);
 	}
 	return 0;
 }
@@ -79,14 +79,14 @@ plan_check(const struct options *options, enum handoff handoff,
 	return check_sockets(options, handoff, inherited, failure);
 }
 
-enum reader
-plan_reader(const struct options *options, enum handoff handoff,
+enum audience
+plan_audience(const struct options *options, enum handoff handoff,
     bool occupied)
 {
 	if (options->inetd)
-		return READER_INETD;
+		return AUDIENCE_INETD;
 	return handoff == RESERVE || (handoff == ADOPT && occupied) ?
-	    READER_WITHOUT_FDS : READER_WITH_FDS;
+	    AUDIENCE_WITHOUT_FDS : AUDIENCE_WITH_FDS;
 }
 
 int

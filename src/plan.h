@@ -11,10 +11,10 @@
 
 /*
  * The placeholders (template.h) that stand where the service will read them:
- * in COMMAND's arguments, in -e and in -w.  A set of 1 << enum word.
+ * in COMMAND's arguments, in -e and in -w.  A set of 1 << enum placeholder.
  */
-unsigned	plan_words(const struct options *options,
-    const struct reports *reports);
+unsigned	plan_placeholders(const struct options *options,
+    const struct port_files *files);
 
 /*
  * The handoff: -H's; else inherit, where <fd> or --inetd says that the
@@ -35,7 +35,7 @@ int		plan_check(const struct options *options,
  * can do without descriptors: where one of those that it would get is
  * occupied by the caller's, it gets none.
  */
-enum reader	plan_reader(const struct options *options,
+enum audience	plan_audience(const struct options *options,
     enum handoff handoff, bool occupied);
 
 /*

@@ -8,10 +8,12 @@
 #define UNQUOTED	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 	"abcdefghijklmnopqrstuvwxyz0123456789._/:@%[]-"
 
-static const char *const words[WORD_COUNT] = { "port", "host", "addr", "fd" };
+static const char *const names[PLACEHOLDER_COUNT] = {
+	"port", "host", "addr", "fd"
+};
 
-struct placeholder {
-	enum word	 word;
+struct found {
+	enum placeholder	 word;
 	const char	*socket;	/* NULL: the first */
 	size_t		 socket_length;
 	bool		 literal;	/* {{port}} */
@@ -27,7 +29,7 @@ is_socket_character(char c)
 /* Whether a placeholder begins at text[at], which is '<' or '{'. */
 static bool
 recognise(const char *text, size_t at, size_t length,
-    struct placeholder *placeholder)
+    struct found *placeholder)
 {
 	static const char escapes[] = { '$', '%', '@', '#', '{', '\\' };
 	const char *p, *end = text + length;
@@ -41,16 +43,16 @@ recognise(const char *text, size_t at, size_t length,
 	placeholder->literal = p < end && *p == open;
 	if (placeholder->literal)
 		p++;
-	for (word = 0; word < WORD_COUNT; word++)
-		if ((size_t)(end - p) > strlen(words[word]) &&
-		    strncmp(p, words[word], strlen(words[word])) == 0 &&
-		    (p[strlen(words[word])] == close ||
-		    p[strlen(words[word])] == ':'))
+	for (word = 0; word < PLACEHOLDER_COUNT; word++)
+		if ((size_t)(end - p) > strlen(names[word]) &&
+		    strncmp(p, names[word], strlen(names[word])) == 0 &&
+		    (p[strlen(names[word])] == close ||
+		    p[strlen(names[word])] == ':'))
 			break;
-	if (word == WORD_COUNT)
+	if (word == PLACEHOLDER_COUNT)
 		return false;
-	placeholder->word = (enum word)word;
-	p += strlen(words[word]);
+	placeholder->word = (enum placeholder)word;
+	p += strlen(names[word]);
 	placeholder->socket = NULL;
 	placeholder->socket_length = 0;
 	if (*p == ':') {
@@ -79,8 +81,8 @@ find_bracket(const char *text, size_t at, size_t length)
 
 static int
 expand_one(struct buffer *output, const char *text,
-    const struct placeholder *placeholder, const struct listeners *listeners,
-    enum reader reader, struct failure *failure)
+    const struct found *placeholder, const struct listeners *listeners,
+    enum audience audience, struct failure *failure)
 {
 	const struct listener *listener = listeners_find(listeners,
 	    placeholder->socket, placeholder->socket_length);
@@ -89,34 +91,34 @@ expand_one(struct buffer *output, const char *text,
 	if (listener == NULL)
 		return fail(failure, 0, "%.*s: there is no such socket",
 		    length, text);
-	if (placeholder->word != WORD_FD && listener->addr[0] == '\0')
+	if (placeholder->word != PLACEHOLDER_FD && listener->addr[0] == '\0')
 		return fail(failure, 0, "%.*s: the socket has no address",
 		    length, text);
-	if ((placeholder->word == WORD_PORT ||
-	    placeholder->word == WORD_HOST) && listener_is_unix(listener))
+	if ((placeholder->word == PLACEHOLDER_PORT ||
+	    placeholder->word == PLACEHOLDER_HOST) && listener_is_unix(listener))
 		return fail(failure, 0, "%.*s: %s is a unix socket", length,
 		    text, listener->addr);
-	if (placeholder->word == WORD_ADDR && reader == READER_SHELL &&
+	if (placeholder->word == PLACEHOLDER_ADDR && audience == AUDIENCE_SHELL &&
 	    listener->addr[strspn(listener->addr, UNQUOTED)] != '\0')
 		return fail(failure, 0, "%.*s: a shell would read %s as more "
 		    "than a word: pass it with -e", length, text,
 		    listener->addr);
 	switch (placeholder->word) {
-	case WORD_PORT:
+	case PLACEHOLDER_PORT:
 		buffer_append_number(output, listener->port);
 		break;
-	case WORD_HOST:
+	case PLACEHOLDER_HOST:
 		buffer_append_string(output, listener->host);
 		break;
-	case WORD_ADDR:
+	case PLACEHOLDER_ADDR:
 		buffer_append_string(output, listener->addr);
 		break;
 	default:
-		if (reader == READER_WITHOUT_FDS || reader == READER_SHELL)
+		if (audience == AUDIENCE_WITHOUT_FDS || audience == AUDIENCE_SHELL)
 			return fail(failure, 0, "%.*s: the %s gets no "
 			    "descriptor", length, text,
-			    reader == READER_SHELL ? "client" : "service");
-		buffer_append_number(output, reader == READER_INETD ?
+			    audience == AUDIENCE_SHELL ? "client" : "service");
+		buffer_append_number(output, audience == AUDIENCE_INETD ?
 		    STDIN_FILENO : FIRST_FD +
 		    (unsigned long)(listener - listeners->list));
 		break;
@@ -126,10 +128,10 @@ expand_one(struct buffer *output, const char *text,
 
 static int
 expand(struct buffer *output, const char *text, size_t length,
-    const struct listeners *listeners, enum reader reader,
+    const struct listeners *listeners, enum audience audience,
     struct failure *failure)
 {
-	struct placeholder placeholder;
+	struct found placeholder;
 	size_t at = 0, start = 0;
 
 	for (;;) {
@@ -145,7 +147,7 @@ expand(struct buffer *output, const char *text, size_t length,
 			buffer_append(output, text + at + 1,
 			    placeholder.length - 2);
 		else if (expand_one(output, text + at, &placeholder,
-		    listeners, reader, failure) == -1)
+		    listeners, audience, failure) == -1)
 			return -1;
 		start = at += placeholder.length;
 	}
@@ -154,9 +156,9 @@ expand(struct buffer *output, const char *text, size_t length,
 }
 
 unsigned
-template_words(const char *text, size_t length)
+template_placeholders(const char *text, size_t length)
 {
-	struct placeholder placeholder;
+	struct found placeholder;
 	unsigned found = 0;
 	size_t at = 0;
 
@@ -173,13 +175,13 @@ template_words(const char *text, size_t length)
 
 int
 template_expand(const char *text, size_t length,
-    const struct listeners *listeners, enum reader reader, char **result,
+    const struct listeners *listeners, enum audience audience, char **result,
     size_t *result_length, struct failure *failure)
 {
 	struct buffer output = { 0 };
 
 	*result = NULL;
-	if (expand(&output, text, length, listeners, reader, failure) == -1) {
+	if (expand(&output, text, length, listeners, audience, failure) == -1) {
 		buffer_discard(&output);
 		return -1;
 	}

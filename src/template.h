@@ -14,17 +14,23 @@
 
 #include "listener.h"
 
-enum word { WORD_PORT, WORD_HOST, WORD_ADDR, WORD_FD, WORD_COUNT };
+enum placeholder {
+	PLACEHOLDER_PORT,
+	PLACEHOLDER_HOST,
+	PLACEHOLDER_ADDR,
+	PLACEHOLDER_FD,
+	PLACEHOLDER_COUNT
+};
 
-/* The words of which text has a placeholder: a set of 1 << enum word. */
-unsigned	template_words(const char *text, size_t length);
+/* The words of which text has a placeholder: a set of 1 << enum placeholder. */
+unsigned	template_placeholders(const char *text, size_t length);
 
 /* Who reads the text, which decides what may stand in it. */
-enum reader {
-	READER_WITHOUT_FDS,	/* is passed no socket: <fd> is an error */
-	READER_WITH_FDS,	/* has them at FIRST_FD and up */
-	READER_INETD,		/* has the only one at fds 0 and 1 */
-	READER_SHELL		/* no <fd> either, nor what needs quotes */
+enum audience {
+	AUDIENCE_WITHOUT_FDS,	/* is passed no socket: <fd> is an error */
+	AUDIENCE_WITH_FDS,	/* has them at FIRST_FD and up */
+	AUDIENCE_INETD,		/* has the only one at fds 0 and 1 */
+	AUDIENCE_SHELL		/* no <fd> either, nor what needs quotes */
 };
 
 /*
@@ -35,7 +41,7 @@ enum reader {
  * a <port> or <host> of a unix socket, what the reader may not have.
  */
 int		template_expand(const char *text, size_t length,
-    const struct listeners *listeners, enum reader reader, char **result,
+    const struct listeners *listeners, enum audience audience, char **result,
     size_t *result_length, struct failure *failure);
 
 #endif

@@ -158,12 +158,12 @@ def options():
 
 def socket_options():
     """[(name, value or '')] of the table of socket options."""
-    return table('src/endpoint.c', 'socket_options',
+    return table('src/spec.c', 'socket_options',
                  r'\[\w+\] = \{ "(\w+)", (?:NULL|"(\w+)"),\n.*(?:\n\t .*)*')
 
 
 def types():
-    return table('src/endpoint.c', 'transports', r'\{ "([\w+]+)", AF_.*')
+    return table('src/spec.c', 'transports', r'\{ "([\w+]+)", AF_.*')
 
 
 def mdoc(value):

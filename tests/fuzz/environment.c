@@ -139,16 +139,16 @@ check_kept(char *const list[], const struct input *input)
 }
 
 static void
-check_made(const struct input *input, enum reader reader,
+check_made(const struct input *input, enum audience audience,
     const struct identity *who)
 {
 	bool passes = who != NULL && !input->options.no_pid &&
-	    reader == READER_WITH_FDS;
+	    audience == AUDIENCE_WITH_FDS;
 	struct environment environment;
 	struct failure failure = { "" };
 
 	if (environment_make(&environment, input->variables,
-	    &input->listeners, &input->options, reader, who, &failure) == 0) {
+	    &input->listeners, &input->options, audience, who, &failure) == 0) {
 		assert(environment.list[environment.count] == NULL);
 		check_kept(environment.list, input);
 		if (passes)
@@ -183,7 +183,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct failure failure = { "" };
 	struct input input = { 0 };
 	struct lines lines;
-	int reader;
+	int audience;
 
 	setrlimit(RLIMIT_NOFILE, &limit);
 	lines_split(&lines, data, size);
@@ -191,9 +191,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (options_parse(&input.options, input.word_count, input.words,
 	    &failure) == 0 && input.options.action == RUN) {
 		make_sockets(&input);
-		for (reader = 0; reader <= READER_INETD; reader++) {
-			check_made(&input, (enum reader)reader, &self);
-			check_made(&input, (enum reader)reader, NULL);
+		for (audience = 0; audience <= AUDIENCE_INETD; audience++) {
+			check_made(&input, (enum audience)audience, &self);
+			check_made(&input, (enum audience)audience, NULL);
 		}
 	}
 	options_free(&input.options);

@@ -24,7 +24,7 @@ static void
 check_bounds(const struct options *options)
 {
 	const struct map *map = options->maps.list;
-	const struct endpoint *endpoint = options->endpoints;
+	const struct spec *spec = options->specs;
 	size_t i;
 
 	check_assignments(&options->settings);
@@ -33,9 +33,9 @@ check_bounds(const struct options *options)
 		assert(map[i].port >= 1 && map[i].port <= 65535);
 		assert(map[i].name == NULL || map[i].name[0] != '\0');
 	}
-	for (i = 0; i < options->endpoint_count; i++) {
-		assert(endpoint[i].spec != NULL);
-		assert(i > 0 || !endpoint[i].joined);
+	for (i = 0; i < options->spec_count; i++) {
+		assert(spec[i].text != NULL);
+		assert(i > 0 || !spec[i].same_port);
 	}
 	assert(options->kill_after >= 0 && options->kill_after <= 86400000);
 	assert(options->client == NULL || options->client[0] != '\0');
@@ -47,10 +47,10 @@ expected(const struct options *options, unsigned words)
 {
 	if (options->has_handoff)
 		return options->handoff;
-	if (options->inetd || (words & 1U << WORD_FD) != 0)
+	if (options->inetd || (words & 1U << PLACEHOLDER_FD) != 0)
 		return INHERIT;
-	if (options->maps.count > 0 || (words & 1U << WORD_PORT) != 0 ||
-	    (words & 1U << WORD_ADDR) != 0)
+	if (options->maps.count > 0 || (words & 1U << PLACEHOLDER_PORT) != 0 ||
+	    (words & 1U << PLACEHOLDER_ADDR) != 0)
 		return ADOPT;
 	return INHERIT;
 }
@@ -68,11 +68,11 @@ check_plan(const struct options *options, unsigned words)
 		check_reason(&failure);
 		return;
 	}
-	for (i = 0; reserves && i < options->endpoint_count; i++)
-		assert(endpoint_is_tcp(&options->endpoints[i]));
+	for (i = 0; reserves && i < options->spec_count; i++)
+		assert(spec_is_tcp(&options->specs[i]));
 	assert(!options->no_pid || (!options->inetd && !reserves));
 	assert(options->maps.count == 0 || handoff == ADOPT);
-	assert(!options->inetd || options->endpoint_count <= 1);
+	assert(!options->inetd || options->spec_count <= 1);
 	assert(handoff == INHERIT || (!options->inetd && !options->on_demand));
 }
 
@@ -81,7 +81,7 @@ check_choice(const struct options *options)
 {
 	unsigned words;
 
-	for (words = 0; words < 1U << WORD_COUNT; words++) {
+	for (words = 0; words < 1U << PLACEHOLDER_COUNT; words++) {
 		assert(plan_handoff(options, words) ==
 		    expected(options, words));
 		check_plan(options, words);
@@ -107,7 +107,7 @@ static bool
 is_same(const struct options *a, const struct options *b)
 {
 	return a->action == b->action &&
-	    a->endpoint_count == b->endpoint_count &&
+	    a->spec_count == b->spec_count &&
 	    is_same_list(&a->settings, &b->settings) &&
 	    is_same_list(&a->files, &b->files) &&
 	    a->maps.count == b->maps.count && a->client == b->client &&

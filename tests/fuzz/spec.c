@@ -6,68 +6,68 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "endpoint.h"
+#include "spec.h"
 #include "fuzz.h"
 
 static const char *
-type_of(const struct endpoint *endpoint)
+type_of(const struct spec *spec)
 {
-	bool local = endpoint->address.any.sa_family == AF_UNIX;
+	bool local = spec->address.any.sa_family == AF_UNIX;
 
-	switch (endpoint->type) {
+	switch (spec->type) {
 	case SOCK_STREAM:
 		return local ? "unix" : "tcp";
 	case SOCK_DGRAM:
 		return local ? "unixgram" : "udp";
 	default:
-		assert(endpoint->type == SOCK_SEQPACKET && local);
+		assert(spec->type == SOCK_SEQPACKET && local);
 		return "unixpacket";
 	}
 }
 
 static void
-say_path(FILE *output, const struct endpoint *endpoint)
+say_path(FILE *output, const struct spec *spec)
 {
-	const char *path = endpoint->address.un.sun_path;
+	const char *path = spec->address.un.sun_path;
 	size_t start = offsetof(struct sockaddr_un, sun_path);
 
-	if (endpoint->length == sizeof(sa_family_t))
+	if (spec->length == sizeof(sa_family_t))
 		fputs("@", output);
 	else if (path[0] == '\0')
-		fprintf(output, "@%.*s", (int)(endpoint->length - start - 1),
+		fprintf(output, "@%.*s", (int)(spec->length - start - 1),
 		    path + 1);
 	else {
-		assert(endpoint->length == start + strlen(path) + 1);
+		assert(spec->length == start + strlen(path) + 1);
 		fputs(path, output);
 	}
 }
 
 static void
-say_address(FILE *output, const struct endpoint *endpoint)
+say_address(FILE *output, const struct spec *spec)
 {
-	const union address *address = &endpoint->address;
+	const union address *address = &spec->address;
 	char host[INET6_ADDRSTRLEN];
 
 	switch (address->any.sa_family) {
 	case AF_UNIX:
-		say_path(output, endpoint);
+		say_path(output, spec);
 		return;
 	case AF_INET:
-		assert(endpoint->length == sizeof(address->in));
+		assert(spec->length == sizeof(address->in));
 		inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof(host));
 		fputs(host, output);
 		break;
 	default:
 		assert(address->any.sa_family == AF_INET6);
-		assert(endpoint->length == sizeof(address->in6));
+		assert(spec->length == sizeof(address->in6));
 		inet_ntop(AF_INET6, &address->in6.sin6_addr, host,
 		    sizeof(host));
-		if (endpoint->any)
+		if (spec->wildcard)
 			fputs("*", output);
 		else
 			fprintf(output, "[%s%s%s]", host,
-			    endpoint->interface[0] == '\0' ? "" : "%",
-			    endpoint->interface);
+			    spec->interface[0] == '\0' ? "" : "%",
+			    spec->interface);
 		break;
 	}
 	fprintf(output, ":%u", address_port(address));
@@ -89,7 +89,7 @@ say_option(FILE *output, int which, int value)
 
 /* The SPEC of this socket alone, with nothing left to a default. */
 static char *
-say_in_full(const struct endpoint *endpoint)
+say_in_full(const struct spec *spec)
 {
 	char *text;
 	size_t length;
@@ -97,31 +97,31 @@ say_in_full(const struct endpoint *endpoint)
 	int i;
 
 	assert(output != NULL);
-	fprintf(output, "%s=%s:", endpoint->name, type_of(endpoint));
-	say_address(output, endpoint);
+	fprintf(output, "%s=%s:", spec->name, type_of(spec));
+	say_address(output, spec);
 	for (i = 0; i < OPTION_COUNT; i++)
-		say_option(output, i, endpoint->option[i]);
+		say_option(output, i, spec->option[i]);
 	fclose(output);
 	return text;
 }
 
 static void
-check_again(const struct endpoint *endpoint)
+check_again(const struct spec *spec)
 {
-	struct endpoint again[ENDPOINT_MEMBERS_MAX];
+	struct spec again[SPEC_MEMBERS_MAX];
 	struct failure failure = { "" };
-	char *spec = say_in_full(endpoint);
+	char *spec = say_in_full(spec);
 
-	assert(endpoint_parse(spec, again, &failure) == 1);
-	assert(strcmp(again->name, endpoint->name) == 0);
-	assert(again->type == endpoint->type);
-	assert(again->length == endpoint->length);
-	assert(memcmp(&again->address, &endpoint->address,
+	assert(spec_parse(spec, again, &failure) == 1);
+	assert(strcmp(again->name, spec->name) == 0);
+	assert(again->type == spec->type);
+	assert(again->length == spec->length);
+	assert(memcmp(&again->address, &spec->address,
 	    again->length) == 0);
-	assert(strcmp(again->interface, endpoint->interface) == 0);
-	assert(again->any == endpoint->any);
-	assert(!again->joined && !again->dispensable);
-	assert(memcmp(again->option, endpoint->option,
+	assert(strcmp(again->interface, spec->interface) == 0);
+	assert(again->any == spec->wildcard);
+	assert(!again->same_port && !again->optional);
+	assert(memcmp(again->option, spec->option,
 	    sizeof(again->option)) == 0);
 	free(spec);
 }
@@ -131,26 +131,26 @@ check_name(const char *name)
 {
 	size_t length = strlen(name);
 
-	assert(length > 0 && length <= ENDPOINT_NAME_MAX);
+	assert(length > 0 && length <= SPEC_NAME_MAX);
 	assert(strcspn(name, ":=/,\\") == length);
 	for (; *name != '\0'; name++)
 		assert(isprint((unsigned char)*name));
 }
 
 static void
-check_member(const struct endpoint *members, int which)
+check_member(const struct spec *members, int which)
 {
-	const struct endpoint *member = &members[which];
+	const struct spec *member = &members[which];
 
 	check_name(member->name);
-	assert(member->spec == members->spec);
-	assert(member->joined == (which > 0));
-	assert(!member->dispensable || member->joined);
+	assert(member->text == members->text);
+	assert(member->same_port == (which > 0));
+	assert(!member->optional || member->same_port);
 	assert(which == 0 || member->address.any.sa_family != AF_UNIX);
 	assert(strcmp(member->name, members->name) == 0);
 	assert(address_port(&member->address) ==
 	    address_port(&members->address));
-	assert(endpoint_is_tcp(member) == (strcmp(type_of(member),
+	assert(spec_is_tcp(member) == (strcmp(type_of(member),
 	    "tcp") == 0));
 	check_again(member);
 }
@@ -158,10 +158,10 @@ check_member(const struct endpoint *members, int which)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct endpoint members[ENDPOINT_MEMBERS_MAX];
+	struct spec members[SPEC_MEMBERS_MAX];
 	struct failure failure = { "" };
 	char *spec = fuzz_text(data, size);
-	int i, count = endpoint_parse(spec, members, &failure);
+	int i, count = spec_parse(spec, members, &failure);
 
 	if (count == -1)
 		check_reason(&failure);

@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "template.h"
 
-enum { READERS = READER_SHELL + 1 };
+enum { READERS = AUDIENCE_SHELL + 1 };
 
 /* No value has a bracket, or an end or a beginning of a known word. */
 static struct listener sockets[] = {
@@ -30,7 +30,7 @@ struct result {
 /* Of a copy without a NUL after it: reading on is seen by ASan. */
 static struct result
 expand(const char *text, size_t length, const struct listeners *listeners,
-    enum reader reader)
+    enum audience audience)
 {
 	struct failure failure = { "" };
 	struct result result;
@@ -38,7 +38,7 @@ expand(const char *text, size_t length, const struct listeners *listeners,
 
 	assert(copy != NULL);
 	memcpy(copy, text, length);
-	result.status = template_expand(copy, length, listeners, reader,
+	result.status = template_expand(copy, length, listeners, audience,
 	    &result.text, &result.length, &failure);
 	free(copy);
 	if (result.status == -1) {
@@ -116,17 +116,17 @@ check_escapes(const char *text, size_t length, const struct result *result)
 static void
 check_readers(unsigned words, const struct result results[READERS])
 {
-	const struct result *with = &results[READER_WITH_FDS];
-	const struct result *without = &results[READER_WITHOUT_FDS];
-	const struct result *shell = &results[READER_SHELL];
+	const struct result *with = &results[AUDIENCE_WITH_FDS];
+	const struct result *without = &results[AUDIENCE_WITHOUT_FDS];
+	const struct result *shell = &results[AUDIENCE_SHELL];
 
-	if ((words & 1U << WORD_FD) != 0)
+	if ((words & 1U << PLACEHOLDER_FD) != 0)
 		assert(without->status == -1 && shell->status == -1);
 	else {
 		assert(is_same(with, without));
-		assert(is_same(with, &results[READER_INETD]));
+		assert(is_same(with, &results[AUDIENCE_INETD]));
 	}
-	assert(with->status == results[READER_INETD].status);
+	assert(with->status == results[AUDIENCE_INETD].status);
 	assert(shell->status == -1 || is_same(with, shell));
 }
 
@@ -145,7 +145,7 @@ check_lines(const char *text, size_t length, const struct result *whole)
 		if (next == NULL)
 			next = end;
 		line = expand(text, (size_t)(next - text), &some,
-		    READER_WITH_FDS);
+		    AUDIENCE_WITH_FDS);
 		failed = failed || line.status == -1;
 		if (whole->status == 0) {
 			assert(line.status == 0);
@@ -167,25 +167,25 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
-	unsigned words = template_words(text, size);
+	unsigned words = template_placeholders(text, size);
 	struct result results[READERS], plain;
 	size_t i;
 
-	assert(words < 1U << WORD_COUNT);
+	assert(words < 1U << PLACEHOLDER_COUNT);
 	for (i = 0; i < READERS; i++) {
-		results[i] = expand(text, size, &some, (enum reader)i);
+		results[i] = expand(text, size, &some, (enum audience)i);
 		check_nothing_overlooked(text, size, &results[i]);
 		check_escapes(text, size, &results[i]);
 	}
 	check_readers(words, results);
-	check_lines(text, size, &results[READER_WITH_FDS]);
+	check_lines(text, size, &results[AUDIENCE_WITH_FDS]);
 
 	/* Without a word no socket is looked for, and with one it is. */
-	plain = expand(text, size, &none, READER_WITH_FDS);
+	plain = expand(text, size, &none, AUDIENCE_WITH_FDS);
 	assert((words == 0) == (plain.status == 0));
 	if (words == 0)
 		assert(plain.length <= size &&
-		    is_same(&plain, &results[READER_SHELL]));
+		    is_same(&plain, &results[AUDIENCE_SHELL]));
 	free(plain.text);
 	for (i = 0; i < READERS; i++)
 		free(results[i].text);

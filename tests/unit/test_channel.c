@@ -14,7 +14,7 @@
 #include "channel.h"
 #include "unit.h"
 
-static const struct note sent = { .kind = NOTE_SIGNAL, .value = 15,
+static const struct message sent = { .kind = MSG_SIGNAL, .value = 15,
 	.failure = { "what: why" } };
 
 static void
@@ -33,15 +33,15 @@ end(const int ends[2])
 
 START_TEST(passes_a_note)
 {
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 	int ends[2], got = 0;
 
 	begin(ends);
 	ck_assert_int_eq(channel_send(ends[0], &sent, -1), 0);
-	ck_assert_int_eq(channel_receive(ends[1], &note, &got), 1);
-	ck_assert_int_eq(note.kind, sent.kind);
-	ck_assert_int_eq(note.value, sent.value);
-	ck_assert_str_eq(note.failure.text, sent.failure.text);
+	ck_assert_int_eq(channel_receive(ends[1], &message, &got), 1);
+	ck_assert_int_eq(message.kind, sent.kind);
+	ck_assert_int_eq(message.value, sent.value);
+	ck_assert_str_eq(message.failure.text, sent.failure.text);
 	ck_assert_int_eq(got, -1);
 	end(ends);
 }
@@ -50,12 +50,12 @@ END_TEST
 START_TEST(passes_a_descriptor)
 {
 	struct stat ours, theirs;
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 	int ends[2], got = -1;
 
 	begin(ends);
 	ck_assert_int_eq(channel_send(ends[0], &sent, ends[1]), 0);
-	ck_assert_int_eq(channel_receive(ends[1], &note, &got), 1);
+	ck_assert_int_eq(channel_receive(ends[1], &message, &got), 1);
 	ck_assert_int_eq(fstat(ends[1], &ours), 0);
 	ck_assert_int_eq(fstat(got, &theirs), 0);
 	ck_assert_int_eq(ours.st_ino, theirs.st_ino);
@@ -68,7 +68,7 @@ END_TEST
 START_TEST(has_no_room_for_a_descriptor)
 {
 	struct rlimit limit, none;
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 	int ends[2], got = 0, received, error;
 
 	begin(ends);
@@ -77,7 +77,7 @@ START_TEST(has_no_room_for_a_descriptor)
 	none.rlim_cur = 0;
 	ck_assert_int_eq(channel_send(ends[0], &sent, ends[0]), 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-	received = channel_receive(ends[1], &note, &got);
+	received = channel_receive(ends[1], &message, &got);
 	error = errno;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_int_eq(received, -1);
@@ -90,14 +90,14 @@ END_TEST
 START_TEST(says_that_the_peer_is_gone)
 {
 	struct failure failure;
-	struct note note = { .kind = NOTE_FAILED };
+	struct message message = { .kind = MSG_FAILED };
 	int ends[2];
 
 	begin(ends);
 	close(ends[0]);
 	ck_assert_int_eq(channel_send(ends[1], &sent, -1), -1);
 	ck_assert_int_eq(errno, EPIPE);
-	ck_assert_int_eq(channel_receive(ends[1], &note, NULL), 0);
+	ck_assert_int_eq(channel_receive(ends[1], &message, NULL), 0);
 	ck_assert_int_eq(channel_fail(&failure, "the peer"), -1);
 	ck_assert_str_eq(failure.text, "the peer was killed");
 	close(ends[1]);

@@ -146,15 +146,15 @@ static const struct listeners local_first = { sockets + 1, 2 };
 		"LISTEN_FDNAMES=web|LISTEN_PID=42|LISTEN_PIDFDID=7"
 #define RESERVED	"LISTEN_PORT=8080|LISTEN_PORTS=8080"
 
-#define WITH	READER_WITH_FDS
-#define WITHOUT	READER_WITHOUT_FDS
-#define INETD	READER_INETD
+#define WITH	AUDIENCE_WITH_FDS
+#define WITHOUT	AUDIENCE_WITHOUT_FDS
+#define INETD	AUDIENCE_INETD
 
 static const struct {
 	const char		*variables;
 	const struct listeners	*listeners;
 	const char		*settings;	/* NAME=TEMPLATE, '|' between */
-	enum reader		 reader;
+	enum audience		 audience;
 	bool			 no_pid, no_pidfd;
 	const char		*result;
 } made[] = {
@@ -292,7 +292,7 @@ START_TEST(makes)
 	variables_split(&settings, made[_i].settings);
 	settings_split(&options, list, &settings);
 	status = environment_make(&environment, variables.list,
-	    made[_i].listeners, &options, made[_i].reader, &self, &failure);
+	    made[_i].listeners, &options, made[_i].audience, &self, &failure);
 	if (made[_i].result == NULL) {
 		ck_assert_int_eq(status, -1);
 		ck_assert_str_ne(failure.text, "");
@@ -333,7 +333,7 @@ END_TEST
 /* The ports, whatever the service has, and what -e sets. */
 START_TEST(tells_a_client_the_ports)
 {
-	static const enum reader readers[] = { WITH, WITHOUT, INETD };
+	static const enum audience readers[] = { WITH, WITHOUT, INETD };
 	struct options options = { .no_pid = false };
 	struct assignment list[VARIABLES_MAX];
 	struct environment environment;

@@ -48,8 +48,8 @@ describe(char *text, size_t size, const struct options *options)
 	size_t i;
 
 	ck_assert_ptr_nonnull(output);
-	for (i = 0; i < options->endpoint_count; i++)
-		fprintf(output, "listen %s ", options->endpoints[i].spec);
+	for (i = 0; i < options->spec_count; i++)
+		fprintf(output, "listen %s ", options->specs[i].text);
 	describe_assignments(output, "set", &options->settings);
 	describe_assignments(output, "write", &options->files);
 	fprintf(output, "%s%s%s|",
@@ -353,13 +353,13 @@ START_TEST(groups_are_expanded_in_order)
 	line_split(&line, "-l|a=tcp+udp:localhost:0|-l|b=0|true");
 	ck_assert_int_eq(options_parse(&options, line.argc, line.argv,
 	    &failure), 0);
-	ck_assert_uint_eq(options.endpoint_count, 5);
+	ck_assert_uint_eq(options.spec_count, 5);
 	for (i = 0; i < 4; i++) {
-		ck_assert_str_eq(options.endpoints[i].name, "a");
-		ck_assert_int_eq(options.endpoints[i].joined, i > 0);
+		ck_assert_str_eq(options.specs[i].name, "a");
+		ck_assert_int_eq(options.specs[i].same_port, i > 0);
 	}
-	ck_assert_str_eq(options.endpoints[4].name, "b");
-	ck_assert(!options.endpoints[4].joined);
+	ck_assert_str_eq(options.specs[4].name, "b");
+	ck_assert(!options.specs[4].same_port);
 	options_free(&options);
 	free(line.text);
 }

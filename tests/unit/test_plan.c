@@ -3,8 +3,10 @@
 #include "plan.h"
 #include "unit.h"
 
-enum { P = 1 << WORD_PORT, H = 1 << WORD_HOST, A = 1 << WORD_ADDR,
-    F = 1 << WORD_FD };
+enum {
+	P = 1 << PLACEHOLDER_PORT, H = 1 << PLACEHOLDER_HOST,
+	A = 1 << PLACEHOLDER_ADDR, F = 1 << PLACEHOLDER_FD
+};
 
 static const struct {
 	unsigned	words;
@@ -46,22 +48,22 @@ END_TEST
 static const struct {
 	enum handoff	handoff;
 	bool		inetd, occupied;
-	enum reader	expected;
+	enum audience	expected;
 } readers[] = {
-	{ INHERIT, false, false, READER_WITH_FDS },
-	{ INHERIT, false, true, READER_WITH_FDS },	/* takes the place */
-	{ INHERIT, true, false, READER_INETD },
-	{ ADOPT, false, false, READER_WITH_FDS },
-	{ ADOPT, false, true, READER_WITHOUT_FDS },
-	{ RESERVE, false, false, READER_WITHOUT_FDS },
-	{ RESERVE, false, true, READER_WITHOUT_FDS },
+	{ INHERIT, false, false, AUDIENCE_WITH_FDS },
+	{ INHERIT, false, true, AUDIENCE_WITH_FDS },	/* takes the place */
+	{ INHERIT, true, false, AUDIENCE_INETD },
+	{ ADOPT, false, false, AUDIENCE_WITH_FDS },
+	{ ADOPT, false, true, AUDIENCE_WITHOUT_FDS },
+	{ RESERVE, false, false, AUDIENCE_WITHOUT_FDS },
+	{ RESERVE, false, true, AUDIENCE_WITHOUT_FDS },
 };
 
 START_TEST(chooses_reader)
 {
 	struct options options = { .inetd = readers[_i].inetd };
 
-	ck_assert_int_eq(plan_reader(&options, readers[_i].handoff,
+	ck_assert_int_eq(plan_audience(&options, readers[_i].handoff,
 	    readers[_i].occupied), readers[_i].expected);
 }
 END_TEST

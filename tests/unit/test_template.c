@@ -202,7 +202,7 @@ START_TEST(expands)
 		wanted = strlen(expanded[_i].result);
 	copy = copy_exactly(expanded[_i].text, length);
 	ck_assert_msg(template_expand(copy, length, &listeners,
-	    READER_WITH_FDS, &result, &got, &failure) == 0, "%s: %s",
+	    AUDIENCE_WITH_FDS, &result, &got, &failure) == 0, "%s: %s",
 	    expanded[_i].text, failure.text);
 	free(copy);
 	ck_assert_msg(got == wanted &&
@@ -252,7 +252,7 @@ START_TEST(refuses)
 
 	ck_assert_int_eq(template_expand(refused[_i].text,
 	    strlen(refused[_i].text), &listeners, refused[_i].reserve ?
-	    READER_WITHOUT_FDS : READER_WITH_FDS, &result, NULL, &failure), -1);
+	    AUDIENCE_WITHOUT_FDS : AUDIENCE_WITH_FDS, &result, NULL, &failure), -1);
 	ck_assert_ptr_null(result);
 	ck_assert_msg(strncmp(failure.text, refused[_i].reason,
 	    strlen(refused[_i].reason)) == 0, "%s", failure.text);
@@ -265,7 +265,7 @@ START_TEST(knows_the_other_words_under_reserve)
 	char *result;
 
 	ck_assert_int_eq(template_expand("<port> <host> <addr> <<fd>> ${fd}",
-	    33, &listeners, READER_WITHOUT_FDS, &result, NULL, &failure), 0);
+	    33, &listeners, AUDIENCE_WITHOUT_FDS, &result, NULL, &failure), 0);
 	ck_assert_str_eq(result, "8080 127.0.0.1 127.0.0.1:8080 <fd> ${fd}");
 	free(result);
 }
@@ -277,7 +277,7 @@ START_TEST(knows_standard_input)
 	char *result;
 
 	ck_assert_int_eq(template_expand("<fd> {fd:0} <port>", 18, &listeners,
-	    READER_INETD, &result, NULL, &failure), 0);
+	    AUDIENCE_INETD, &result, NULL, &failure), 0);
 	ck_assert_str_eq(result, "0 0 8080");
 	free(result);
 }
@@ -290,12 +290,12 @@ START_TEST(needs_a_socket)
 	char *result;
 
 	ck_assert_int_eq(template_expand("<port>", 6, &none,
-	    READER_WITH_FDS, &result, NULL, &failure), -1);
+	    AUDIENCE_WITH_FDS, &result, NULL, &failure), -1);
 	ck_assert_str_eq(failure.text, "<port>: there is no such socket");
 	ck_assert_int_eq(template_expand("<port:0>", 8, &none,
-	    READER_WITH_FDS, &result, NULL, &failure), -1);
+	    AUDIENCE_WITH_FDS, &result, NULL, &failure), -1);
 	ck_assert_int_eq(template_expand("<<port>>", 8, &none,
-	    READER_WITH_FDS, &result, NULL, &failure), 0);
+	    AUDIENCE_WITH_FDS, &result, NULL, &failure), 0);
 	ck_assert_str_eq(result, "<port>");
 	free(result);
 }
@@ -313,7 +313,7 @@ START_TEST(expands_a_long_text)
 	for (i = 0; i < count * 6; i++)
 		text[i] = "<port>"[i % 6];
 	ck_assert_int_eq(template_expand(text, count * 6, &listeners,
-	    READER_WITH_FDS, &result, &length, &failure), 0);
+	    AUDIENCE_WITH_FDS, &result, &length, &failure), 0);
 	ck_assert_uint_eq(length, count * 4);
 	for (i = 0; i < length; i++)
 		ck_assert_int_eq(result[i], "8080"[i % 4]);

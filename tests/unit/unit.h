@@ -10,7 +10,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#undef fail	/* an old name of check's; ours is in message.h */
+#undef fail	/* an old name of check's; ours is in log.h */
 
 #define LENGTH(array)	((int)(sizeof(array) / sizeof((array)[0])))
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "procfs.h"
-#include "target.h"
+#include "caller.h"
 
 enum { PATH_SIZE = 64 };
 
@@ -32,7 +32,7 @@ read_field(struct procfs *file, const char *key, int base,
 }
 
 bool
-target_identify(struct target *target, pid_t thread)
+caller_identify(struct caller *caller, pid_t thread)
 {
 	unsigned long long process;
 	struct procfs file;
@@ -40,20 +40,20 @@ target_identify(struct target *target, pid_t thread)
 	if (procfs_open(&file, "%d/status", thread) == -1 ||
 	    !read_field(&file, "Tgid:", 10, &process))
 		return false;
-	target->thread = thread;
-	target->process = (pid_t)process;
+	caller->thread = thread;
+	caller->process = (pid_t)process;
 	return true;
 }
 
 int
-target_read(const struct target *target, unsigned long long address,
+caller_read(const struct caller *caller, unsigned long long address,
     void *buffer, size_t length)
 {
 	struct iovec local = { buffer, length };
 	struct iovec remote = { (void *)(uintptr_t)address, length };
 	ssize_t n;
 
-	n = process_vm_readv(target->thread, &local, 1, &remote, 1, 0);
+	n = process_vm_readv(caller->thread, &local, 1, &remote, 1, 0);
 	if (n == -1)
 		return -1;
 	if ((size_t)n == length)
@@ -63,19 +63,19 @@ target_read(const struct target *target, unsigned long long address,
 }
 
 bool
-target_shares_network(const struct target *target)
+caller_shares_network(const struct caller *caller)
 {
 	struct stat ours, theirs;
 	char path[PATH_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", target->thread);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", caller->thread);
 	return stat(path, &theirs) == 0 &&
 	    stat("/proc/self/ns/net", &ours) == 0 &&
 	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
 bool
-target_descriptor(const struct target *target, int number,
+caller_descriptor(const struct caller *caller, int number,
     struct descriptor *descriptor)
 {
 	char path[PATH_SIZE], link[32];
@@ -84,7 +84,7 @@ target_descriptor(const struct target *target, int number,
 	ssize_t length;
 	unsigned long long flags = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", target->thread, number);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, number);
 	length = readlink(path, link, sizeof(link) - 1);
 	if (length == -1 || stat(path, &status) == -1)
 		return false;
@@ -92,14 +92,14 @@ target_descriptor(const struct target *target, int number,
 	descriptor->number = number;
 	descriptor->socket = S_ISSOCK(status.st_mode) ? status.st_ino : 0;
 	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
-	if (procfs_open(&file, "%d/fdinfo/%d", target->thread, number) == 0)
+	if (procfs_open(&file, "%d/fdinfo/%d", caller->thread, number) == 0)
 		read_field(&file, "flags:", 8, &flags);
 	descriptor->flags = (int)flags;
 	return true;
 }
 
 size_t
-target_descriptors(const struct target *target, struct descriptor **list)
+caller_descriptors(const struct caller *caller, struct descriptor **list)
 {
 	struct descriptor *grown, descriptor;
 	struct procfs folder;
@@ -107,10 +107,10 @@ target_descriptors(const struct target *target, struct descriptor **list)
 	int number;
 
 	*list = NULL;
-	if (procfs_open(&folder, "%d/fd", target->thread) == -1)
+	if (procfs_open(&folder, "%d/fd", caller->thread) == -1)
 		return 0;
 	while (procfs_entry(&folder, &number)) {
-		if (!target_descriptor(target, number, &descriptor))
+		if (!caller_descriptor(caller, number, &descriptor))
 			continue;
 		grown = reallocarray(*list, count + 1, sizeof(*grown));
 		if (grown == NULL)
@@ -123,20 +123,20 @@ target_descriptors(const struct target *target, struct descriptor **list)
 }
 
 int
-target_open(const struct target *target)
+caller_open(const struct caller *caller)
 {
-	return (int)syscall(SYS_pidfd_open, target->process, 0);
+	return (int)syscall(SYS_pidfd_open, caller->process, 0);
 }
 
 int
-target_copy(const struct target *target, int number)
+caller_copy(const struct caller *caller, int number)
 {
 	int process, fd;
 
 	/* PIDFD_THREAD, since 6.9: of use where the first thread has ended. */
-	process = (int)syscall(SYS_pidfd_open, target->thread, O_EXCL);
+	process = (int)syscall(SYS_pidfd_open, caller->thread, O_EXCL);
 	if (process == -1)
-		process = target_open(target);
+		process = caller_open(caller);
 	if (process == -1)
 		return -1;
 	fd = (int)syscall(SYS_pidfd_getfd, process, number, 0);
@@ -145,21 +145,21 @@ target_copy(const struct target *target, int number)
 }
 
 void
-target_protocol(const struct target *target, int number, char *name,
+caller_protocol(const struct caller *caller, int number, char *name,
     size_t size)
 {
 	char path[PATH_SIZE];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", target->thread, number);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, number);
 	length = getxattr(path, "system.sockprotoname", name, size - 1);
 	name[length < 0 ? 0 : length] = '\0';
 }
 
 void
-target_path(const struct target *target, const char *path, char *ours,
+caller_path(const struct caller *caller, const char *path, char *ours,
     size_t size)
 {
-	snprintf(ours, size, "/proc/%d/%s/%s", target->thread,
+	snprintf(ours, size, "/proc/%d/%s/%s", caller->thread,
 	    *path == '/' ? "root" : "cwd", path);
 }

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "decision.h"
+#include "match.h"
 #include "unit.h"
 
 enum {
@@ -224,13 +224,13 @@ START_TEST(decides)
 
 	make_listeners();
 	request = make_request(decided[_i].type, &decided[_i].asked);
-	ck_assert_int_eq(decide(&request, &listeners, &maps),
+	ck_assert_int_eq(match_listener(&request, &listeners, &maps),
 	    decided[_i].expected);
 	request.same_network = false;
-	ck_assert_int_eq(decide(&request, &listeners, &maps), NONE);
+	ck_assert_int_eq(match_listener(&request, &listeners, &maps), NONE);
 	request.same_network = true;
 	request.standard = false;
-	ck_assert_int_eq(decide(&request, &listeners, &maps),
+	ck_assert_int_eq(match_listener(&request, &listeners, &maps),
 	    request.family == AF_UNIX ? decided[_i].expected : NONE);
 }
 END_TEST
@@ -263,7 +263,7 @@ START_TEST(lengths_count)
 	make_listeners();
 	request = make_request(T, &lengths[_i].asked);
 	request.length = lengths[_i].length;
-	ck_assert_int_eq(decide(&request, &listeners, &maps),
+	ck_assert_int_eq(match_listener(&request, &listeners, &maps),
 	    lengths[_i].expected);
 }
 END_TEST
@@ -286,7 +286,7 @@ START_TEST(families_must_agree)
 	request.family = mixed[_i].family;
 	request.address.any.sa_family = (sa_family_t)mixed[_i].address;
 	request.length = sizeof(request.address);
-	ck_assert_int_eq(decide(&request, &listeners, &maps), NONE);
+	ck_assert_int_eq(match_listener(&request, &listeners, &maps), NONE);
 }
 END_TEST
 
@@ -298,7 +298,7 @@ START_TEST(inode_of_another_device)
 	make_listeners();
 	request = make_request(T, &place);
 	request.device = 2;
-	ck_assert_int_eq(decide(&request, &listeners, &maps), NONE);
+	ck_assert_int_eq(match_listener(&request, &listeners, &maps), NONE);
 }
 END_TEST
 
@@ -340,5 +340,5 @@ main(void)
 		{ "pairs", same_requests, LENGTH(pairs) },
 	};
 
-	return run_units("decision", units, LENGTH(units));
+	return run_units("match", units, LENGTH(units));
 }

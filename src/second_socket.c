@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "companion.h"
+#include "second_socket.h"
 
 /* Options that still matter on a socket that listens, or receives. */
 static const struct kept_option {
@@ -42,7 +42,7 @@ static const struct kept_option {
 };
 
 void
-companion_keep_options(int from, int to, int family, int type)
+second_socket_copy_options(int from, int to, int family, int type)
 {
 	union {
 		char	bytes[64];
@@ -83,7 +83,7 @@ keep_own_options(const struct listener *listener, int fd)
 	int shared = 0;
 	socklen_t length = sizeof(shared);
 
-	companion_keep_options(listener->fd, fd,
+	second_socket_copy_options(listener->fd, fd,
 	    listener->address.any.sa_family, listener->type);
 	getsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &shared, &length);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared));
@@ -115,7 +115,7 @@ bind_loopback(const struct listener *listener, int family, unsigned port)
 }
 
 int
-companion_make(const struct listener *listener, int family)
+second_socket_make(const struct listener *listener, int family)
 {
 	int fd;
 
@@ -138,7 +138,7 @@ set_reuse(int fd, int value)
 }
 
 int
-companion_become_ipv6(struct listener *listener)
+second_socket_make_dual_stack(struct listener *listener)
 {
 	union address mapped = { .in6 = { .sin6_family = AF_INET6 } };
 	int fd, off = 0;

@@ -11,7 +11,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "decision.h"
+#include "match.h"
 #include "fuzz.h"
 
 enum { STANDARD = 1, ELSEWHERE = 2, OTHER_DEVICE = 4, HEADER = 4 };
@@ -187,7 +187,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < SOCKETS; i++)
 		make_socket(&sockets[i], (size_t)i);
 	request = make_request(data, size);
-	which = decide(&request, &listeners, &maps);
+	which = match_listener(&request, &listeners, &maps);
 	if (which != -1)
 		check_answer(&request, sockets, which);
 	for (i = 0; i < SOCKETS; i++) {
@@ -202,6 +202,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	longer = request;
 	memset((char *)&longer.address + longer.length, 0xa5,
 	    sizeof(longer.address) - longer.length);
-	assert(decide(&longer, &listeners, &maps) == which);
+	assert(match_listener(&longer, &listeners, &maps) == which);
 	return 0;
 }

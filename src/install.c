@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "procfs.h"
-#include "replace.h"
+#include "install.h"
 
 /* One registration of the service's socket with an epoll instance. */
 struct registration {
@@ -18,7 +18,7 @@ struct registration {
 };
 
 static size_t
-read_registrations(const struct target *target, int epoll, ino_t inode,
+read_registrations(const struct caller *caller, int epoll, ino_t inode,
     const struct descriptor *list, size_t count,
     struct registration **registrations, size_t have)
 {
@@ -28,7 +28,7 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
 	struct procfs file;
 	size_t i;
 
-	if (procfs_open(&file, "%d/fdinfo/%d", target->thread, epoll) == -1)
+	if (procfs_open(&file, "%d/fdinfo/%d", caller->thread, epoll) == -1)
 		return have;
 	while (procfs_text(&file, '\n', line, sizeof(line))) {
 		if (strncmp(line, "tfd:", 4) != 0 ||
@@ -59,7 +59,7 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
  * our socket at the service's number, in a process whose numbers are free.
  */
 static void
-repair_registrations(const struct target *target, int old, int fd,
+repair_registrations(const struct caller *caller, int old, int fd,
     const struct registration *registrations, size_t count)
 {
 	struct epoll_event event;
@@ -76,7 +76,7 @@ repair_registrations(const struct target *target, int old, int fd,
 	for (i = 0; i < count; i++) {
 		number = registrations[i].number;
 		event = registrations[i].event;
-		epoll = target_copy(target, registrations[i].epoll);
+		epoll = caller_copy(caller, registrations[i].epoll);
 		epoll = fcntl(epoll, F_DUPFD, number + 1);
 		theirs = fcntl(old, F_DUPFD, number + 1);
 		ours = fcntl(fd, F_DUPFD, number + 1);
@@ -92,42 +92,42 @@ repair_registrations(const struct target *target, int old, int fd,
 }
 
 static int
-replace_descriptor(const struct place *place, const struct descriptor *old,
+replace_descriptor(const struct slot *slot, const struct descriptor *old,
     int fd)
 {
 	struct seccomp_notif_addfd replacement = {
-		.id = place->id,
+		.id = slot->id,
 		.flags = SECCOMP_ADDFD_FLAG_SETFD,
 		.srcfd = (uint32_t)fd,
 		.newfd = (uint32_t)old->number,
 		.newfd_flags = (uint32_t)(old->flags & O_CLOEXEC),
 	};
 
-	return ioctl(place->notify, SECCOMP_IOCTL_NOTIF_ADDFD,
+	return ioctl(slot->notify, SECCOMP_IOCTL_NOTIF_ADDFD,
 	    &replacement) == -1 ? -1 : 0;
 }
 
 int
-replace_socket(const struct place *place, int fd)
+install_listener(const struct slot *slot, int fd)
 {
-	const struct descriptor *socket = place->socket;
+	const struct descriptor *socket = slot->socket;
 	struct registration *registrations = NULL;
 	struct descriptor *list;
-	size_t i, known = 0, count = target_descriptors(place->target, &list);
+	size_t i, known = 0, count = caller_descriptors(slot->caller, &list);
 	int status;
 
 	for (i = 0; i < count; i++)
 		if (list[i].epoll)
-			known = read_registrations(place->target,
+			known = read_registrations(slot->caller,
 			    list[i].number, socket->socket, list, count,
 			    &registrations, known);
-	status = replace_descriptor(place, socket, fd);
+	status = replace_descriptor(slot, socket, fd);
 	for (i = 0; status == 0 && i < count; i++)
 		if (list[i].socket == socket->socket &&
 		    list[i].number != socket->number)
-			replace_descriptor(place, &list[i], fd);
+			replace_descriptor(slot, &list[i], fd);
 	if (status == 0)
-		repair_registrations(place->target, place->copy, fd,
+		repair_registrations(slot->caller, slot->copy, fd,
 		    registrations, known);
 	free(registrations);
 	free(list);

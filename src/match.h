@@ -1,5 +1,5 @@
-#ifndef DECISION_H
-#define DECISION_H
+#ifndef MATCH_H
+#define MATCH_H
 
 /*
  * Which bind() is answered, and with what.  Pure.
@@ -31,7 +31,7 @@ struct request {
  * wildcard.  Among several the nearest in address, then in family.  A unix
  * path is a listener's while it is still the file that the listener made.
  */
-int	decide(const struct request *request,
+int	match_listener(const struct request *request,
     const struct listeners *listeners, const struct maps *maps);
 
 #endif

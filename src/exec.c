@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handoff.h"
+#include "exec.h"
 
 /*
  * A socket that stands where another is to go would be closed by dup2(2):
@@ -32,21 +32,21 @@ move_away(struct listener *listener, int number, int end)
 }
 
 static int
-replace(int number, int fd, const struct console *console)
+replace(int number, int fd, const struct log *log)
 {
-	if (console->verbosity == VERBOSE && fcntl(number, F_GETFD) != -1)
-		say_detail(console, "fd %d was open and is closed", number);
+	if (log->verbosity == VERBOSE && fcntl(number, F_GETFD) != -1)
+		log_debug(log, "fd %d was open and is closed", number);
 	return dup2(fd, number);
 }
 
 /* dup2(2) of a descriptor onto itself leaves close-on-exec as it is. */
 static int
 move_into_place(struct listener *listener, int number,
-    const struct console *console)
+    const struct log *log)
 {
 	if (listener->fd == number)
 		return fcntl(number, F_SETFD, 0);
-	if (replace(number, listener->fd, console) == -1)
+	if (replace(number, listener->fd, log) == -1)
 		return -1;
 	close(listener->fd);
 	listener->fd = number;
@@ -59,8 +59,8 @@ pass_as_standard(struct launch *launch, struct failure *failure)
 {
 	struct listener *only = &launch->listeners.list[0];
 
-	if (replace(STDOUT_FILENO, only->fd, &launch->console) == -1 ||
-	    move_into_place(only, STDIN_FILENO, &launch->console) == -1)
+	if (replace(STDOUT_FILENO, only->fd, &launch->log) == -1 ||
+	    move_into_place(only, STDIN_FILENO, &launch->log) == -1)
 		return fail(failure, errno, "pass %s as fds 0 and 1",
 		    only->addr);
 	return 0;
@@ -78,14 +78,14 @@ pass_sockets(struct launch *launch, struct failure *failure)
 			close(list[i].reserve);
 			list[i].reserve = -1;
 		}
-	if (launch->reader == READER_INETD)
+	if (launch->audience == AUDIENCE_INETD)
 		return pass_as_standard(launch, failure);
 	for (i = 0; i < count; i++)
 		if (move_away(&list[i], FIRST_FD + (int)i, end) == -1)
 			return fail(failure, errno, "pass %s", list[i].addr);
 	for (i = 0; i < count; i++) {
 		number = FIRST_FD + (int)i;
-		if (move_into_place(&list[i], number, &launch->console) == -1)
+		if (move_into_place(&list[i], number, &launch->log) == -1)
 			return fail(failure, errno, "pass %s as fd %d",
 			    list[i].addr, number);
 	}
@@ -134,7 +134,7 @@ await_demand(struct launch *launch, struct failure *failure)
 	for (i = 1; i < count; i++)
 		polls[i] = (struct pollfd){ .fd = listeners->list[i - 1].fd,
 		    .events = POLLIN };
-	say_detail(&launch->console, "waiting for the first connection or "
+	log_debug(&launch->log, "waiting for the first connection or "
 	    "datagram");
 	do
 		status = poll(polls, count, -1);
@@ -156,7 +156,7 @@ execute(const struct launch *launch, char *const command[],
 {
 	struct signals ignored;
 
-	say_detail(&launch->console, "executing %s", command[0]);
+	log_debug(&launch->log, "executing %s", command[0]);
 	signals_restore(&launch->signals);
 	environ = environment->list;
 	execvp(command[0], command);
@@ -166,17 +166,17 @@ execute(const struct launch *launch, char *const command[],
 }
 
 int
-handoff_prepare(struct launch *launch, struct failure *failure)
+exec_prepare(struct launch *launch, struct failure *failure)
 {
 	struct identity self = listen_fds_identify();
 
 	return environment_make(&launch->environment, environ,
-	    &launch->listeners, launch->options, launch->reader, &self,
+	    &launch->listeners, launch->options, launch->audience, &self,
 	    failure);
 }
 
 struct outcome
-handoff_become(struct launch *launch, struct failure *failure)
+exec_service(struct launch *launch, struct failure *failure)
 {
 	struct outcome outcome = { .status = STATUS_FAILED };
 	char **inherited = environ;
@@ -188,7 +188,7 @@ handoff_become(struct launch *launch, struct failure *failure)
 		return outcome;
 	}
 	if ((launch->handoff == RESERVE ? pass_reserves(launch, failure) :
-	    launch->reader == READER_WITHOUT_FDS ? 0 :
+	    launch->audience == AUDIENCE_WITHOUT_FDS ? 0 :
 	    pass_sockets(launch, failure)) == -1)
 		return outcome;
 	outcome.status = execute(launch, launch->command,
@@ -198,7 +198,7 @@ handoff_become(struct launch *launch, struct failure *failure)
 }
 
 struct outcome
-handoff_become_client(struct launch *launch, struct failure *failure)
+exec_client(struct launch *launch, struct failure *failure)
 {
 	char shell[] = "/bin/sh", option[] = "-c";
 	char *command[] = { shell, option, launch->script, NULL };
@@ -206,7 +206,7 @@ handoff_become_client(struct launch *launch, struct failure *failure)
 	struct environment environment;
 
 	if (environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->reader, NULL, failure) == 0)
+	    launch->options, launch->audience, NULL, failure) == 0)
 		execute(launch, command, &environment, failure);
 	return outcome;
 }
@@ -226,7 +226,7 @@ search_path(const struct launch *launch)
 }
 
 bool
-handoff_is_set_id(const struct launch *launch)
+exec_is_set_id(const struct launch *launch)
 {
 	const char *name = launch->command[0], *path = search_path(launch);
 	char file[PATH_MAX];

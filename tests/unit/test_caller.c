@@ -1,5 +1,5 @@
 /*
- * target_read(), of this process itself: what lies in its memory whole, in
+ * caller_read(), of this process itself: what lies in its memory whole, in
  * part, or not at all.
  */
 
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "target.h"
+#include "caller.h"
 #include "unit.h"
 
 enum { WHOLE = 16 };
@@ -25,7 +25,7 @@ static const struct {
 
 START_TEST(reads_all_or_nothing)
 {
-	struct target self = { getpid(), getpid() };
+	struct caller self = { getpid(), getpid() };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *memory, read[WHOLE];
 	int result;
@@ -36,7 +36,7 @@ START_TEST(reads_all_or_nothing)
 	memset(memory, 'x', page);
 	ck_assert_int_eq(mprotect(memory + page, page, PROT_NONE), 0);
 	errno = 0;
-	result = target_read(&self, (uintptr_t)(memory + page -
+	result = caller_read(&self, (uintptr_t)(memory + page -
 	    reads[_i].there), read, sizeof(read));
 	ck_assert_int_eq(result, reads[_i].error == 0 ? 0 : -1);
 	ck_assert_int_eq(errno, reads[_i].error);
@@ -53,5 +53,5 @@ main(void)
 		{ "read", reads_all_or_nothing, LENGTH(reads) },
 	};
 
-	return run_units("target", units, LENGTH(units));
+	return run_units("caller", units, LENGTH(units));
 }

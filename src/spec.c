@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "spec.h"
 
 enum {
 	APPLIES_QUEUE = 1,	/* sockets that listen */
@@ -48,10 +48,10 @@ static const struct transport {
 };
 
 bool
-endpoint_is_tcp(const struct endpoint *endpoint)
+spec_is_tcp(const struct spec *spec)
 {
-	return endpoint->type == SOCK_STREAM &&
-	    endpoint->address.any.sa_family != AF_UNIX;
+	return spec->type == SOCK_STREAM &&
+	    spec->address.any.sa_family != AF_UNIX;
 }
 
 /* Digits only: strtol() and strtonum() take blanks and signs. */
@@ -76,91 +76,91 @@ parse_number(const char *text, int base, int minimum, int maximum,
 }
 
 static int
-parse_name(struct endpoint *endpoint, const char *name, size_t length,
+parse_name(struct spec *spec, const char *name, size_t length,
     struct failure *failure)
 {
 	size_t i;
 
 	if (length == 0)
 		return fail(failure, 0, "socket '%s': the name is empty",
-		    endpoint->spec);
-	if (length > ENDPOINT_NAME_MAX)
+		    spec->text);
+	if (length > SPEC_NAME_MAX)
 		return fail(failure, 0, "socket '%s': the name is longer than "
-		    "%d characters", endpoint->spec, ENDPOINT_NAME_MAX);
+		    "%d characters", spec->text, SPEC_NAME_MAX);
 	for (i = 0; i < length; i++)
 		if (name[i] < ' ' || name[i] > '~' || name[i] == '\\')
 			return fail(failure, 0, "socket '%s': a name is "
 			    "printable ASCII without ':', '=', '/', ',' and "
-			    "'\\'", endpoint->spec);
-	memcpy(endpoint->name, name, length);
-	endpoint->name[length] = '\0';
+			    "'\\'", spec->text);
+	memcpy(spec->name, name, length);
+	spec->name[length] = '\0';
 	return 0;
 }
 
 static int
-parse_unix(struct endpoint *endpoint, const char *text, struct failure *failure)
+parse_unix(struct spec *spec, const char *text, struct failure *failure)
 {
-	struct sockaddr_un *un = &endpoint->address.un;
+	struct sockaddr_un *un = &spec->address.un;
 	size_t length = strlen(text);
 
 	un->sun_family = AF_UNIX;
 	if (length == 0)
 		return fail(failure, 0, "socket '%s': the path is empty",
-		    endpoint->spec);
+		    spec->text);
 	/* One byte stays for the NUL that most readers expect. */
 	if (length >= sizeof(un->sun_path))
 		return fail(failure, 0, "socket '%s': the path is longer than "
-		    "%zu bytes", endpoint->spec, sizeof(un->sun_path) - 1);
+		    "%zu bytes", spec->text, sizeof(un->sun_path) - 1);
 	memcpy(un->sun_path, text, length);
-	endpoint->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+	spec->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 	    length);
 	if (*text != '@')
-		endpoint->length++;
+		spec->length++;
 	else if (length > 1)
 		un->sun_path[0] = '\0';
 	else
-		endpoint->length = sizeof(sa_family_t);
+		spec->length = sizeof(sa_family_t);
 	return 0;
 }
 
 static int
-parse_host(struct endpoint *endpoint, char *host, struct failure *failure)
+parse_host(struct spec *spec, char *host, struct failure *failure)
 {
-	struct sockaddr_in6 *in6 = &endpoint->address.in6;
+	struct sockaddr_in6 *in6 = &spec->address.in6;
 	size_t length = strlen(host);
 	char *percent;
 
 	if (strcmp(host, "*") == 0) {
-		endpoint->any = true;
+		spec->wildcard = true;
 		in6->sin6_family = AF_INET6;
 		in6->sin6_addr = (struct in6_addr)IN6ADDR_ANY_INIT;
 	} else if (inet_pton(AF_INET, host,
-	    &endpoint->address.in.sin_addr) == 1) {
-		endpoint->address.in.sin_family = AF_INET;
-		endpoint->length = sizeof(endpoint->address.in);
+	    &spec->address.in.sin_addr) == 1) {
+		spec->address.in.sin_family = AF_INET;
+		spec->length = sizeof(spec->address.in);
 		return 0;
 	} else if (host[0] == '[' && length > 1 && host[length - 1] == ']') {
 		host[length - 1] = '\0';
 		percent = strchr(host, '%');
 		if (percent != NULL) {
 			*percent++ = '\0';
-			if (*percent == '\0' || strlcpy(endpoint->interface,
-			    percent, sizeof(endpoint->interface)) >=
-			    sizeof(endpoint->interface))
+			if (*percent == '\0' || strlcpy(spec->interface,
+			    percent, sizeof(spec->interface)) >=
+			    sizeof(spec->interface))
 				return fail(failure, 0, "socket '%s': no such "
-				    "interface", endpoint->spec);
+				    "interface", spec->text);
 		}
 		if (inet_pton(AF_INET6, host + 1, &in6->sin6_addr) != 1)
 			return fail(failure, 0, "socket '%s': not an IPv6 "
-			    "address in brackets", endpoint->spec);
+			    "address in brackets", spec->text);
 		in6->sin6_family = AF_INET6;
 	} else if (*host == '\0')
 		return fail(failure, 0, "socket '%s': the host is missing; "
-		    "'*' is all addresses", endpoint->spec);
+		    "'*' is all addresses", spec->text);
 	else
 		return fail(failure, 0, "socket '%s': the host is not numeric, "
-		    "'*' or localhost", endpoint->spec);
-	endpoint->length = sizeof(*in6);
+		    "'*' or localhost", spec->text);
+	spec->length = sizeof(*in6);
 	return 0;
 }
 
@@ -178,7 +178,7 @@ lacks_port(const char *text)
 
 /* Returns how many of members it filled: two for localhost. */
 static int
-parse_ip(struct endpoint members[2], char *text, struct failure *failure)
+parse_ip(struct spec members[2], char *text, struct failure *failure)
 {
 	char ipv6[] = "[::1]", ipv4[] = "127.0.0.1";
 	char *hosts[] = { ipv4, ipv6 };
@@ -187,10 +187,10 @@ parse_ip(struct endpoint members[2], char *text, struct failure *failure)
 
 	if (*text != '\0' && strchr("/.@", *text) != NULL)
 		return fail(failure, 0, "socket '%s': a path is for unix, "
-		    "unixgram and unixpacket", members[0].spec);
+		    "unixgram and unixpacket", members[0].text);
 	if (lacks_port(text))
 		return fail(failure, 0, "socket '%s': there is no port, and a "
-		    "path begins with '/' or '.'", members[0].spec);
+		    "path begins with '/' or '.'", members[0].text);
 	if (colon != NULL) {
 		*colon = '\0';
 		hosts[0] = text;
@@ -198,11 +198,11 @@ parse_ip(struct endpoint members[2], char *text, struct failure *failure)
 	}
 	if (parse_number(port, 10, 0, 65535, &number) == -1)
 		return fail(failure, 0, "socket '%s': the port is not a number "
-		    "from 0 to 65535", members[0].spec);
+		    "from 0 to 65535", members[0].text);
 	if (strcmp(hosts[0], "localhost") == 0) {
 		hosts[0] = ipv4;
 		members[1] = members[0];
-		members[1].joined = members[1].dispensable = true;
+		members[1].same_port = members[1].optional = true;
 		count = 2;
 	}
 	for (i = 0; i < count; i++) {
@@ -214,20 +214,20 @@ parse_ip(struct endpoint members[2], char *text, struct failure *failure)
 }
 
 static unsigned
-applicable(const struct endpoint *endpoint)
+applicable(const struct spec *spec)
 {
 	unsigned applies = APPLIES_ALWAYS;
 
-	if (endpoint->type != SOCK_DGRAM)
+	if (spec->type != SOCK_DGRAM)
 		applies |= APPLIES_QUEUE;
-	switch (endpoint->address.any.sa_family) {
+	switch (spec->address.any.sa_family) {
 	case AF_UNIX:
-		if (endpoint->address.un.sun_path[0] != '\0' &&
-		    endpoint->length > sizeof(sa_family_t))
+		if (spec->address.un.sun_path[0] != '\0' &&
+		    spec->length > sizeof(sa_family_t))
 			applies |= APPLIES_PATH;
 		break;
 	case AF_INET6:
-		if (!endpoint->any)
+		if (!spec->wildcard)
 			applies |= APPLIES_IPV6;
 		/* FALLTHROUGH */
 	default:
@@ -238,7 +238,7 @@ applicable(const struct endpoint *endpoint)
 
 /* An option of a group is for those of its members that can have it. */
 static int
-parse_option(struct endpoint *members, int count, char *text,
+parse_option(struct spec *members, int count, char *text,
     struct failure *failure)
 {
 	const struct socket_option *row;
@@ -252,18 +252,18 @@ parse_option(struct endpoint *members, int count, char *text,
 			break;
 	if (which == OPTION_COUNT)
 		return fail(failure, 0, "socket '%s': unknown option '%s'",
-		    members[0].spec, text);
+		    members[0].text, text);
 	row = &socket_options[which];
 	if (row->value == NULL && value != NULL)
 		return fail(failure, 0, "socket '%s': option '%s' takes no "
-		    "value", members[0].spec, text);
+		    "value", members[0].text, text);
 	if (row->value != NULL && (value == NULL || parse_number(value,
 	    strcmp(row->value, "OCTAL") == 0 ? 8 : 10, row->minimum,
 	    row->maximum, &number) == -1))
 		return fail(failure, 0, strcmp(row->value, "OCTAL") == 0 ?
 		    "socket '%s': option '%s' takes an octal number from %o to "
 		    "%o" : "socket '%s': option '%s' takes a number from %d to "
-		    "%d", members[0].spec, text, row->minimum, row->maximum);
+		    "%d", members[0].text, text, row->minimum, row->maximum);
 	for (i = 0; i < count; i++)
 		if ((applicable(&members[i]) & row->applies) != 0) {
 			members[i].option[which] = number;
@@ -271,7 +271,7 @@ parse_option(struct endpoint *members, int count, char *text,
 		}
 	if (taken == 0)
 		return fail(failure, 0, "socket '%s': option '%s' is for %s",
-		    members[0].spec, text, row->domain);
+		    members[0].text, text, row->domain);
 	return 0;
 }
 
@@ -310,7 +310,7 @@ parse_transport(char **text)
 }
 
 static int
-parse_members(char *text, struct endpoint *members, struct failure *failure)
+parse_members(char *text, struct spec *members, struct failure *failure)
 {
 	const struct transport *transport;
 	char *options, *option;
@@ -329,7 +329,7 @@ parse_members(char *text, struct endpoint *members, struct failure *failure)
 	if (transport == NULL)
 		return fail(failure, 0, "socket '%s': '%.*s' is neither a "
 		    "type nor a numeric host",
-		    members[0].spec, (int)strcspn(text, ":"), text);
+		    members[0].text, (int)strcspn(text, ":"), text);
 	members[0].type = transport->types[0];
 	if (transport->family == AF_UNIX) {
 		if (parse_unix(&members[0], text, failure) == -1)
@@ -340,7 +340,7 @@ parse_members(char *text, struct endpoint *members, struct failure *failure)
 		for (i = 0; i < count; i++) {
 			members[count + i] = members[i];
 			members[count + i].type = transport->types[1];
-			members[count + i].joined = true;
+			members[count + i].same_port = true;
 		}
 		count *= 2;
 	}
@@ -351,14 +351,14 @@ parse_members(char *text, struct endpoint *members, struct failure *failure)
 }
 
 int
-endpoint_parse(const char *spec, struct endpoint members[ENDPOINT_MEMBERS_MAX],
+spec_parse(const char *spec, struct spec members[SPEC_MEMBERS_MAX],
     struct failure *failure)
 {
 	char *copy;
 	int count, i;
 
 	memset(members, 0, sizeof(members[0]));
-	members[0].spec = spec;
+	members[0].text = spec;
 	strlcpy(members[0].name, "unknown", sizeof(members[0].name));
 	for (i = 0; i < OPTION_COUNT; i++)
 		members[0].option[i] = -1;

@@ -1,5 +1,5 @@
-#ifndef PROCESS_H
-#define PROCESS_H
+#ifndef TREE_H
+#define TREE_H
 
 /*
  * The descendants of this process, which is to be a subreaper
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Whether /proc is there, and shows the processes as we number them. */
-bool	processes_are_visible(void);
+bool	tree_is_visible(void);
 
 /*
  * Calls visit for every descendant, the deepest first; returns how many
@@ -21,20 +21,20 @@ bool	processes_are_visible(void);
  * and so is what is a hundred generations away: when those between have ended
  * it is near.
  */
-size_t	processes_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
+size_t	tree_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
     void *context);
 
 /*
  * Sends number to every descendant: call again until none is left.  No
  * recycled pid is hit.  Returns how many there were.
  */
-size_t	processes_signal(int number);
+size_t	tree_signal(int number);
 
 /*
  * The same for root, a child of ours, and its descendants: it comes first,
  * so that it ends of the signal, not of what that did to its children.
  */
-void	processes_signal_tree(pid_t root, int number);
+void	tree_signal_from(pid_t root, int number);
 
 /* How many children this process has, besides one. */
 size_t	processes_count_others(pid_t besides);
@@ -51,7 +51,7 @@ struct child {
  * Reaps every child that has ended, and notes the end of those in the list.
  * Returns whether a child is left.
  */
-bool	processes_reap(struct child *const list[], size_t count);
+bool	tree_reap(struct child *const list[], size_t count);
 
 /*
  * A stop of all descendants: TERM, after a time KILL, and some seconds

@@ -5,43 +5,43 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "spec.h"
 #include "unit.h"
 
 enum { PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
 
 static void
-describe_address(FILE *output, const struct endpoint *endpoint)
+describe_address(FILE *output, const struct spec *spec)
 {
-	const union address *address = &endpoint->address;
+	const union address *address = &spec->address;
 	size_t start = offsetof(struct sockaddr_un, sun_path);
 	char host[INET6_ADDRSTRLEN];
 
 	switch (address->any.sa_family) {
 	case AF_INET:
-		ck_assert_uint_eq(endpoint->length, sizeof(address->in));
+		ck_assert_uint_eq(spec->length, sizeof(address->in));
 		fprintf(output, "%s:%u", inet_ntop(AF_INET,
 		    &address->in.sin_addr, host, sizeof(host)),
 		    address_port(address));
 		break;
 	case AF_INET6:
-		ck_assert_uint_eq(endpoint->length, sizeof(address->in6));
+		ck_assert_uint_eq(spec->length, sizeof(address->in6));
 		ck_assert_uint_eq(address->in6.sin6_scope_id, 0);
 		fprintf(output, "[%s%s%s]:%u", inet_ntop(AF_INET6,
 		    &address->in6.sin6_addr, host, sizeof(host)),
-		    endpoint->interface[0] == '\0' ? "" : "%",
-		    endpoint->interface, address_port(address));
+		    spec->interface[0] == '\0' ? "" : "%",
+		    spec->interface, address_port(address));
 		break;
 	default:
 		ck_assert_int_eq(address->any.sa_family, AF_UNIX);
 		ck_assert_uint_eq(address_port(address), 0);
-		if (endpoint->length == start)
+		if (spec->length == start)
 			fputs("autobind", output);
 		else if (address->un.sun_path[0] == '\0')
-			fprintf(output, "@%.*s", (int)(endpoint->length -
+			fprintf(output, "@%.*s", (int)(spec->length -
 			    start - 1), address->un.sun_path + 1);
 		else {
-			ck_assert_uint_eq(endpoint->length, start + 1 +
+			ck_assert_uint_eq(spec->length, start + 1 +
 			    strlen(address->un.sun_path));
 			fputs(address->un.sun_path, output);
 		}
@@ -50,30 +50,30 @@ describe_address(FILE *output, const struct endpoint *endpoint)
 
 /* "NAME TYPE ADDRESS [any] [joined] [dispensable] [OPTION=VALUE]..." */
 static void
-describe(char *text, size_t size, const struct endpoint *endpoint)
+describe(char *text, size_t size, const struct spec *spec)
 {
 	FILE *output = fmemopen(text, size, "w");
 	int i;
 
 	ck_assert_ptr_nonnull(output);
-	fprintf(output, "%s %s ", endpoint->name,
-	    endpoint->type == SOCK_STREAM ? "stream" :
-	    endpoint->type == SOCK_DGRAM ? "dgram" :
-	    endpoint->type == SOCK_SEQPACKET ? "seqpacket" : "?");
-	describe_address(output, endpoint);
-	fprintf(output, "%s%s%s", endpoint->any ? " any" : "",
-	    endpoint->joined ? " joined" : "",
-	    endpoint->dispensable ? " dispensable" : "");
+	fprintf(output, "%s %s ", spec->name,
+	    spec->type == SOCK_STREAM ? "stream" :
+	    spec->type == SOCK_DGRAM ? "dgram" :
+	    spec->type == SOCK_SEQPACKET ? "seqpacket" : "?");
+	describe_address(output, spec);
+	fprintf(output, "%s%s%s", spec->wildcard ? " any" : "",
+	    spec->same_port ? " joined" : "",
+	    spec->optional ? " dispensable" : "");
 	for (i = 0; i < OPTION_COUNT; i++)
-		if (endpoint->option[i] != -1)
+		if (spec->option[i] != -1)
 			fprintf(output, " %s=%d", socket_options[i].name,
-			    endpoint->option[i]);
+			    spec->option[i]);
 	fclose(output);
 }
 
 static const struct {
-	const char	*spec;
-	const char	*members[ENDPOINT_MEMBERS_MAX + 1];
+	const char	*text;
+	const char	*members[SPEC_MEMBERS_MAX + 1];
 } accepted[] = {
 	/* Ports and hosts. */
 	{ "0", { "unknown stream 127.0.0.1:0" } },
@@ -198,18 +198,18 @@ static const struct {
 
 START_TEST(accepts)
 {
-	struct endpoint members[ENDPOINT_MEMBERS_MAX];
+	struct spec members[SPEC_MEMBERS_MAX];
 	struct failure failure = { "" };
 	char text[512];
 	int i, count;
 
-	count = endpoint_parse(accepted[_i].spec, members, &failure);
-	ck_assert_msg(count > 0, "%s: %s", accepted[_i].spec, failure.text);
+	count = spec_parse(accepted[_i].text, members, &failure);
+	ck_assert_msg(count > 0, "%s: %s", accepted[_i].text, failure.text);
 	for (i = 0; i < count; i++) {
 		ck_assert_ptr_nonnull(accepted[_i].members[i]);
 		describe(text, sizeof(text), &members[i]);
 		ck_assert_str_eq(text, accepted[_i].members[i]);
-		ck_assert_ptr_eq(members[i].spec, accepted[_i].spec);
+		ck_assert_ptr_eq(members[i].text, accepted[_i].text);
 	}
 	ck_assert_ptr_null(accepted[_i].members[count]);
 }
@@ -369,10 +369,10 @@ static const struct { const char *spec, *reason; } refused[] = {
 
 START_TEST(refuses)
 {
-	struct endpoint members[ENDPOINT_MEMBERS_MAX];
+	struct spec members[SPEC_MEMBERS_MAX];
 	struct failure failure = { "" };
 
-	ck_assert_int_eq(endpoint_parse(refused[_i].spec, members, &failure),
+	ck_assert_int_eq(spec_parse(refused[_i].spec, members, &failure),
 	    -1);
 	ck_assert_msg(strncmp(failure.text, "socket '", 8) == 0 &&
 	    strstr(failure.text, refused[_i].reason) != NULL, "%s: %s",
@@ -388,8 +388,8 @@ static const struct {
 	const char	*suffix, *reason;	/* NULL: accepted */
 } lengths[] = {
 	{ "", 1, "=0", NULL },
-	{ "", ENDPOINT_NAME_MAX, "=0", NULL },
-	{ "", ENDPOINT_NAME_MAX + 1, "=0", "longer than 255 characters" },
+	{ "", SPEC_NAME_MAX, "=0", NULL },
+	{ "", SPEC_NAME_MAX + 1, "=0", "longer than 255 characters" },
 	{ "", 5000, "=0", "longer than 255 characters" },
 	{ "unix:", PATH_MAX_BYTES, "", NULL },
 	{ "unix:", PATH_MAX_BYTES, ",mode=600", NULL },
@@ -404,7 +404,7 @@ static const struct {
 
 START_TEST(limits_names_and_paths)
 {
-	struct endpoint members[ENDPOINT_MEMBERS_MAX];
+	struct spec members[SPEC_MEMBERS_MAX];
 	struct failure failure = { "" };
 	char spec[6000];
 	size_t start, length = (size_t)lengths[_i].length;
@@ -414,7 +414,7 @@ START_TEST(limits_names_and_paths)
 	memset(spec + start, 'x', length);
 	snprintf(spec + start + length, sizeof(spec) - start - length, "%s",
 	    lengths[_i].suffix);
-	count = endpoint_parse(spec, members, &failure);
+	count = spec_parse(spec, members, &failure);
 	if (lengths[_i].reason != NULL) {
 		ck_assert_int_eq(count, -1);
 		ck_assert_msg(strstr(failure.text, lengths[_i].reason) != NULL,
@@ -464,5 +464,5 @@ main(void)
 		{ "ports", sets_the_port_of_ip_addresses_only, 1 },
 	};
 
-	return run_units("endpoint", units, LENGTH(units));
+	return run_units("spec", units, LENGTH(units));
 }

@@ -1,5 +1,5 @@
-#ifndef MESSAGE_H
-#define MESSAGE_H
+#ifndef LOG_H
+#define LOG_H
 
 /*
  * What portexec says on standard error, and how a function hands its
@@ -9,21 +9,21 @@
 #include <stdbool.h>
 #include <time.h>
 
-enum { MESSAGE_MAX = 1024 };	/* bytes of one message, its NUL included */
+enum { LOG_MAX = 1024 };	/* bytes of one message, its NUL included */
 
 struct failure {
-	char	text[MESSAGE_MAX];	/* "what: why", without a newline */
+	char	text[LOG_MAX];	/* "what: why", without a newline */
 };
 
 enum verbosity { QUIET, NORMAL, VERBOSE };
 
-struct console {
+struct log {
 	enum verbosity	verbosity;
 	struct timespec	start;		/* CLOCK_MONOTONIC, if VERBOSE */
 };
 
 /* Only a VERBOSE one needs the clock, which is not free to read at first. */
-struct console	console_open(enum verbosity verbosity);
+struct log	log_open(enum verbosity verbosity);
 
 /*
  * Fills failure with the formatted text, and with ": " and strerror(error)
@@ -38,14 +38,14 @@ int	fail(struct failure *failure, int error, const char *format, ...)
  * Each writes one line, beginning with the program's name, to standard
  * error in a single write(2), and leaves errno alone.  A line that cannot
  * be written is lost.
- *	say		unless the console is QUIET
- *	say_detail	where it is VERBOSE, after the seconds since its start
- *	say_failure	always
+ *	say		unless the log is QUIET
+ *	log_debug	where it is VERBOSE, after the seconds since its start
+ *	log_failure	always
  */
-void	say(const struct console *console, const char *format, ...)
+void	log_info(const struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void	say_detail(const struct console *console, const char *format, ...)
+void	log_debug(const struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void	say_failure(const struct failure *failure);
+void	log_failure(const struct failure *failure);
 
 #endif

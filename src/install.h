@@ -1,5 +1,5 @@
-#ifndef REPLACE_H
-#define REPLACE_H
+#ifndef INSTALL_H
+#define INSTALL_H
 
 /*
  * Another socket in the place of a service's own, while that waits for the
@@ -8,12 +8,12 @@
 
 #include <stdint.h>
 
-#include "target.h"
+#include "caller.h"
 
-struct place {
+struct slot {
 	int			 notify;	/* the filter's listener */
 	uint64_t		 id;		/* of the notification */
-	const struct target	*target;	/* who waits */
+	const struct caller	*caller;	/* who waits */
 	const struct descriptor	*socket;	/* its own */
 	int			 copy;		/* of that; -1: none */
 };
@@ -24,6 +24,6 @@ struct place {
  * instances.  Returns 0; or -1 and errno where the call waits no more, or
  * the descriptor cannot be replaced.  What else fails is left as it was.
  */
-int	replace_socket(const struct place *place, int fd);
+int	install_listener(const struct slot *slot, int fd);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef REPORT_H
-#define REPORT_H
+#ifndef PORT_FILE_H
+#define PORT_FILE_H
 
 /*
  * The files of -p and -w.  A regular file appears whole, by rename(2), and
@@ -13,8 +13,8 @@
 #include "options.h"
 #include "template.h"
 
-struct report {
-	const char	*file;		/* options' */
+struct port_file {
+	const char	*name;		/* options' */
 	char		*template;	/* owned */
 	char		*text;		/* owned; expanded, with its newline */
 	size_t		 template_length, text_length;
@@ -23,8 +23,8 @@ struct report {
 	ino_t		 inode;		/* 0: none */
 };
 
-struct reports {
-	struct report	*list;		/* owned */
+struct port_files {
+	struct port_file	*list;		/* owned */
 	size_t		 count;
 };
 
@@ -33,36 +33,36 @@ struct reports {
  * descriptors named are open, and removes regular files of an earlier run,
  * so that no reader takes yesterday's number for today's.
  */
-int	reports_prepare(struct reports *reports, const struct options *options,
+int	port_files_prepare(struct port_files *files, const struct options *options,
     struct failure *failure);
 
 /* The placeholders (template.h) of those that the service may read: -w's. */
-unsigned	reports_words(const struct reports *reports);
+unsigned	port_files_placeholders(const struct port_files *files);
 
 /* Expands the templates for the service, the reader; writes nothing. */
-int	reports_expand(struct reports *reports,
-    const struct listeners *listeners, enum reader reader,
+int	port_files_expand(struct port_files *files,
+    const struct listeners *listeners, enum audience audience,
     struct failure *failure);
 
 /*
  * Writes them, in order; blocks on a FIFO until there is a reader, and has
  * the signal mask only meanwhile.  A new file has mode 0644 less the umask.
- * Where it fails, what was written is for reports_discard().  SIGPIPE is to
+ * Where it fails, what was written is for port_files_discard().  SIGPIPE is to
  * be ignored: a reader that went is an error, EPIPE.
  */
-int	reports_write(struct reports *reports, const sigset_t *mask,
+int	port_files_write(struct port_files *files, const sigset_t *mask,
     struct failure *failure);
 
 /*
- * For a process forked before reports_write(): learns of the regular files
+ * For a process forked before port_files_write(): learns of the regular files
  * that it wrote.
  */
-void	reports_recognise(struct reports *reports);
+void	port_files_recognise(struct port_files *files);
 
 /*
  * Frees the list; and unless a service ran, removes the regular files that
  * were written.
  */
-void	reports_discard(struct reports *reports, bool ran);
+void	port_files_discard(struct port_files *files, bool ran);
 
 #endif

@@ -1,7 +1,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "decision.h"
+#include "match.h"
 
 enum nearness { FAR, ACCEPTABLE, SAME_FAMILY, SAME_ADDRESS };
 
@@ -96,7 +96,7 @@ decide_unix(const struct request *request, const struct listeners *listeners)
 }
 
 int
-decide(const struct request *request, const struct listeners *listeners,
+match_listener(const struct request *request, const struct listeners *listeners,
     const struct maps *maps)
 {
 	if (!request->same_network ||

@@ -1,5 +1,5 @@
-#ifndef HANDOFF_H
-#define HANDOFF_H
+#ifndef EXEC_H
+#define EXEC_H
 
 /*
  * Turns this process into the service.
@@ -12,7 +12,7 @@
  * sockets but their addresses, so there may be a while until it is the
  * service.  Returns 0, or -1 with the reason in failure.
  */
-int	handoff_prepare(struct launch *launch, struct failure *failure);
+int	exec_prepare(struct launch *launch, struct failure *failure);
 
 /*
  * Makes this process, which is prepared, the service: its sockets at fd 3 and
@@ -23,7 +23,7 @@ int	handoff_prepare(struct launch *launch, struct failure *failure);
  * exit status, and the reason in failure; or where a signal came first, of
  * which the process is to die.
  */
-struct outcome	handoff_become(struct launch *launch, struct failure *failure);
+struct outcome	exec_service(struct launch *launch, struct failure *failure);
 
 /*
  * Makes this process the client, `sh -c script`, which has the service's
@@ -31,12 +31,12 @@ struct outcome	handoff_become(struct launch *launch, struct failure *failure);
  * STATUS_FAILED, the client being none of the caller's commands, and the
  * reason in failure.
  */
-struct outcome	handoff_become_client(struct launch *launch, struct failure *failure);
+struct outcome	exec_client(struct launch *launch, struct failure *failure);
 
 /*
  * Whether COMMAND, searched for along the PATH that the service will have,
  * runs with another's rights, which no_new_privs would deny it.
  */
-bool	handoff_is_set_id(const struct launch *launch);
+bool	exec_is_set_id(const struct launch *launch);
 
 #endif

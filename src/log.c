@@ -6,16 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "message.h"
+#include "log.h"
 
-struct console
-console_open(enum verbosity verbosity)
+struct log
+log_open(enum verbosity verbosity)
 {
-	struct console console = { .verbosity = verbosity };
+	struct log log = { .verbosity = verbosity };
 
 	if (verbosity == VERBOSE)
-		clock_gettime(CLOCK_MONOTONIC, &console.start);
-	return console;
+		clock_gettime(CLOCK_MONOTONIC, &log.start);
+	return log;
 }
 
 static void
@@ -66,7 +66,7 @@ fail(struct failure *failure, int error, const char *format, ...)
 static void __attribute__((format(printf, 2, 0)))
 write_line(const char *prefix, const char *format, va_list arguments)
 {
-	char line[MESSAGE_MAX + 64];
+	char line[LOG_MAX + 64];
 	int error = errno;
 	size_t length;
 
@@ -84,11 +84,11 @@ write_line(const char *prefix, const char *format, va_list arguments)
 }
 
 void
-say(const struct console *console, const char *format, ...)
+log_info(const struct log *log, const char *format, ...)
 {
 	va_list arguments;
 
-	if (console->verbosity == QUIET)
+	if (log->verbosity == QUIET)
 		return;
 	va_start(arguments, format);
 	write_line("", format, arguments);
@@ -96,25 +96,25 @@ say(const struct console *console, const char *format, ...)
 }
 
 void
-say_detail(const struct console *console, const char *format, ...)
+log_debug(const struct log *log, const char *format, ...)
 {
 	char prefix[32];
 	struct timespec now;
 	va_list arguments;
 
-	if (console->verbosity != VERBOSE)
+	if (log->verbosity != VERBOSE)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(prefix, sizeof(prefix), "%.3f s: ",
-	    (double)(now.tv_sec - console->start.tv_sec) +
-	    (double)(now.tv_nsec - console->start.tv_nsec) / 1e9);
+	    (double)(now.tv_sec - log->start.tv_sec) +
+	    (double)(now.tv_nsec - log->start.tv_nsec) / 1e9);
 	va_start(arguments, format);
 	write_line(prefix, format, arguments);
 	va_end(arguments);
 }
 
 void
-say_failure(const struct failure *failure)
+log_failure(const struct failure *failure)
 {
-	say(&(struct console){ .verbosity = NORMAL }, "%s", failure->text);
+	log_info(&(struct log){ .verbosity = NORMAL }, "%s", failure->text);
 }

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "process.h"
+#include "tree.h"
 #include "procfs.h"
 
 enum {
@@ -36,7 +36,7 @@ parent_of(pid_t pid)
 }
 
 bool
-processes_are_visible(void)
+tree_is_visible(void)
 {
 	char link[16];
 	ssize_t length;
@@ -92,7 +92,7 @@ visit_children(pid_t parent, struct visitor *visitor)
 }
 
 size_t
-processes_visit(void (*visit)(pid_t, pid_t, void *), void *context)
+tree_visit(void (*visit)(pid_t, pid_t, void *), void *context)
 {
 	struct visitor visitor = { visit, context, 0 };
 
@@ -126,9 +126,9 @@ signal_one(pid_t pid, pid_t parent, void *context)
 }
 
 size_t
-processes_signal(int number)
+tree_signal(int number)
 {
-	return processes_visit(signal_one, &number);
+	return tree_visit(signal_one, &number);
 }
 
 struct crowd {
@@ -154,7 +154,7 @@ collect_one(pid_t pid, pid_t parent, void *context)
 }
 
 void
-processes_signal_tree(pid_t root, int number)
+tree_signal_from(pid_t root, int number)
 {
 	struct crowd crowd = { NULL, 0 };
 	struct visitor visitor = { collect_one, &crowd, 0 };
@@ -188,12 +188,12 @@ processes_count_others(pid_t besides)
 {
 	struct tally tally = { besides, 0 };
 
-	processes_visit(count_one, &tally);
+	tree_visit(count_one, &tally);
 	return tally.count;
 }
 
 bool
-processes_reap(struct child *const list[], size_t count)
+tree_reap(struct child *const list[], size_t count)
 {
 	int status;
 	pid_t pid;
@@ -267,7 +267,7 @@ process_stop_begin(struct stop *stop, int grace)
 {
 	*stop = (struct stop){ .kill_at = process_clock() + grace };
 	stop->give_up_at = stop->kill_at + AFTER_KILL;
-	processes_visit(tell_any, stop);
+	tree_visit(tell_any, stop);
 }
 
 void
@@ -283,10 +283,10 @@ process_stop_step(struct stop *stop)
 	int64_t left = stop->kill_at - process_clock();
 
 	if (left > 0) {
-		processes_visit(tell_orphan, stop);
+		tree_visit(tell_orphan, stop);
 		return left < BETWEEN_LOOKS ? (int)left : BETWEEN_LOOKS;
 	}
-	processes_signal(SIGKILL);
+	tree_signal(SIGKILL);
 	return BETWEEN_KILLS;
 }
 

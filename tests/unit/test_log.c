@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "message.h"
+#include "log.h"
 #include "unit.h"
 
 static const struct {
@@ -41,13 +41,13 @@ static const struct {
 	int		 error;
 	bool		 cut;
 } lengths[] = {
-	{ MESSAGE_MAX / 2, "aaaa", 0, false },
-	{ MESSAGE_MAX - 6, "aaaa", 0, false },
-	{ MESSAGE_MAX - 5, "aaaa", 0, true },
-	{ MESSAGE_MAX, "aaaa", 0, true },
+	{ LOG_MAX / 2, "aaaa", 0, false },
+	{ LOG_MAX - 6, "aaaa", 0, false },
+	{ LOG_MAX - 5, "aaaa", 0, true },
+	{ LOG_MAX, "aaaa", 0, true },
 	{ 10000, "aaaa", 0, true },
-	{ MESSAGE_MAX - 33, "a: No such file or directory", ENOENT, false },
-	{ MESSAGE_MAX - 32, "a: No such file or directory", ENOENT, true },
+	{ LOG_MAX - 33, "a: No such file or directory", ENOENT, false },
+	{ LOG_MAX - 32, "a: No such file or directory", ENOENT, true },
 	{ 10000, "a: Operation now in progress", EINPROGRESS, true },
 	{ 10000, "a: Invalid or incomplete multibyte or wide character",
 	    EILSEQ, true },
@@ -66,8 +66,8 @@ START_TEST(cuts_what_is_too_long)
 	fail(&failure, lengths[_i].error, "open %s", argument);
 	free(argument);
 	length = strlen(failure.text);
-	ck_assert_uint_lt(length, MESSAGE_MAX);
-	ck_assert_uint_ge(length, MESSAGE_MAX / 2);
+	ck_assert_uint_lt(length, LOG_MAX);
+	ck_assert_uint_ge(length, LOG_MAX / 2);
 	ck_assert_int_eq(strncmp(failure.text, "open aaaa", 9), 0);
 	ck_assert_str_eq(failure.text + length - strlen(end), end);
 	ck_assert_int_eq(strstr(failure.text, "a...a") != NULL,
@@ -79,13 +79,13 @@ END_TEST
 START_TEST(keeps_the_reason_at_any_length)
 {
 	static const char reason[] = ": Permission denied";
-	char argument[MESSAGE_MAX + 64] = "";
+	char argument[LOG_MAX + 64] = "";
 	struct failure failure;
 	size_t length;
 
 	for (length = 0; length < sizeof(argument) - 1; length++) {
 		fail(&failure, EACCES, "%s", argument);
-		ck_assert_uint_lt(strlen(failure.text), MESSAGE_MAX);
+		ck_assert_uint_lt(strlen(failure.text), LOG_MAX);
 		ck_assert_uint_ge(strlen(failure.text), sizeof(reason) - 1);
 		ck_assert_str_eq(strrchr(failure.text, ':'), reason);
 		argument[length] = 'a';
@@ -113,5 +113,5 @@ main(void)
 		{ "once more", replaces_an_earlier_text, 1 },
 	};
 
-	return run_units("message", units, LENGTH(units));
+	return run_units("log", units, LENGTH(units));
 }

@@ -1,5 +1,5 @@
-#ifndef ENDPOINT_H
-#define ENDPOINT_H
+#ifndef SPEC_H
+#define SPEC_H
 
 /*
  * What a socket is to be: the SPEC of -l, parsed.  Pure: no system call.
@@ -9,11 +9,11 @@
 #include <stdbool.h>
 
 #include "address.h"
-#include "message.h"
+#include "log.h"
 
 enum {
-	ENDPOINT_NAME_MAX = 255,	/* as systemd has it: FDNAME_MAX */
-	ENDPOINT_MEMBERS_MAX = 4	/* tcp+udp:localhost:0 */
+	SPEC_NAME_MAX = 255,	/* as systemd has it: FDNAME_MAX */
+	SPEC_MEMBERS_MAX = 4	/* tcp+udp:localhost:0 */
 };
 
 /* The rows of the table of socket options. */
@@ -39,16 +39,16 @@ struct socket_option {
 
 extern const struct socket_option	socket_options[OPTION_COUNT];
 
-struct endpoint {
-	const char	*spec;		/* as given; belongs to the caller */
-	char		 name[ENDPOINT_NAME_MAX + 1];	/* "unknown" if none */
+struct spec {
+	const char	*text;		/* as given; belongs to the caller */
+	char		 name[SPEC_NAME_MAX + 1];	/* "unknown" if none */
 	int		 type;		/* SOCK_STREAM, SOCK_DGRAM, ... */
 	union address	 address;	/* port 0: the kernel's choice */
 	socklen_t	 length;
 	char		 interface[IF_NAMESIZE];	/* of [V6%IF], or "" */
-	bool		 any;		/* "*": 0.0.0.0 without IPv6 */
-	bool		 joined;	/* takes the number of the one before */
-	bool		 dispensable;	/* localhost's ::1, without IPv6 */
+	bool		 wildcard;		/* "*": 0.0.0.0 without IPv6 */
+	bool		 same_port;	/* takes the number of the one before */
+	bool		 optional;	/* localhost's ::1, without IPv6 */
 	int		 option[OPTION_COUNT];	/* -1: not given */
 };
 
@@ -58,9 +58,9 @@ struct endpoint {
  * the first are joined.  Returns how many, or -1 with the reason in
  * failure.
  */
-int	endpoint_parse(const char *spec,
-    struct endpoint members[ENDPOINT_MEMBERS_MAX], struct failure *failure);
+int	spec_parse(const char *spec,
+    struct spec members[SPEC_MEMBERS_MAX], struct failure *failure);
 
-bool	endpoint_is_tcp(const struct endpoint *endpoint);
+bool	spec_is_tcp(const struct spec *spec);
 
 #endif

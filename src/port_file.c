@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
-#include "report.h"
+#include "port_file.h"
 
 /* N of /dev/fd/N or /proc/self/fd/N; -1 where it is neither. */
 static int
@@ -71,20 +71,21 @@ read_all(int fd, char **text, size_t *length)
 }
 
 static int
-read_template(struct report *report, const char *file, struct failure *failure)
+read_template(struct port_file *file, const char *in_name,
+    struct failure *failure)
 {
 	struct stat in, out;
 	int fd, status;
 
-	fd = open(file, O_RDONLY | O_CLOEXEC);
+	fd = open(in_name, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
-		return fail(failure, errno, "open %s", file);
-	if (fstat(fd, &in) == 0 && stat(report->file, &out) == 0 &&
+		return fail(failure, errno, "open %s", in_name);
+	if (fstat(fd, &in) == 0 && stat(file->name, &out) == 0 &&
 	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-		status = fail(failure, 0, "%s is its own template", file);
-	else if (read_all(fd, &report->template,
-	    &report->template_length) == -1)
-		status = fail(failure, errno, "read %s", file);
+		status = fail(failure, 0, "%s is its own template", in_name);
+	else if (read_all(fd, &file->template,
+	    &file->template_length) == -1)
+		status = fail(failure, errno, "read %s", in_name);
 	else
 		status = 0;
 	close(fd);
@@ -92,46 +93,46 @@ read_template(struct report *report, const char *file, struct failure *failure)
 }
 
 static int
-prepare(struct report *report, const char *template, struct failure *failure)
+prepare(struct port_file *file, const char *template, struct failure *failure)
 {
-	int fd = named_descriptor(report->file);
+	int fd = named_descriptor(file->name);
 	struct stat status;
 
 	if (*template == '@') {
-		if (read_template(report, template + 1, failure) == -1)
+		if (read_template(file, template + 1, failure) == -1)
 			return -1;
 	} else {
-		report->template = strdup(template);
-		report->template_length = strlen(template);
-		if (report->template == NULL)
-			return fail(failure, errno, "%s", report->file);
+		file->template = strdup(template);
+		file->template_length = strlen(template);
+		if (file->template == NULL)
+			return fail(failure, errno, "%s", file->name);
 	}
 	if (fd != -1)
 		return fcntl(fd, F_GETFD) != -1 ? 0 :
-		    fail(failure, errno, "write %s", report->file);
-	if (stat(report->file, &status) == 0 && S_ISREG(status.st_mode) &&
-	    unlink(report->file) == -1)
-		return fail(failure, errno, "remove %s", report->file);
+		    fail(failure, errno, "write %s", file->name);
+	if (stat(file->name, &status) == 0 && S_ISREG(status.st_mode) &&
+	    unlink(file->name) == -1)
+		return fail(failure, errno, "remove %s", file->name);
 	return 0;
 }
 
 int
-reports_prepare(struct reports *reports, const struct options *options,
+port_files_prepare(struct port_files *files, const struct options *options,
     struct failure *failure)
 {
-	const struct assignments *files = &options->files;
+	const struct assignments *given = &options->files;
 	size_t i;
 
-	if (files->count == 0)
+	if (given->count == 0)
 		return 0;
-	reports->list = calloc(files->count, sizeof(*reports->list));
-	if (reports->list == NULL)
+	files->list = calloc(given->count, sizeof(*files->list));
+	if (files->list == NULL)
 		return fail(failure, 0, "out of memory");
-	reports->count = files->count;
-	for (i = 0; i < files->count; i++) {
-		reports->list[i].file = files->list[i].name;
-		reports->list[i].is_port_file = files->list[i].is_port_file;
-		if (prepare(&reports->list[i], files->list[i].template,
+	files->count = given->count;
+	for (i = 0; i < given->count; i++) {
+		files->list[i].name = given->list[i].name;
+		files->list[i].is_port_file = given->list[i].is_port_file;
+		if (prepare(&files->list[i], given->list[i].template,
 		    failure) == -1)
 			return -1;
 	}
@@ -139,48 +140,48 @@ reports_prepare(struct reports *reports, const struct options *options,
 }
 
 unsigned
-reports_words(const struct reports *reports)
+port_files_placeholders(const struct port_files *files)
 {
 	unsigned words = 0;
 	size_t i;
 
-	for (i = 0; i < reports->count; i++)
-		if (!reports->list[i].is_port_file)
-			words |= template_words(reports->list[i].template,
-			    reports->list[i].template_length);
+	for (i = 0; i < files->count; i++)
+		if (!files->list[i].is_port_file)
+			words |= template_placeholders(files->list[i].template,
+			    files->list[i].template_length);
 	return words;
 }
 
 static int
-end_with_newline(struct report *report, struct failure *failure)
+end_with_newline(struct port_file *file, struct failure *failure)
 {
 	char *text;
 
-	if (report->text_length > 0 &&
-	    report->text[report->text_length - 1] == '\n')
+	if (file->text_length > 0 &&
+	    file->text[file->text_length - 1] == '\n')
 		return 0;
-	text = realloc(report->text, report->text_length + 2);
+	text = realloc(file->text, file->text_length + 2);
 	if (text == NULL)
 		return fail(failure, 0, "out of memory");
-	report->text = text;
-	text[report->text_length++] = '\n';
-	text[report->text_length] = '\0';
+	file->text = text;
+	text[file->text_length++] = '\n';
+	text[file->text_length] = '\0';
 	return 0;
 }
 
 int
-reports_expand(struct reports *reports, const struct listeners *listeners,
-    enum reader reader, struct failure *failure)
+port_files_expand(struct port_files *files, const struct listeners *listeners,
+    enum audience audience, struct failure *failure)
 {
-	struct report *report;
+	struct port_file *file;
 	size_t i;
 
-	for (i = 0; i < reports->count; i++) {
-		report = &reports->list[i];
-		if (template_expand(report->template, report->template_length,
-		    listeners, reader, &report->text, &report->text_length,
+	for (i = 0; i < files->count; i++) {
+		file = &files->list[i];
+		if (template_expand(file->template, file->template_length,
+		    listeners, audience, &file->text, &file->text_length,
 		    failure) == -1 ||
-		    end_with_newline(report, failure) == -1)
+		    end_with_newline(file, failure) == -1)
 			return -1;
 	}
 	return 0;
@@ -218,9 +219,9 @@ temporary_name(const char *file)
 
 /* mkostemp(3) follows no link and takes no file that is there. */
 static int
-replace(struct report *report)
+replace(struct port_file *file)
 {
-	char *temporary = temporary_name(report->file);
+	char *temporary = temporary_name(file->name);
 	struct stat status;
 	mode_t mask;
 	int fd, error;
@@ -234,15 +235,15 @@ replace(struct report *report)
 	}
 	mask = umask(0);
 	umask(mask);
-	if (write_all(fd, report->text, report->text_length) == -1 ||
+	if (write_all(fd, file->text, file->text_length) == -1 ||
 	    fchmod(fd, 0644 & ~mask) == -1 || fstat(fd, &status) == -1 ||
-	    rename(temporary, report->file) == -1) {
+	    rename(temporary, file->name) == -1) {
 		error = errno;
 		unlink(temporary);
 	} else {
 		error = 0;
-		report->device = status.st_dev;
-		report->inode = status.st_ino;
+		file->device = status.st_dev;
+		file->inode = status.st_ino;
 	}
 	if (close(fd) == -1 && error == 0)
 		error = errno;
@@ -266,25 +267,25 @@ open_other(const char *file, const sigset_t *mask)
 }
 
 static int
-write_report(struct report *report, const sigset_t *mask)
+write_report(struct port_file *file, const sigset_t *mask)
 {
-	int fd = named_descriptor(report->file), result, error;
+	int fd = named_descriptor(file->name), result, error;
 	struct stat status;
 
 	if (fd != -1)
-		return write_all(fd, report->text, report->text_length);
-	if (stat(report->file, &status) == -1) {
+		return write_all(fd, file->text, file->text_length);
+	if (stat(file->name, &status) == -1) {
 		/* Not where it may be something else than a file of ours. */
 		if (errno != ENOENT && errno != ELOOP)
 			return -1;
-		return replace(report);
+		return replace(file);
 	}
 	if (S_ISREG(status.st_mode))
-		return replace(report);
-	fd = open_other(report->file, mask);
+		return replace(file);
+	fd = open_other(file->name, mask);
 	if (fd == -1)
 		return -1;
-	result = write_all(fd, report->text, report->text_length);
+	result = write_all(fd, file->text, file->text_length);
 	error = errno;
 	if (close(fd) == -1 && result == 0)
 		return -1;
@@ -293,52 +294,52 @@ write_report(struct report *report, const sigset_t *mask)
 }
 
 int
-reports_write(struct reports *reports, const sigset_t *mask,
+port_files_write(struct port_files *files, const sigset_t *mask,
     struct failure *failure)
 {
 	size_t i;
 
-	for (i = 0; i < reports->count; i++)
-		if (write_report(&reports->list[i], mask) == -1)
+	for (i = 0; i < files->count; i++)
+		if (write_report(&files->list[i], mask) == -1)
 			return fail(failure, errno, "write %s",
-			    reports->list[i].file);
+			    files->list[i].name);
 	return 0;
 }
 
 void
-reports_recognise(struct reports *reports)
+port_files_recognise(struct port_files *files)
 {
-	struct report *report;
+	struct port_file *file;
 	struct stat status;
 	size_t i;
 
-	for (i = 0; i < reports->count; i++) {
-		report = &reports->list[i];
-		if (named_descriptor(report->file) == -1 &&
-		    lstat(report->file, &status) == 0 &&
+	for (i = 0; i < files->count; i++) {
+		file = &files->list[i];
+		if (named_descriptor(file->name) == -1 &&
+		    lstat(file->name, &status) == 0 &&
 		    S_ISREG(status.st_mode)) {
-			report->device = status.st_dev;
-			report->inode = status.st_ino;
+			file->device = status.st_dev;
+			file->inode = status.st_ino;
 		}
 	}
 }
 
 void
-reports_discard(struct reports *reports, bool ran)
+port_files_discard(struct port_files *files, bool ran)
 {
-	struct report *report;
+	struct port_file *file;
 	struct stat status;
 	size_t i;
 
-	for (i = 0; i < reports->count; i++) {
-		report = &reports->list[i];
-		if (!ran && report->inode != 0 &&
-		    lstat(report->file, &status) == 0 &&
-		    status.st_dev == report->device &&
-		    status.st_ino == report->inode)
-			unlink(report->file);
-		free(report->template);
-		free(report->text);
+	for (i = 0; i < files->count; i++) {
+		file = &files->list[i];
+		if (!ran && file->inode != 0 &&
+		    lstat(file->name, &status) == 0 &&
+		    status.st_dev == file->device &&
+		    status.st_ino == file->inode)
+			unlink(file->name);
+		free(file->template);
+		free(file->text);
 	}
-	free(reports->list);
+	free(files->list);
 }

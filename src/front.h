@@ -1,5 +1,5 @@
-#ifndef SUPERVISE_H
-#define SUPERVISE_H
+#ifndef FRONT_H
+#define FRONT_H
 
 /*
  * Two processes around a service that stays apart from portexec:
@@ -15,13 +15,13 @@
  * them when the other is gone, so SIGKILL of one leaves nothing behind.
  */
 
-#include "handoff.h"
-#include "message.h"
+#include "exec.h"
+#include "log.h"
 
-struct supervision {
+struct front {
 	pid_t	keeper;
 	int	channel;	/* to the keeper; owned */
-	int	signals;	/* a signalfd; owned; supervise_run()'s */
+	int	signals;	/* a signalfd; owned; front_run()'s */
 };
 
 /*
@@ -29,11 +29,11 @@ struct supervision {
  * its memory was read as a trial, and it waits.  Returns 0; or -1, with the
  * reason in failure, where that is impossible here, and nothing is left.
  */
-int	supervise_start(struct supervision *supervision,
+int	front_start(struct front *front,
     struct launch *launch, struct failure *failure);
 
-/* Ends what supervise_start() made; instead of supervise_run(). */
-void	supervise_abandon(struct supervision *supervision);
+/* Ends what front_start() made; instead of front_run(). */
+void	front_abandon(struct front *front);
 
 /*
  * Lets the service be executed, and waits for its end.  Returns its exit
@@ -41,7 +41,7 @@ void	supervise_abandon(struct supervision *supervision);
  * executed, or the keeper is gone, the reason is in failure, whose text is
  * empty otherwise.
  */
-struct outcome	supervise_run(struct supervision *supervision, struct launch *launch,
+struct outcome	front_run(struct front *front, struct launch *launch,
     struct failure *failure);
 
 #endif

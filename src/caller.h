@@ -1,5 +1,5 @@
-#ifndef TARGET_H
-#define TARGET_H
+#ifndef CALLER_H
+#define CALLER_H
 
 /*
  * What the kernel shows of a process that called bind(): its memory, its
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct target {
+struct caller {
 	pid_t	thread;		/* that called */
 	pid_t	process;	/* its thread group */
 };
@@ -25,48 +25,48 @@ struct descriptor {
 };
 
 /* The thread's group; false where it is gone. */
-bool	target_identify(struct target *target, pid_t thread);
+bool	caller_identify(struct caller *caller, pid_t thread);
 
 /*
  * Copies length bytes at address.  0, or -1 and errno: EFAULT is the
  * process's own mistake, ESRCH that it is gone; anything else says that we
  * may not (process_vm_readv(2)).
  */
-int	target_read(const struct target *target, unsigned long long address,
+int	caller_read(const struct caller *caller, unsigned long long address,
     void *buffer, size_t length);
 
 /* Whether it is in this process's network namespace; false if unknown. */
-bool	target_shares_network(const struct target *target);
+bool	caller_shares_network(const struct caller *caller);
 
 /* Looks at descriptor number; false where it is not open. */
-bool	target_descriptor(const struct target *target, int number,
+bool	caller_descriptor(const struct caller *caller, int number,
     struct descriptor *descriptor);
 
 /* All that are open.  The caller frees *list.  Returns their count. */
-size_t	target_descriptors(const struct target *target,
+size_t	caller_descriptors(const struct caller *caller,
     struct descriptor **list);
 
 /*
  * A copy of its descriptor, close-on-exec, owned by the caller; -1 where
  * the kernel does not allow it (pidfd_getfd(2)).
  */
-int	target_copy(const struct target *target, int number);
+int	caller_copy(const struct caller *caller, int number);
 
 /* A pidfd of the process, close-on-exec; -1 and errno. */
-int	target_open(const struct target *target);
+int	caller_open(const struct caller *caller);
 
 /*
  * The name of its socket's protocol ("TCP", "UDPv6", "UNIX-STREAM"), as the
  * attribute system.sockprotoname has it; "" if unknown.
  */
-void	target_protocol(const struct target *target, int number, char *name,
+void	caller_protocol(const struct caller *caller, int number, char *name,
     size_t size);
 
 /*
  * Where a path leads for the process: writes one that leads there for us,
  * through its root or working directory.
  */
-void	target_path(const struct target *target, const char *path,
+void	caller_path(const struct caller *caller, const char *path,
     char *ours, size_t size);
 
 #endif

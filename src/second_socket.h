@@ -1,5 +1,5 @@
-#ifndef COMPANION_H
-#define COMPANION_H
+#ifndef SECOND_SOCKET_H
+#define SECOND_SOCKET_H
 
 /*
  * Sockets beside a listener's own that a service is given in its place, and
@@ -13,7 +13,7 @@
  * socket of that family and type and still matter on one that listens, or
  * receives.  An option that cannot be set is left.
  */
-void	companion_keep_options(int from, int to, int family, int type);
+void	second_socket_copy_options(int from, int to, int family, int type);
 
 /*
  * A second socket for a process that binds a second address: two accept
@@ -22,7 +22,7 @@ void	companion_keep_options(int from, int to, int family, int type);
  * One for datagrams is of the family that was asked for: they are answered
  * through it.  Returns it, bound, close-on-exec, owned by the caller; or -1.
  */
-int	companion_make(const struct listener *listener, int family);
+int	second_socket_make(const struct listener *listener, int family);
 
 /*
  * Makes the listener for datagrams an AF_INET6 socket at the same address: a
@@ -31,6 +31,6 @@ int	companion_make(const struct listener *listener, int family);
  * nothing arrives there any more; so it must not be its giver's.  Returns 0;
  * or -1, and the listener is as it was.
  */
-int	companion_become_ipv6(struct listener *listener);
+int	second_socket_make_dual_stack(struct listener *listener);
 
 #endif
