@@ -2,21 +2,13 @@
 #define CLIENT_H
 
 /*
- * What a run with a client comes to.
+ * A run with a client, -c: when the client starts, when it has to end, and
+ * what the run comes to.
  */
 
 #include <stdbool.h>
 
-#include "tree.h"
-
-/* Service and client once both have ended, or were never started. */
-struct ending {
-	struct child	service, client;
-	bool		service_first;	/* the service was over first */
-	bool		forced;		/* the client was stopped by us */
-	bool		failed;		/* the client could not be executed */
-	int		told;		/* the signal that told us to stop; 0 */
-};
+#include "run.h"
 
 /*
  * How portexec is to end, as a status of wait(2): as the client did.  Where
@@ -25,13 +17,14 @@ struct ending {
  * else with 125.  Told to stop, and the client had to be stopped: killed by
  * that signal.  Where the client could not be executed: 125.  Pure.
  */
-int	client_ending(const struct ending *ending);
+int	client_ending(const struct run *run);
 
 /*
- * Whether no socket of this network namespace listens on the TCP number yet:
- * tells of a reserved one, without a connection, when its service is there
- * (proc_net_tcp(5)).
+ * Moves the run on: starts the client, sees who ends first, begins the stop.
+ * To be called whenever something may have changed, and after
+ * client_timeout() milliseconds; -1 is without a limit.
  */
-bool	client_awaits(unsigned port);
+void	client_step(struct run *run);
+int	client_timeout(const struct run *run);
 
 #endif

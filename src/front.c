@@ -12,7 +12,8 @@
 
 #include "channel.h"
 #include "keeper.h"
-#include "tree.h"
+#include "spawn.h"
+#include "stop.h"
 #include "front.h"
 
 /*
@@ -171,11 +172,11 @@ stop_orphans(const struct front *front, int grace)
 	struct signalfd_siginfo signal;
 	struct stop stop;
 
-	process_stop_begin(&stop, grace);
-	while (tree_reap(NULL, 0) && process_stop_goes_on(&stop))
-		if (poll(&poll_one, 1, process_stop_step(&stop)) == 1)
+	stop_begin(&stop, grace);
+	while (children_reap(NULL, 0) && stop_goes_on(&stop))
+		if (poll(&poll_one, 1, stop_step(&stop)) == 1)
 			read_signal(front, &signal);
-	process_stop_end(&stop);
+	stop_end(&stop);
 }
 
 struct outcome

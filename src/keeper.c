@@ -1,229 +1,46 @@
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "adopt.h"
-#include "channel.h"
+#include "bind_call.h"
 #include "client.h"
-#include "filter.h"
+#include "holders.h"
 #include "keeper.h"
-#include "tree.h"
 #include "procfs.h"
-#include "signals.h"
+#include "run.h"
+#include "tree.h"
+#include "waiting.h"
 
-struct keeper {
-	struct launch	*launch;
-	struct adoption	 adoption;
-	int		 front;		/* the channel; -1: the front is gone */
-	int		 children;	/* a signalfd for SIGCHLD */
-	struct child	 service, client;
-	int		 client_channel;	/* -1: none, or it has begun */
-	int		 told;		/* the signal to stop; 0: none */
-	int64_t		 told_at;
-	bool		 filter_gone;	/* nobody is under it any more */
-	bool		 service_first;	/* it was over before the client */
-	int64_t		 client_until;	/* then it is stopped; 0: no limit */
-	bool		 forced;	/* the client was stopped */
-	bool		 failed;	/* or could not be executed */
-	bool		 stopping;
-	struct stop	 stop;
-};
-
-enum { KILLABLE = 1, PRIVILEGED = 2 };	/* MSG_READY of the service */
-
-enum {
-	ECHO = 250,	/* ms in which a signal may come again: timeout(1) */
-	LOOK = 5,	/* ms between two looks for a reserved number */
-	SPARE = 8	/* descriptors to answer, to find and to stop with */
-};
+enum { SPARE_FDS = 8 };		/* to answer bind(), and to read /proc */
 
 static bool
-has_client(const struct keeper *keeper)
+is_needed(const struct run *run, int fd)
 {
-	return keeper->launch->script != NULL;
-}
-
-static bool
-has_unix(const struct listeners *listeners)
-{
-	size_t i;
-
-	for (i = 0; i < listeners->count; i++)
-		if (listener_is_unix(&listeners->list[i]))
-			return true;
-	return false;
-}
-
-static const char *
-explain(int error)
-{
-	switch (error) {
-	case EBUSY:
-		return "another seccomp listener is there already";
-	case ENOSYS:
-	case EINVAL:
-		return "this kernel has no seccomp user notification";
-	case EPERM:
-	case EACCES:
-		return "seccomp is not permitted here";
-	default:
-		return strerror(error);
-	}
-}
-
-/* In a child that cannot execute: message->failure says why. */
-static _Noreturn void
-give_up(int channel, int status, struct message *message)
-{
-	message->kind = MSG_FAILED;
-	message->value = status;
-	channel_send(channel, message, -1);
-	_exit(status);
-}
-
-/* Waits for MSG_GO, then becomes what it is to be, or says why not. */
-static _Noreturn void
-execute(struct launch *launch, int channel,
-    struct outcome (*become)(struct launch *, struct failure *))
-{
-	struct message message = { .kind = MSG_FAILED };
-	struct outcome outcome = { .status = STATUS_FAILED };
-
-	if (channel_receive(channel, &message, NULL) == 1)
-		outcome = become(launch, &message.failure);
-	else
-		channel_fail(&message.failure, "the keeper");
-	give_up(channel, outcome.status, &message);
-}
-
-/* Nobody waits to hear of its execution: that may take any time. */
-static _Noreturn void
-execute_on_demand(struct launch *launch, int channel)
-{
-	struct message message = { .kind = MSG_FAILED };
-	struct outcome outcome;
-
-	if (channel_receive(channel, &message, NULL) != 1 ||
-	    message.kind != MSG_GO)
-		_exit(STATUS_FAILED);
-	close(channel);
-	outcome = exec_service(launch, &message.failure);
-	if (outcome.signal != 0)
-		_exit(signals_die(outcome.signal));
-	log_failure(&message.failure);
-	_exit(outcome.status);
-}
-
-/* In the process that becomes the service. */
-static _Noreturn void
-be_service(struct launch *launch, int channel, pid_t group)
-{
-	struct message message = { .kind = MSG_READY };
-	bool killable = false, privileged = true;
-	int notify;
-
-	setpgid(0, group);
-	if (launch->handoff != ADOPT)
-		notify = -1;
-	else if ((notify = filter_install(has_unix(&launch->listeners),
-	    &killable, &privileged)) == -1) {
-		fail(&message.failure, 0, "%s", explain(errno));
-		give_up(channel, STATUS_FAILED, &message);
-	}
-	message.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
-	if (channel_send(channel, &message, notify) == -1)
-		_exit(STATUS_FAILED);
-	if (notify != -1)
-		close(notify);
-	/* While the keeper tries, and the front listens. */
-	if (exec_prepare(launch, &message.failure) == -1)
-		give_up(channel, STATUS_FAILED, &message);
-	if (launch->options->on_demand)
-		execute_on_demand(launch, channel);
-	execute(launch, channel, exec_service);
-}
-
-/* In the process that becomes the client. */
-static _Noreturn void
-be_client(struct launch *launch, int channel, pid_t group)
-{
-	setpgid(0, group);
-	execute(launch, channel, exec_client);
-}
-
-/* Tries while the service's process installs the filter, and hears of that. */
-static int
-try_adoption(struct keeper *keeper, int channel, struct failure *failure)
-{
-	struct adoption *adoption = &keeper->adoption;
-	struct message message = { .kind = MSG_FAILED };
-	bool readable = keeper->launch->handoff == ADOPT &&
-	    adopt_try(keeper->service.pid) == 0;
-	int error = errno;
-
-	if (channel_receive(channel, &message, &adoption->notify) != 1)
-		return channel_fail(failure, "the service's process");
-	if (message.kind != MSG_READY) {
-		*failure = message.failure;
-		return -1;
-	}
-	if (!tree_is_visible())
-		return fail(failure, 0, "/proc: it does not show the "
-		    "service");
-	if (keeper->launch->handoff != ADOPT)
-		return 0;
-	adoption->killable = (message.value & KILLABLE) != 0;
-	if ((message.value & PRIVILEGED) == 0 &&
-	    exec_is_set_id(keeper->launch))
-		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
-		    keeper->launch->command[0]);
-	if (!readable)
-		return fail(failure, error, "the service's memory cannot be "
-		    "read");
-	return 0;
-}
-
-static bool
-is_needed(const struct keeper *keeper, int fd, int channel)
-{
-	const struct listeners *listeners = &keeper->launch->listeners;
+	const struct listeners *listeners = &run->launch->listeners;
 	size_t i;
 
 	for (i = 0; i < listeners->count; i++)
 		if (listeners->list[i].fd == fd ||
 		    listeners->list[i].reserve == fd)
 			return true;
-	return fd == STDERR_FILENO || fd == channel || fd == keeper->front ||
-	    fd == keeper->client_channel ||
-	    fd == keeper->children || fd == keeper->adoption.notify;
-}
-
-static void
-replace_with_null(int first, int last)
-{
-	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	for (fd = first; null != -1 && fd <= last; fd++)
-		dup2(null, fd);
-	if (null > STDERR_FILENO)
-		close(null);
+	return fd == STDERR_FILENO || fd == run->service.channel ||
+	    fd == run->client.channel || fd == run->front ||
+	    fd == run->children || fd == run->adoption.notify;
 }
 
 /*
- * A reader of a pipe that the caller passed waits for all that hold it; so
- * the keeper holds nothing that is not its own.
+ * The reader of a pipe that the caller passed waits for all that hold it: the
+ * keeper holds nothing that is not its own.
  */
 static void
-close_callers_descriptors(const struct keeper *keeper, int channel)
+close_callers_descriptors(const struct run *run)
 {
 	struct procfs folder;
 	int fd;
@@ -233,300 +50,109 @@ close_callers_descriptors(const struct keeper *keeper, int channel)
 		return;
 	while (procfs_entry(&folder, &fd))
 		if (fd > STDERR_FILENO && fd != folder.fd &&
-		    !is_needed(keeper, fd, channel))
+		    !is_needed(run, fd))
 			close(fd);
 	procfs_close(&folder);
 }
 
+/* The summary, the last of -v's lines: in seconds since the start. */
 static void
-begin_stop(struct keeper *keeper)
-{
-	if (keeper->stopping)
-		return;
-	keeper->stopping = true;
-	process_stop_begin(&keeper->stop, keeper->launch->options->kill_after);
-}
-
-/* The front has gone in good order; so the service is a daemon, if any. */
-static void
-detach(struct keeper *keeper)
-{
-	close(keeper->front);
-	keeper->front = -1;
-	replace_with_null(STDERR_FILENO, STDERR_FILENO);
-	keeper->launch->log.verbosity = QUIET;
-}
-
-/*
- * With a client, that is told first, with all that it has started: a shell
- * that waits does nothing on INT.  Told once more, nobody has any time left.
- */
-static void
-pass_on(struct keeper *keeper, int number, bool delivered)
-{
-	int64_t now = process_clock();
-	bool again = keeper->told != 0 && now - keeper->told_at > ECHO;
-
-	if (signals_stop(number) && has_client(keeper)) {
-		if (again) {
-			keeper->forced = true;
-			begin_stop(keeper);
-			process_stop_hasten(&keeper->stop);
-			return;
-		}
-		keeper->client_until = now +
-		    keeper->launch->options->kill_after;
-		if (!delivered && keeper->client.pid != 0 &&
-		    !keeper->client.ended)
-			tree_signal_from(keeper->client.pid, number);
-	} else if (!delivered && !keeper->service.ended)
-		kill(keeper->service.pid, number);
-	if (signals_stop(number) && keeper->told == 0) {
-		keeper->told = number;
-		keeper->told_at = now;
-	}
-}
-
-/* Returns the kind of the message. */
-static enum message_kind
-attend_front(struct keeper *keeper)
-{
-	struct message message = { .kind = MSG_RELEASED };
-
-	if (channel_receive(keeper->front, &message, NULL) != 1) {
-		close(keeper->front);
-		keeper->front = -1;
-		keeper->told = SIGKILL;
-		begin_stop(keeper);
-		return MSG_FAILED;
-	}
-	if (message.kind == MSG_RELEASED)
-		detach(keeper);
-	else if (message.kind == MSG_SIGNAL || message.kind == MSG_STOP)
-		pass_on(keeper, message.value, message.kind == MSG_STOP);
-	return message.kind;
-}
-
-/*
- * What a signal to the whole group has ended may be seen here before the
- * front has told of that signal; it is there already, for the kernel sends
- * it to all before it lets one end.
- */
-static void
-hear_of_signals(struct keeper *keeper)
-{
-	struct message message = { .kind = MSG_SYNC };
-
-	if (keeper->front == -1 || (channel_send(keeper->front, &message,
-	    -1) == -1 && errno != EPIPE))
-		return;
-	while (keeper->front != -1 && attend_front(keeper) != MSG_SYNC)
-		;
-}
-
-static void
-describe_end(const struct child *child, char *text, size_t size)
-{
-	if (WIFSIGNALED(child->status))
-		snprintf(text, size, "was killed by signal %d",
-		    WTERMSIG(child->status));
-	else
-		snprintf(text, size, "ended with status %d",
-		    WEXITSTATUS(child->status));
-}
-
-static void
-tell_end(const struct keeper *keeper, enum message_kind kind)
-{
-	struct message message = { .kind = kind, .value = keeper->service.status };
-	struct ending ending = { keeper->service, keeper->client,
-	    keeper->service_first, keeper->forced, keeper->failed,
-	    keeper->told };
-
-	if (has_client(keeper))
-		message.value = client_ending(&ending);
-	if (keeper->front != -1)
-		channel_send(keeper->front, &message, -1);
-}
-
-static double
-seconds(const struct keeper *keeper, int64_t when)
-{
-	return (double)(when - keeper->service.started_at) / 1000;
-}
-
-/* The last of -v's lines: what happened, in seconds since the start. */
-static void
-say_summary(const struct keeper *keeper)
+summarize(const struct run *run)
 {
 	static const char *const handoffs[] = { [INHERIT] = "inherit",
 	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
-	const struct launch *launch = keeper->launch;
+	const struct launch *launch = run->launch;
 	int64_t taken_at = launch->handoff == RESERVE ?
-	    keeper->client.started_at : keeper->adoption.taken_at;
+	    run->client.started_at : run->adoption.adopted_at;
 	char taken[48] = "", client[64] = "was not started", service[64];
 
 	if (taken_at != 0)
 		snprintf(taken, sizeof(taken), ", taken after %.3f s",
-		    seconds(keeper, taken_at));
-	if (keeper->client.started_at != 0)
-		describe_end(&keeper->client, client, sizeof(client));
-	describe_end(&keeper->service, service, sizeof(service));
+		    run_seconds(run, taken_at));
+	if (run->client.started_at != 0)
+		run_describe_end(&run->client, client, sizeof(client));
+	run_describe_end(&run->service, service, sizeof(service));
 	log_debug(&launch->log, "%s by %s%s; the client %s after %.3f s; "
 	    "%s %s after %.3f s", launch->listeners.list[0].addr,
 	    handoffs[launch->handoff], taken, client,
-	    seconds(keeper, keeper->client.ended_at), launch->command[0],
-	    service, seconds(keeper, keeper->service.ended_at));
+	    run_seconds(run, run->client.ended_at), launch->command[0],
+	    service, run_seconds(run, run->service.ended_at));
 }
 
-/* What a service leaves is a daemon's only if it ended by itself. */
+/* Without a client: what a service leaves is a daemon if it ended itself. */
 static void
-attend_service_end(struct keeper *keeper, bool children)
+handle_service_end(struct run *run, bool children_left)
 {
-	if (keeper->told != 0 || WIFSIGNALED(keeper->service.status))
-		begin_stop(keeper);
-	else if (children) {
-		if (keeper->service.status != 0 &&
-		    !adopt_is_held(&keeper->adoption))
-			adopt_close_sockets(&keeper->adoption);
-		tell_end(keeper, MSG_LEFT);
+	if (run->stop_signal != 0 || WIFSIGNALED(run->service.status))
+		run_stop(run);
+	else if (children_left) {
+		if (run->service.status != 0 && !holders_any(&run->adoption))
+			adoption_close_all(&run->adoption);
+		run_tell_end(run, MSG_LEFT);
 	}
-}
-
-/* Whether nobody is left who might serve the client. */
-static bool
-is_service_over(const struct keeper *keeper)
-{
-	if (!keeper->service.ended)
-		return false;
-	if (keeper->service.status != 0)
-		return true;
-	return keeper->launch->handoff == ADOPT ? keeper->filter_gone :
-	    processes_count_others(keeper->client.pid) == 0;
-}
-
-/* Has a process become what it is to be: 0, or errno. */
-static int
-let_go(int channel)
-{
-	struct message message = { .kind = MSG_GO };
-
-	return channel_send(channel, &message, -1) == 0 ? 0 : errno;
-}
-
-/* 0 where it did, having been let go; or -1, and message says why not. */
-static int
-await_start(int channel, int error, struct message *message, const char *peer)
-{
-	/* One that has ended may have said why. */
-	if ((error == 0 || error == EPIPE) &&
-	    channel_receive(channel, message, NULL) == 1)
-		return -1;
-	if (error == 0)
-		return 0;
-	message->value = STATUS_FAILED;
-	errno = error;
-	return channel_fail(&message->failure, peer);
-}
-
-static void
-start_client(struct keeper *keeper)
-{
-	struct message message = { .kind = MSG_FAILED };
-
-	if (await_start(keeper->client_channel, let_go(keeper->client_channel),
-	    &message, "the client's process") == -1) {
-		/* Killed with the whole group, it has not failed. */
-		hear_of_signals(keeper);
-		if (keeper->told == 0) {
-			log_failure(&message.failure);
-			keeper->failed = true;
-		}
-		begin_stop(keeper);
-	} else {
-		keeper->client.started_at = process_clock();
-		log_debug(&keeper->launch->log, "started the client as "
-		    "process %d", keeper->client.pid);
-	}
-	close(keeper->client_channel);
-	keeper->client_channel = -1;
-}
-
-/* Under reserve the client waits for the service to listen on all. */
-static bool
-may_start_client(const struct launch *launch)
-{
-	const struct listeners *listeners = &launch->listeners;
-	size_t i;
-
-	for (i = 0; launch->handoff == RESERVE && i < listeners->count; i++)
-		if (listeners->list[i].reserve != -1 &&
-		    client_awaits(listeners->list[i].port))
-			return false;
-	return true;
-}
-
-/* Moves a run with a client on: start it, see who ends first, stop. */
-static void
-attend_client(struct keeper *keeper)
-{
-	const struct launch *launch = keeper->launch;
-	bool waits = keeper->client_channel != -1;
-	char end[64];
-
-	if (keeper->stopping)
-		return;
-	if (!keeper->service_first && !keeper->client.ended &&
-	    keeper->told == 0 && is_service_over(keeper)) {
-		keeper->service_first = true;
-		adopt_close_sockets(&keeper->adoption);
-		describe_end(&keeper->service, end, sizeof(end));
-		log_info(&launch->log, "%s %s after %.1f s, before the client",
-		    launch->command[0], end,
-		    seconds(keeper, keeper->service.ended_at));
-		if (keeper->client_until == 0)
-			keeper->client_until = process_clock() +
-			    launch->options->kill_after;
-	}
-	keeper->forced = !keeper->client.ended &&
-	    ((waits && (keeper->told != 0 || keeper->service_first)) ||
-	    (keeper->client_until != 0 &&
-	    process_clock() >= keeper->client_until));
-	/* One that ended before its start, and was not told to, says why. */
-	if (waits && !keeper->forced && (keeper->client.ended ?
-	    keeper->told == 0 : may_start_client(launch)))
-		start_client(keeper);
-	if (keeper->client.ended || keeper->forced)
-		begin_stop(keeper);
 }
 
 /* Returns whether there is still something to keep. */
 static bool
-attend_children(struct keeper *keeper)
+handle_ends(struct run *run)
 {
-	struct child *const both[] = { &keeper->service, &keeper->client };
-	bool had_ended = keeper->service.ended, children;
-	bool client_had_ended = keeper->client.ended;
-	struct signalfd_siginfo signal;
+	struct child *const both[] = { &run->service, &run->client };
+	bool service_had_ended = run->service.ended;
+	bool client_had_ended = run->client.ended;
+	bool left = children_reap(both, 2);
 	char end[64];
 
-	while (read(keeper->children, &signal, sizeof(signal)) ==
-	    sizeof(signal))
-		;
-	children = tree_reap(both, 2);
-	if (has_client(keeper) && (had_ended != keeper->service.ended ||
-	    client_had_ended != keeper->client.ended))
-		hear_of_signals(keeper);
-	if (!had_ended && keeper->service.ended) {
-		describe_end(&keeper->service, end, sizeof(end));
-		log_debug(&keeper->launch->log, "%s (%d) %s",
-		    keeper->launch->command[0], keeper->service.pid, end);
-		if (!has_client(keeper))
-			attend_service_end(keeper, children);
+	if (run_has_client(run) && (service_had_ended != run->service.ended ||
+	    client_had_ended != run->client.ended))
+		run_sync_signals(run);
+	if (!service_had_ended && run->service.ended) {
+		run_describe_end(&run->service, end, sizeof(end));
+		log_debug(&run->launch->log, "%s (%d) %s",
+		    run->launch->command[0], run->service.pid, end);
+		if (!run_has_client(run))
+			handle_service_end(run, left);
 	}
-	if (has_client(keeper))
-		attend_client(keeper);
-	return children;
+	if (run_has_client(run))
+		client_step(run);
+	return left;
+}
+
+static bool
+handle_front(void *context, short revents)
+{
+	(void)revents;
+	run_hear_front(context);
+	return true;
+}
+
+/* SIGCHLD itself; handle_ends() sees to those that ended. */
+static bool
+handle_child_signal(void *context, short revents)
+{
+	const struct run *run = context;
+	struct signalfd_siginfo signal;
+
+	(void)revents;
+	while (read(run->children, &signal, sizeof(signal)) == sizeof(signal))
+		;
+	return true;
+}
+
+/* POLLHUP says that no process is under the filter any more. */
+static bool
+handle_notify(void *context, short revents)
+{
+	struct run *run = context;
+	struct adoption *adoption = &run->adoption;
+
+	if ((revents & POLLIN) != 0)
+		bind_call_answer(adoption);
+	else {
+		close(adoption->notify);
+		adoption->notify = -1;
+		events_set(&run->events, run->notify_slot, -1, 0);
+	}
+	return true;
 }
 
 /* The sooner of two times to wait, -1 being for ever. */
@@ -537,107 +163,64 @@ sooner(int a, int b)
 }
 
 static int
-choose_timeout(struct keeper *keeper)
+choose_timeout(struct run *run)
 {
-	int timeout = adopt_timeout(&keeper->adoption);
-	int64_t left;
+	int timeout = waiting_step(&run->adoption);
 
-	if (keeper->stopping)
-		return sooner(timeout, process_stop_step(&keeper->stop));
-	if (keeper->client_channel != -1)
-		return keeper->launch->handoff == RESERVE ?
-		    sooner(timeout, LOOK) : 0;
-	if (keeper->client_until == 0)
-		return timeout;
-	left = keeper->client_until - process_clock();
-	return sooner(timeout, left < 0 ? 0 : (int)left);
+	if (run->state == RUN_STOPPING)
+		return sooner(timeout, stop_step(&run->stop));
+	return sooner(timeout, client_timeout(run));
 }
 
 /* One round: waits, then attends to whatever has something to say. */
 static bool
-keep_on(struct keeper *keeper)
+keep_on(struct run *run)
 {
-	struct adoption *adoption = &keeper->adoption;
-	struct pollfd *polls = adoption->polls;
-	bool front_speaks;
-
-	polls[0] = (struct pollfd){ .fd = keeper->front, .events = POLLIN };
-	polls[1] = (struct pollfd){ .fd = keeper->children, .events = POLLIN };
-	polls[2] = (struct pollfd){ .fd = keeper->filter_gone ? -1 :
-	    adoption->notify, .events = POLLIN };
-	if (poll(polls, adopt_poll(adoption), choose_timeout(keeper)) == -1)
-		return true;
-	front_speaks = polls[0].revents != 0;
-	adopt_attend(adoption);
-	if ((polls[2].revents & POLLIN) != 0)
-		adopt_answer(adoption);	/* and polls may have moved */
-	else if (polls[2].revents != 0)
-		keeper->filter_gone = true;
-	if (front_speaks)
-		attend_front(keeper);
-	if (attend_children(keeper))
-		return !keeper->stopping ||
-		    process_stop_goes_on(&keeper->stop);
-	return adoption->notify != -1 && !keeper->filter_gone;
+	events_wait(&run->events, choose_timeout(run));
+	if (handle_ends(run))
+		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
+	return run->adoption.notify != -1;
 }
 
-/* What was made is ours alone still: to find it takes no /proc. */
+/* Nothing has been executed yet: our two children are all there is to kill. */
 static _Noreturn void
-refuse(const struct keeper *keeper, int status, const struct failure *failure)
+refuse(const struct run *run, int status, const struct failure *failure)
 {
 	struct message message = { .kind = MSG_FAILED, .value = status,
 	    .failure = *failure };
 
-	if (keeper->service.pid > 0)
-		kill(keeper->service.pid, SIGKILL);
-	if (keeper->client.pid > 0)
-		kill(keeper->client.pid, SIGKILL);
+	if (run->service.pid > 0)
+		kill(run->service.pid, SIGKILL);
+	if (run->client.pid > 0)
+		kill(run->client.pid, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	channel_send(keeper->front, &message, -1);
+	channel_send(run->front, &message, -1);
 	_exit(status);
 }
 
-/*
- * Makes the process that is to become service or client, while the caller's
- * descriptors are all there to be inherited.  Returns the channel to it.
- */
-static int
-make_process(struct keeper *keeper, struct child *child, pid_t group,
-    void (*become)(struct launch *, int, pid_t))
+/* The caller's soft limit is for the service and the client, which have it. */
+static void
+raise_limit(void)
 {
-	struct failure failure;
-	int ends[2];
+	struct rlimit limit;
 
-	if (channel_open(ends) == -1) {
-		fail(&failure, errno, "socketpair");
-		refuse(keeper, STATUS_FAILED, &failure);
-	}
-	if ((child->pid = fork()) == -1) {
-		fail(&failure, errno, "fork");
-		child->pid = 0;
-		refuse(keeper, STATUS_FAILED, &failure);
-	}
-	if (child->pid == 0) {
-		close(ends[0]);
-		close(keeper->front);
-		close(keeper->children);
-		become(keeper->launch, ends[1], group);
-	}
-	close(ends[1]);
-	return ends[0];
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* What cannot be found cannot be stopped: so rather not begin. */
+/* Whether SPARE_FDS descriptors are free: 0, or -1 and errno. */
 static int
-check_room(const struct keeper *keeper)
+check_room(const struct run *run)
 {
-	int fds[SPARE], count = 0, error;
+	int fds[SPARE_FDS], count = 0, error;
 
-	while (count < SPARE && (fds[count] = fcntl(keeper->front,
+	while (count < SPARE_FDS && (fds[count] = fcntl(run->front,
 	    F_DUPFD_CLOEXEC, 0)) != -1)
 		count++;
-	error = count == SPARE ? 0 : errno;
+	error = count == SPARE_FDS ? 0 : errno;
 	while (count > 0)
 		close(fds[--count]);
 	errno = error;
@@ -645,71 +228,84 @@ check_room(const struct keeper *keeper)
 }
 
 static void
-start_service(struct keeper *keeper, pid_t group)
+make_children(struct run *run, pid_t group)
+{
+	struct failure failure = { "" };
+
+	if (child_fork(&run->service, run->launch, group, run->front,
+	    run->children, &failure) == -1 ||
+	    child_try(&run->service, run->launch, &run->adoption,
+	    &failure) == -1 ||
+	    (run_has_client(run) && child_fork(&run->client, run->launch,
+	    group, run->front, run->children, &failure) == -1))
+		refuse(run, STATUS_FAILED, &failure);
+	raise_limit();
+	if (check_room(run) == -1) {
+		fail(&failure, errno, "keeper");
+		refuse(run, STATUS_FAILED, &failure);
+	}
+}
+
+/* Tells the front that all is ready, and waits for it to have listened. */
+static void
+await_go(const struct run *run)
 {
 	struct message message = { .kind = MSG_READY };
 	struct failure failure = { "" };
-	sigset_t all;
-	int channel, error;
 
-	channel = make_process(keeper, &keeper->service, group, be_service);
-	if (try_adoption(keeper, channel, &failure) == -1)
-		refuse(keeper, STATUS_FAILED, &failure);
-	if (has_client(keeper))
-		keeper->client_channel = make_process(keeper, &keeper->client,
-		    group, be_client);
-	if (check_room(keeper) == -1) {
-		fail(&failure, errno, "keeper");
-		refuse(keeper, STATUS_FAILED, &failure);
-	}
-	/*
-	 * Who signals the whole tree, as systemd does, means the service; off
-	 * the terminal's foreground there may be something to say, too.
-	 */
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	/* The front may be gone, or have failed. */
-	if (channel_send(keeper->front, &message, -1) == -1 ||
-	    channel_receive(keeper->front, &message, NULL) != 1) {
+	if (channel_send(run->front, &message, -1) == -1 ||
+	    channel_receive(run->front, &message, NULL) != 1) {
 		channel_fail(&failure, "the front");
-		refuse(keeper, STATUS_FAILED, &failure);
+		refuse(run, STATUS_FAILED, &failure);
 	}
-	port_files_recognise(keeper->launch->files);
-	error = let_go(channel);
-	close_callers_descriptors(keeper, channel);
-	if (await_start(channel, error, &message, "the service's process") == -1)
-		refuse(keeper, message.value, &message.failure);
-	close(channel);
-	message.kind = MSG_STARTED;
-	channel_send(keeper->front, &message, -1);
-	keeper->service.started_at = process_clock();
-	log_debug(&keeper->launch->log, "started %s as process %d",
-	    keeper->launch->command[0], keeper->service.pid);
 }
 
-/* What the front would do, were it still there. */
 static void
-clean_up(const struct keeper *keeper)
+start_service(struct run *run)
 {
-	if (!has_client(keeper) || keeper->front != -1)
-		return;
-	port_files_discard(keeper->launch->files, false);
-	listeners_discard(&keeper->launch->listeners, false);
+	struct message message = { .kind = MSG_STARTED };
+	struct child *service = &run->service;
+	int error = child_release(service);
+
+	close_callers_descriptors(run);
+	if (child_await_exec(service, error, &message) == -1)
+		refuse(run, message.value, &message.failure);
+	channel_send(run->front, &message, -1);
+	service->started_at = events_clock();
+	log_debug(&run->launch->log, "started %s as process %d",
+	    run->launch->command[0], service->pid);
 }
 
-void
-keeper_main(struct launch *launch, int channel)
+/* What the front would remove, were it still there. */
+static void
+clean_up(const struct run *run)
 {
-	struct keeper keeper = {
-		.launch = launch,
-		.front = channel,
-		.client_channel = -1,
-		.adoption = { .listeners = &launch->listeners,
-		    .maps = &launch->options->maps, .log = &launch->log,
-		    .service = launch->command[0], .notify = -1 },
-	};
-	pid_t group = getpgrp();
-	struct failure failure;
+	if (!run_has_client(run) || run->front != -1)
+		return;
+	port_files_discard(run->launch->files, false);
+	listeners_discard(&run->launch->listeners, false);
+}
+
+/* Room to poll is there before a service is started: 0, or -1 and errno. */
+static int
+add_sources(struct run *run)
+{
+	struct events *events = &run->events;
+
+	if (events_add(events, run->children, POLLIN, handle_child_signal,
+	    run) == -1)
+		return -1;
+	run->front_slot = events_add(events, run->front, POLLIN, handle_front,
+	    run);
+	run->notify_slot = events_add(events, -1, POLLIN, handle_notify, run);
+	if (run->front_slot == -1 || run->notify_slot == -1)
+		return -1;
+	return waiting_begin(&run->adoption);
+}
+
+static int
+become_keeper(struct run *run)
+{
 	sigset_t children;
 
 	setpgid(0, 0);
@@ -719,17 +315,57 @@ keeper_main(struct launch *launch, int channel)
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
-	keeper.children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (keeper.children == -1 || adopt_begin(&keeper.adoption) == -1) {
+	run->children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->children == -1 ? -1 : add_sources(run);
+}
+
+/*
+ * Whoever signals every process of the tree, as systemd does, means the
+ * service; and the keeper, which is not in the terminal's foreground group,
+ * may have something to say.
+ */
+static void
+block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+void
+keeper_main(struct launch *launch, int channel)
+{
+	struct run run = {
+		.launch = launch,
+		.front = channel,
+		.adoption = { .listeners = &launch->listeners,
+		    .maps = &launch->options->maps, .log = &launch->log,
+		    .service = launch->command[0], .notify = -1,
+		    .events = &run.events },
+		.service = { .name = "the service's process",
+		    .become = service_main, .channel = -1 },
+		.client = { .name = "the client's process",
+		    .become = client_main, .channel = -1 },
+	};
+	pid_t group = getpgrp();
+	struct failure failure;
+
+	if (become_keeper(&run) == -1) {
 		fail(&failure, errno, "keeper");
-		refuse(&keeper, STATUS_FAILED, &failure);
+		refuse(&run, STATUS_FAILED, &failure);
 	}
-	start_service(&keeper, group);
-	while (keep_on(&keeper))
+	make_children(&run, group);
+	block_signals();
+	await_go(&run);
+	port_files_recognise(launch->files);
+	start_service(&run);
+	events_set(&run.events, run.notify_slot, run.adoption.notify, POLLIN);
+	while (keep_on(&run))
 		;
-	if (has_client(&keeper))
-		say_summary(&keeper);
-	clean_up(&keeper);
-	tell_end(&keeper, MSG_ENDED);
+	if (run_has_client(&run))
+		summarize(&run);
+	clean_up(&run);
+	run_tell_end(&run, MSG_ENDED);
 	_exit(0);
 }

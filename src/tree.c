@@ -1,22 +1,14 @@
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tree.h"
 #include "procfs.h"
 
-enum {
-	BETWEEN_LOOKS = 100,	/* ms; for those that lost their parent */
-	BETWEEN_KILLS = 20,	/* ms; one may be forked meanwhile */
-	AFTER_KILL = 5000,	/* ms; one in the kernel may not end at all */
-	GENERATIONS = 100	/* below us that are visited at once */
-};
+enum { GENERATIONS = 100 };	/* below us that are visited at once */
 
 /* The fourth field of proc_pid_stat(5), behind the command's name. */
 static pid_t
@@ -99,12 +91,8 @@ tree_visit(void (*visit)(pid_t, pid_t, void *), void *context)
 	return visit_children(getpid(), &visitor);
 }
 
-/*
- * A pidfd, or -1.  It is opened before the parent is asked: a recycled pid
- * has another.
- */
-static int
-open_child(pid_t pid, pid_t parent)
+int
+tree_open_child(pid_t pid, pid_t parent)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
@@ -117,7 +105,7 @@ open_child(pid_t pid, pid_t parent)
 static void
 signal_one(pid_t pid, pid_t parent, void *context)
 {
-	int fd = open_child(pid, parent);
+	int fd = tree_open_child(pid, parent);
 
 	if (fd == -1)
 		return;
@@ -140,7 +128,7 @@ static void
 collect_one(pid_t pid, pid_t parent, void *context)
 {
 	struct crowd *crowd = context;
-	int *grown, fd = open_child(pid, parent);
+	int *grown, fd = tree_open_child(pid, parent);
 
 	if (fd == -1)
 		return;
@@ -168,137 +156,4 @@ tree_signal_from(pid_t root, int number)
 		close(crowd.pidfds[crowd.count]);
 	}
 	free(crowd.pidfds);
-}
-
-struct tally {
-	pid_t	besides;
-	size_t	count;
-};
-
-static void
-count_one(pid_t pid, pid_t parent, void *context)
-{
-	struct tally *tally = context;
-
-	tally->count += parent == getpid() && pid != tally->besides;
-}
-
-size_t
-processes_count_others(pid_t besides)
-{
-	struct tally tally = { besides, 0 };
-
-	tree_visit(count_one, &tally);
-	return tally.count;
-}
-
-bool
-tree_reap(struct child *const list[], size_t count)
-{
-	int status;
-	pid_t pid;
-	size_t i;
-
-	do {
-		pid = waitpid(-1, &status, WNOHANG);
-		for (i = 0; pid > 0 && i < count; i++)
-			if (list[i]->pid == pid) {
-				list[i]->status = status;
-				list[i]->ended = true;
-				list[i]->ended_at = process_clock();
-			}
-	} while (pid > 0 || (pid == -1 && errno == EINTR));
-	return pid == 0;
-}
-
-int64_t
-process_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static bool
-was_told(const struct stop *stop, pid_t pid)
-{
-	size_t i;
-
-	for (i = 0; i < stop->count; i++)
-		if (stop->told[i] == pid)
-			return true;
-	return false;
-}
-
-static void
-tell(struct stop *stop, pid_t pid, pid_t parent)
-{
-	pid_t *told;
-	int fd;
-
-	if (was_told(stop, pid) || (fd = open_child(pid, parent)) == -1)
-		return;
-	syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0);
-	syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
-	close(fd);
-	told = reallocarray(stop->told, stop->count + 1, sizeof(*told));
-	if (told != NULL) {
-		stop->told = told;
-		told[stop->count++] = pid;
-	}
-}
-
-static void
-tell_any(pid_t pid, pid_t parent, void *context)
-{
-	tell(context, pid, parent);
-}
-
-static void
-tell_orphan(pid_t pid, pid_t parent, void *context)
-{
-	if (parent == getpid())
-		tell(context, pid, parent);
-}
-
-void
-process_stop_begin(struct stop *stop, int grace)
-{
-	*stop = (struct stop){ .kill_at = process_clock() + grace };
-	stop->give_up_at = stop->kill_at + AFTER_KILL;
-	tree_visit(tell_any, stop);
-}
-
-void
-process_stop_hasten(struct stop *stop)
-{
-	stop->kill_at = process_clock();
-	stop->give_up_at = stop->kill_at + AFTER_KILL;
-}
-
-int
-process_stop_step(struct stop *stop)
-{
-	int64_t left = stop->kill_at - process_clock();
-
-	if (left > 0) {
-		tree_visit(tell_orphan, stop);
-		return left < BETWEEN_LOOKS ? (int)left : BETWEEN_LOOKS;
-	}
-	tree_signal(SIGKILL);
-	return BETWEEN_KILLS;
-}
-
-void
-process_stop_end(struct stop *stop)
-{
-	free(stop->told);
-	stop->told = NULL;
-}
-
-bool
-process_stop_goes_on(const struct stop *stop)
-{
-	return process_clock() < stop->give_up_at;
 }

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 /* Whether /proc is there, and shows the processes as we number them. */
 bool	tree_is_visible(void);
@@ -36,46 +36,11 @@ size_t	tree_signal(int number);
  */
 void	tree_signal_from(pid_t root, int number);
 
-/* How many children this process has, besides one. */
-size_t	processes_count_others(pid_t besides);
-
-/* A child whose end matters. */
-struct child {
-	pid_t	pid;		/* 0: not started */
-	bool	ended;
-	int	status;		/* then: wait(2)'s */
-	int64_t	started_at, ended_at;	/* on process_clock() */
-};
-
 /*
- * Reaps every child that has ended, and notes the end of those in the list.
- * Returns whether a child is left.
+ * A pidfd of a process whose parent is given, close-on-exec, owned by the
+ * caller; or -1.  The pidfd is opened before the parent is asked: so it is
+ * not of another process that got a recycled pid.
  */
-bool	tree_reap(struct child *const list[], size_t count);
-
-/*
- * A stop of all descendants: TERM, after a time KILL, and some seconds
- * later no more patience with those that even that does not end.  One that
- * was forked at the moment of the TERM is sent its own as soon as it has
- * lost its parent; what a process starts to end in good order is not.
- * process_stop_begin() sends the TERM, process_stop_hasten() has the KILL
- * follow at once; then, until nothing is left or
- * process_stop_goes_on() is false, process_stop_step() is called whenever
- * the milliseconds that it returned have gone by, or a child has ended.
- */
-struct stop {
-	int64_t	 kill_at, give_up_at;	/* on process_clock() */
-	pid_t	*told;			/* got the TERM; owned */
-	size_t	 count;
-};
-
-void	process_stop_begin(struct stop *stop, int grace);
-void	process_stop_hasten(struct stop *stop);
-int	process_stop_step(struct stop *stop);
-bool	process_stop_goes_on(const struct stop *stop);
-void	process_stop_end(struct stop *stop);
-
-/* Milliseconds on CLOCK_MONOTONIC. */
-int64_t	process_clock(void);
+int	tree_open_child(pid_t pid, pid_t parent);
 
 #endif

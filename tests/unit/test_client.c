@@ -66,15 +66,18 @@ make_child(int status)
 
 START_TEST(ends_as_the_contract_says)
 {
-	struct ending ending = {
+	struct run run = {
 		.client = make_child(endings[_i].client),
 		.service = make_child(endings[_i].service),
-		.service_first = endings[_i].service_first,
-		.forced = endings[_i].forced,
-		.told = endings[_i].told,
+		.cause = endings[_i].told != 0 ? CAUSE_SIGNAL :
+		    endings[_i].service_first ? CAUSE_SERVICE : CAUSE_CLIENT,
+		.client_killed = endings[_i].forced,
+		.stop_signal = endings[_i].told,
 	};
 
-	ck_assert_int_eq(client_ending(&ending), endings[_i].result);
+	ck_assert_int_eq(client_ending(&run), endings[_i].result);
+	run.cause = CAUSE_NO_CLIENT;
+	ck_assert_int_eq(client_ending(&run), EXIT(125));
 }
 END_TEST
 
