@@ -202,7 +202,8 @@ processes_reap(struct child *const list[], size_t count)
 	do {
 		pid = waitpid(-1, &status, WNOHANG);
 		for (i = 0; pid > 0 && i < count; i++)
-			if (list[i]->pid == pid) {
+			/* Once it was reaped, its pid may be another's. */
+			if (list[i]->pid == pid && !list[i]->ended) {
 				list[i]->status = status;
 				list[i]->ended = true;
 				list[i]->ended_at = process_clock();
