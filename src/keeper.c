@@ -1,4 +1,5 @@
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -634,6 +635,18 @@ make_process(struct keeper *keeper, struct child *child, pid_t group,
 	return ends[0];
 }
 
+/* The caller's soft limit is for the service and the client, which have it. */
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* What cannot be found cannot be stopped: so rather not begin. */
 static int
 check_room(const struct keeper *keeper)
@@ -664,6 +677,7 @@ start_service(struct keeper *keeper, pid_t group)
 	if (has_client(keeper))
 		keeper->client_channel = make_process(keeper, &keeper->client,
 		    group, be_client);
+	raise_limit();
 	if (check_room(keeper) == -1) {
 		fail(&failure, errno, "keeper");
 		refuse(keeper, STATUS_FAILED, &failure);
