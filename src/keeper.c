@@ -123,14 +123,33 @@ execute_on_demand(struct launch *launch, int channel)
 	_exit(note.value);
 }
 
+/* dup2(2) of a socket into its place would close a channel there. */
+static int
+move_channel(const struct launch *launch, int channel)
+{
+	int high, end = FIRST_FD + (int)launch->listeners.count;
+
+	if (channel >= end)
+		return channel;
+	high = fcntl(channel, F_DUPFD_CLOEXEC, end);
+	if (high != -1)
+		close(channel);
+	return high;
+}
+
 /* In the process that becomes the service. */
 static _Noreturn void
 be_service(struct launch *launch, int channel, pid_t group)
 {
 	struct note note = { .kind = NOTE_READY };
 	bool killable = false, privileged = true;
-	int notify;
+	int notify, high = move_channel(launch, channel);
 
+	if (high == -1) {
+		fail(&note.failure, errno, "keeper");
+		give_up(channel, STATUS_FAILED, &note);
+	}
+	channel = high;
 	setpgid(0, group);
 	if (launch->handoff != ADOPT)
 		notify = -1;
