@@ -24,6 +24,7 @@ enum { PATIENCE = 3000 };	/* ms that clients wait before it is said */
 struct patience {
 	int64_t	since;		/* on process_clock(); 0: no client waits */
 	bool	settled;	/* bound, given up, or said that it is not */
+	pid_t	left_to;	/* who is to bind it itself; 0: it listens */
 };
 
 /* A listener that a process has taken. */
@@ -31,7 +32,8 @@ struct gift {
 	pid_t		process;
 	int		pidfd;		/* owned */
 	size_t		listener;	/* its number */
-	int		number;		/* the descriptor that it replaced */
+	int		number;		/* the descriptor that it replaced; */
+					/* -1: it is to bind by itself */
 	union address	asked;
 };
 
@@ -157,28 +159,97 @@ is_taken(const struct adoption *adoption, size_t listener)
 	size_t i;
 
 	for (i = 0; i < adoption->gift_count; i++)
-		if (adoption->gifts[i].listener == listener)
+		if (adoption->gifts[i].listener == listener &&
+		    adoption->gifts[i].number != -1)
 			return true;
 	return false;
 }
 
-/*
- * A process that we cannot look into is to bind the number itself: the
- * reserve lets it, as long as nothing of ours listens.
- */
 static void
-yield_to_unreadable(struct adoption *adoption, const struct target *target)
+append_gift(struct adoption *adoption, const struct target *target,
+    size_t listener, int number, const union address *asked)
+{
+	struct gift *gifts;
+
+	if (make_room(adoption, adoption->gift_count + 1) == -1)
+		return;
+	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,
+	    sizeof(*gifts));
+	if (gifts == NULL)
+		return;
+	adoption->gifts = gifts;
+	gifts[adoption->gift_count++] = (struct gift){ target->process,
+	    target_open(target), listener, number, *asked };
+}
+
+/*
+ * A process is to bind the number itself: the reserve lets it, as long as
+ * nothing of ours listens.  Returns whether something did.
+ */
+static bool
+leave_to(struct adoption *adoption, const struct target *target, size_t which)
+{
+	const struct listener *listener = &adoption->listeners->list[which];
+	struct patience *patience = &adoption->patience[which];
+	const union address nothing = { .any = { .sa_family = AF_UNSPEC } };
+	bool listened = patience->left_to == 0;
+	size_t i;
+
+	if (listener->reserve == -1 || listener->fd == -1 ||
+	    is_taken(adoption, which))
+		return false;
+	*patience = (struct patience){ .settled = true,
+	    .left_to = target->process };
+	if (listened)
+		shutdown(listener->fd, SHUT_RDWR);
+	for (i = 0; i < adoption->gift_count; i++)
+		if (adoption->gifts[i].process == target->process &&
+		    adoption->gifts[i].listener == which)
+			return listened;
+	append_gift(adoption, target, which, -1, &nothing);
+	return listened;
+}
+
+/* One whose path was unlinked, or replaced, has no clients any more. */
+static void
+end_lost_paths(struct adoption *adoption, const struct target *target)
 {
 	struct listener *listener;
 	size_t i;
 
-	say_detail(adoption->console, "process %d cannot be read: %s",
-	    target->process, strerror(errno));
 	for (i = 0; i < adoption->listeners->count; i++) {
 		listener = &adoption->listeners->list[i];
-		if (listener->reserve != -1 && !is_taken(adoption, i))
+		if (listener->fd != -1 && listener_lost_path(listener)) {
+			say_detail(adoption->console, "process %d binds %s "
+			    "itself", target->process, listener->addr);
 			end_listening(adoption, i);
+		}
 	}
+}
+
+/* What it binds is not known, but whether that may be an IP address. */
+static void
+yield_to_unreadable(struct adoption *adoption, const struct target *target,
+    size_t length)
+{
+	const char *why = strerror(errno);
+	bool yielded = false;
+	size_t i;
+
+	end_lost_paths(adoption, target);
+	for (i = 0; i < adoption->listeners->count; i++)
+		if (length == sizeof(struct sockaddr_in) ||
+		    length == sizeof(struct sockaddr_in6) ||
+		    length == sizeof(struct sockaddr_storage))
+			yielded |= leave_to(adoption, target, i);
+	if (yielded && !adoption->said_unreadable)
+		say(adoption->console, "process %d cannot be read: %s; so "
+		    "nothing listens before it does, or ends",
+		    target->process, why);
+	else
+		say_detail(adoption->console, "process %d cannot be read: %s",
+		    target->process, why);
+	adoption->said_unreadable |= yielded;
 }
 
 /* Learns type and protocol from the socket itself, else from its name. */
@@ -248,7 +319,7 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 {
 	const __u64 *arguments = notification->data.args;
 	struct request *request = &call->request;
-	size_t length = (uint32_t)arguments[2];
+	size_t length = (uint32_t)arguments[2], given = length;
 
 	if (!target_identify(&call->target, (pid_t)notification->pid))
 		return false;
@@ -260,7 +331,7 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	if (target_read(&call->target, arguments[1], &request->address,
 	    length) == -1) {
 		if (errno != EFAULT && errno != ESRCH)
-			yield_to_unreadable(adoption, &call->target);
+			yield_to_unreadable(adoption, &call->target, given);
 		return false;
 	}
 	/* What was read is the caller's only while the call still waits. */
@@ -339,7 +410,7 @@ static void
 remember_gift(struct adoption *adoption, const struct call *call,
     size_t listener)
 {
-	struct gift *gifts, *former;
+	struct gift *former;
 
 	adoption->patience[listener].settled = true;
 	if (adoption->taken_at == 0)
@@ -353,16 +424,8 @@ remember_gift(struct adoption *adoption, const struct call *call,
 		former->asked = call->request.address;
 		return;
 	}
-	if (make_room(adoption, adoption->gift_count + 1) == -1)
-		return;
-	gifts = reallocarray(adoption->gifts, adoption->gift_count + 1,
-	    sizeof(*gifts));
-	if (gifts == NULL)
-		return;
-	adoption->gifts = gifts;
-	gifts[adoption->gift_count++] = (struct gift){
-	    call->target.process, target_open(&call->target), listener,
-	    call->socket.number, call->request.address };
+	append_gift(adoption, &call->target, listener, call->socket.number,
+	    &call->request.address);
 }
 
 static void
@@ -373,6 +436,31 @@ describe(const struct request *request, char *text, size_t size)
 
 	listener_describe(&asked);
 	strlcpy(text, asked.addr, size);
+}
+
+/* Returns whether it does; where another listens, that stays as it is. */
+static bool
+listen_again(struct adoption *adoption, size_t which)
+{
+	struct listener *listener = &adoption->listeners->list[which];
+	struct patience *patience = &adoption->patience[which];
+
+	if (!can_listen(listener))
+		return false;
+	if (adoption->notify == -1) {	/* it is the service's own */
+		patience->settled = true;
+		return true;
+	}
+	if (listen(listener->fd, listener->backlog) == -1) {
+		if (patience->left_to == 0)
+			end_listening(adoption, which);
+		return false;
+	}
+	if (patience->left_to != 0)
+		*patience = (struct patience){ 0 };
+	say_detail(adoption->console, "listening on %s again",
+	    listener->addr);
+	return true;
 }
 
 /* Returns whether the call was given listener's socket, or one for it. */
@@ -386,6 +474,9 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 	int fd, flags, status;
 	bool companion;
 
+	if (adoption->patience[which].left_to != 0 &&
+	    !listen_again(adoption, which))
+		return false;
 	companion = find_gift(adoption, call, which, false) != NULL &&
 	    uses(adoption, &call->target, which);
 	if (!companion && listener->type == SOCK_DGRAM &&
@@ -422,8 +513,6 @@ static void
 leave(struct adoption *adoption, const struct call *call)
 {
 	const struct request *request = &call->request;
-	struct listener *listener;
-	size_t i;
 
 	if (request->type == SOCK_STREAM && request->standard &&
 	    request->same_network && address_port(&request->address) != 0) {
@@ -432,15 +521,8 @@ leave(struct adoption *adoption, const struct call *call)
 		say_detail(adoption->console, "process %d bound %s itself",
 		    call->target.process, adoption->elsewhere);
 	}
-	for (i = 0; i < adoption->listeners->count; i++) {
-		listener = &adoption->listeners->list[i];
-		if (request->family == AF_UNIX && listener->fd != -1 &&
-		    listener_lost_path(listener)) {
-			say_detail(adoption->console, "process %d binds %s "
-			    "itself", call->target.process, listener->addr);
-			end_listening(adoption, i);
-		}
-	}
+	if (request->family == AF_UNIX)
+		end_lost_paths(adoption, &call->target);
 }
 
 /*
@@ -509,36 +591,24 @@ adopt_poll(struct adoption *adoption)
 	const struct listener *list = adoption->listeners->list;
 	const struct patience *patience = adoption->patience;
 	struct pollfd *polls = adoption->polls + ADOPT_POLLS_BEFORE;
-	bool curious;
+	bool curious, watched;
 	size_t i;
 
-	/* A unix socket that was shut down would never cease to say so. */
+	/*
+	 * A unix socket that was shut down would never cease to say so, nor
+	 * one that is left to somebody.
+	 */
 	for (i = 0; i < adoption->listeners->count; i++, polls++) {
 		curious = !patience[i].settled && patience[i].since == 0;
-		*polls = (struct pollfd){ .fd = curious ||
-		    (is_tcp(&list[i]) && adoption->notify != -1) ?
+		watched = is_tcp(&list[i]) && adoption->notify != -1 &&
+		    patience[i].left_to == 0;
+		*polls = (struct pollfd){ .fd = curious || watched ?
 		    list[i].fd : -1, .events = curious ? POLLIN : 0 };
 	}
 	for (i = 0; i < adoption->gift_count; i++, polls++)
 		*polls = (struct pollfd){ .fd = adoption->gifts[i].pidfd,
 		    .events = POLLIN };
 	return (nfds_t)(polls - adoption->polls);
-}
-
-static void
-listen_again(struct adoption *adoption, size_t which)
-{
-	struct listener *listener = &adoption->listeners->list[which];
-
-	if (!can_listen(listener))
-		return;
-	if (adoption->notify == -1)	/* it is the service's own */
-		adoption->patience[which].settled = true;
-	else if (listen(listener->fd, listener->backlog) == -1)
-		end_listening(adoption, which);
-	else
-		say_detail(adoption->console, "listening on %s again",
-		    listener->addr);
 }
 
 static bool
@@ -597,7 +667,9 @@ end_gift(struct adoption *adoption, size_t which)
 {
 	struct gift *gift = &adoption->gifts[which];
 
-	listen_again(adoption, gift->listener);
+	if (gift->number != -1 || gift->process ==
+	    adoption->patience[gift->listener].left_to)
+		listen_again(adoption, gift->listener);
 	close(gift->pidfd);
 	*gift = adoption->gifts[--adoption->gift_count];
 }
