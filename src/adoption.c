@@ -76,14 +76,15 @@ adoption_close_all(struct adoption *adoption)
 		adoption_close(&adoption->listeners->list[i]);
 }
 
-void
+bool
 adoption_listen(struct adoption *adoption, struct listener *listener)
 {
-	if (!adoption_can_listen(listener) || adoption->notify == -1)
-		return;
+	if (!adoption_can_listen(listener))
+		return false;
+	if (adoption->notify == -1)
+		return true;
 	if (listen(listener->fd, listener->backlog) == -1)
-		adoption_close(listener);
-	else
-		log_debug(adoption->log, "listening on %s again",
-		    listener->addr);
+		return false;
+	log_debug(adoption->log, "listening on %s again", listener->addr);
+	return true;
 }

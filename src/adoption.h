@@ -27,6 +27,7 @@ struct adoption {
 	struct holder		*holders;	/* owned; see holders.h */
 	struct queue_watch	*watches;	/* owned; see waiting.h */
 	char			 last_foreign_bind[ADDR_MAX];	/* or "" */
+	bool			 said_unreadable;	/* once is enough */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */
 };
 
@@ -46,9 +47,10 @@ const struct listener	*adoption_find(const struct adoption *adoption,
 /*
  * Has a listener listen again, with its full queue, after the service called
  * shutdown(2) or listen(2) on it, or ended.  Where there is no filter the
- * socket is the service's own: nothing is done.
+ * socket is the service's own: nothing is done.  Returns false where it does
+ * not listen, as where another socket listens on the port by now.
  */
-void	adoption_listen(struct adoption *adoption, struct listener *listener);
+bool	adoption_listen(struct adoption *adoption, struct listener *listener);
 
 /*
  * Closes a listener, whoever else has its socket: clients are refused.  Not

@@ -38,25 +38,66 @@ bind_call_try(pid_t child)
 	    sizeof(value));
 }
 
-/*
- * The keeper cannot look into this process, so the process is to bind the
- * port itself.  The reserve lets it, as long as nothing listens there.
- */
+/* A unix path that was unlinked, or replaced, brings no client any more. */
 static void
-yield_to_unreadable(struct adoption *adoption, const struct caller *caller)
+close_lost_paths(struct adoption *adoption, const struct caller *caller)
 {
-	struct holder_key key = { 0 };
 	struct listener *listener;
 	size_t i;
 
-	log_debug(adoption->log, "process %d cannot be read: %s",
-	    caller->process, strerror(errno));
+	for (i = 0; i < adoption->listeners->count; i++) {
+		listener = &adoption->listeners->list[i];
+		if (listener->fd != -1 && listener_lost_path(listener)) {
+			log_debug(adoption->log, "process %d binds %s "
+			    "itself", caller->process, listener->addr);
+			adoption_close(listener);
+		}
+	}
+}
+
+/* Returns whether any listener listened until now. */
+static bool
+yield_ports(struct adoption *adoption, const struct caller *caller)
+{
+	struct holder_key key = { 0 };
+	struct listener *listener;
+	bool listened = false;
+	size_t i;
+
 	for (i = 0; i < adoption->listeners->count; i++) {
 		key.listener = listener = &adoption->listeners->list[i];
-		if (listener->reserve != -1 &&
+		if (listener->reserve != -1 && listener->fd != -1 &&
 		    holders_find(adoption, &key) == NULL)
-			adoption_close(listener);
+			listened |= holders_yield(adoption, listener, caller);
 	}
+	return listened;
+}
+
+/*
+ * The keeper cannot look into this process.  What it binds is not known, but
+ * from the length of the address it is whether that may be IP: then the
+ * process is to bind the port itself.  The reserve lets it, as long as
+ * nothing listens there.
+ */
+static void
+yield_to_unreadable(struct adoption *adoption, const struct caller *caller,
+    size_t length)
+{
+	const char *why = strerror(errno);
+	bool may_be_ip = length == sizeof(struct sockaddr_in) ||
+	    length == sizeof(struct sockaddr_in6) ||
+	    length == sizeof(struct sockaddr_storage);
+
+	close_lost_paths(adoption, caller);
+	if (may_be_ip && yield_ports(adoption, caller) &&
+	    !adoption->said_unreadable) {
+		log_info(adoption->log, "process %d cannot be read: %s; so "
+		    "nothing listens before it does, or ends",
+		    caller->process, why);
+		adoption->said_unreadable = true;
+	} else
+		log_debug(adoption->log, "process %d cannot be read: %s",
+		    caller->process, why);
 }
 
 /* Learns type and protocol from the socket itself, else from its name. */
@@ -126,7 +167,7 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 {
 	const __u64 *arguments = notification->data.args;
 	struct request *request = &call->request;
-	size_t length = (uint32_t)arguments[2];
+	size_t length = (uint32_t)arguments[2], given = length;
 
 	if (!caller_identify(&call->caller, (pid_t)notification->pid))
 		return false;
@@ -138,7 +179,8 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	if (caller_read(&call->caller, arguments[1], &request->address,
 	    length) == -1) {
 		if (errno != EFAULT && errno != ESRCH)
-			yield_to_unreadable(adoption, &call->caller);
+			yield_to_unreadable(adoption, &call->caller,
+			    given);
 		return false;
 	}
 	/* What was read is the caller's only while the call still waits. */
@@ -211,10 +253,15 @@ give(struct adoption *adoption, const struct call *call,
 	const struct slot slot = { adoption->notify, call->id, &call->caller,
 	    &call->socket, call->copy };
 	const struct request *request = &call->request;
-	bool second = needs_second_socket(adoption, call, listener);
-	int fd = choose_socket(call, listener, second), status;
 	char asked[ADDR_MAX];
+	int fd, status;
+	bool second;
 
+	if (holders_is_yielded(adoption, listener) &&
+	    !holders_reclaim(adoption, listener))
+		return false;
+	second = needs_second_socket(adoption, call, listener);
+	fd = choose_socket(call, listener, second);
 	if (fd == -1)
 		return false;
 	if (call->copy != -1)
@@ -245,8 +292,6 @@ static void
 continue_bind(struct adoption *adoption, const struct call *call)
 {
 	const struct request *request = &call->request;
-	struct listener *listener;
-	size_t i;
 
 	if (request->type == SOCK_STREAM && request->standard &&
 	    request->same_network && address_port(&request->address) != 0) {
@@ -255,15 +300,8 @@ continue_bind(struct adoption *adoption, const struct call *call)
 		log_debug(adoption->log, "process %d bound %s itself",
 		    call->caller.process, adoption->last_foreign_bind);
 	}
-	for (i = 0; i < adoption->listeners->count; i++) {
-		listener = &adoption->listeners->list[i];
-		if (request->family == AF_UNIX && listener->fd != -1 &&
-		    listener_lost_path(listener)) {
-			log_debug(adoption->log, "process %d binds %s "
-			    "itself", call->caller.process, listener->addr);
-			adoption_close(listener);
-		}
-	}
+	if (request->family == AF_UNIX)
+		close_lost_paths(adoption, &call->caller);
 }
 
 /*

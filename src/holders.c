@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -7,7 +9,8 @@
 static bool
 matches(const struct holder *holder, const struct holder_key *key)
 {
-	return (key->process == 0 || holder->process == key->process) &&
+	return holder->yielded == key->yielded &&
+	    (key->process == 0 || holder->process == key->process) &&
 	    (key->listener == NULL || holder->listener == key->listener) &&
 	    (key->asked == NULL ||
 	    address_same(&holder->asked, key->asked)) &&
@@ -46,9 +49,32 @@ handle_end(void *context, short revents)
 	struct holder *holder = context;
 
 	(void)revents;
-	adoption_listen(holder->adoption, holder->listener);
+	if (holder->yielded) {
+		if (holder->listener != NULL)
+			holders_reclaim(holder->adoption, holder->listener);
+	} else if (!adoption_listen(holder->adoption, holder->listener))
+		adoption_close(holder->listener);
 	forget(holder);
 	return false;
+}
+
+static void
+add(struct adoption *adoption, const struct holder *wanted)
+{
+	struct holder *holder = malloc(sizeof(*holder));
+
+	if (holder == NULL) {
+		if (wanted->pidfd != -1)
+			close(wanted->pidfd);
+		return;
+	}
+	*holder = *wanted;
+	holder->adoption = adoption;
+	holder->next = adoption->holders;
+	adoption->holders = holder;
+	if (events_add(adoption->events, holder->pidfd, POLLIN, handle_end,
+	    holder) == -1)
+		forget(holder);
 }
 
 void
@@ -70,15 +96,47 @@ holders_add(struct adoption *adoption, struct listener *listener,
 		holder->asked = *asked;
 		return;
 	}
-	holder = malloc(sizeof(*holder));
-	if (holder == NULL)
-		return;
-	*holder = (struct holder){ adoption->holders, adoption, listener,
-	    caller->process, caller_open(caller), fd, *asked };
-	adoption->holders = holder;
-	if (events_add(adoption->events, holder->pidfd, POLLIN, handle_end,
-	    holder) == -1)
-		forget(holder);
+	add(adoption, &(struct holder){ .listener = listener,
+	    .process = caller->process, .pidfd = caller_open(caller),
+	    .fd = fd, .asked = *asked });
+}
+
+bool
+holders_yield(struct adoption *adoption, struct listener *listener,
+    const struct caller *caller)
+{
+	struct holder_key key = { .listener = listener, .yielded = true };
+	bool listened = holders_find(adoption, &key) == NULL;
+
+	if (listened)
+		shutdown(listener->fd, SHUT_RDWR);
+	key.process = caller->process;
+	if (holders_find(adoption, &key) == NULL)
+		add(adoption, &(struct holder){ .listener = listener,
+		    .process = caller->process,
+		    .pidfd = caller_open(caller), .yielded = true });
+	return listened;
+}
+
+bool
+holders_is_yielded(const struct adoption *adoption,
+    const struct listener *listener)
+{
+	return holders_find(adoption, &(struct holder_key){
+	    .listener = listener, .yielded = true }) != NULL;
+}
+
+bool
+holders_reclaim(struct adoption *adoption, struct listener *listener)
+{
+	struct holder_key key = { .listener = listener, .yielded = true };
+	struct holder *holder;
+
+	if (!adoption_listen(adoption, listener))
+		return false;
+	while ((holder = holders_find(adoption, &key)) != NULL)
+		holder->listener = NULL;
+	return true;
 }
 
 static bool
@@ -94,7 +152,7 @@ is_in_use(const struct adoption *adoption, const struct listener *listener,
 	    (int)(listener - adoption->listeners->list))
 		return true;
 	for (holder = adoption->holders; holder != NULL; holder = holder->next)
-		if (holder->listener == listener &&
+		if (holder->listener == listener && !holder->yielded &&
 		    holder->fd == descriptor->number)
 			return true;
 	return false;

@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,13 +84,32 @@ execute_on_demand(struct launch *launch, int channel)
 	_exit(outcome.status);
 }
 
+/* dup2(2) of a socket to its place would close a channel that stands there. */
+static int
+move_channel(const struct launch *launch, int channel)
+{
+	int high, end = FIRST_FD + (int)launch->listeners.count;
+
+	if (channel >= end)
+		return channel;
+	high = fcntl(channel, F_DUPFD_CLOEXEC, end);
+	if (high != -1)
+		close(channel);
+	return high;
+}
+
 _Noreturn void
 service_main(struct launch *launch, int channel)
 {
 	struct message message = { .kind = MSG_READY };
 	bool killable = false, privileged = true;
-	int notify = -1;
+	int notify = -1, high = move_channel(launch, channel);
 
+	if (high == -1) {
+		fail(&message.failure, errno, "keeper");
+		report_and_exit(channel, STATUS_FAILED, &message);
+	}
+	channel = high;
 	if (launch->handoff == ADOPT) {
 		notify = filter_install(has_unix(&launch->listeners),
 		    &killable, &privileged);

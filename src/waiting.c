@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "holders.h"
 #include "waiting.h"
 
 enum { PATIENCE_MS = 3000 };	/* that clients wait before it is said */
@@ -31,8 +32,8 @@ handle_listener(void *context, short revents)
 			watch->since = events_clock();
 	} else if (watch->adoption->notify == -1)
 		watch->settled = true;
-	else
-		adoption_listen(watch->adoption, watch->listener);
+	else if (!adoption_listen(watch->adoption, watch->listener))
+		adoption_close(watch->listener);
 	return true;
 }
 
@@ -116,19 +117,21 @@ check_watch(struct queue_watch *watch)
 
 /*
  * Chooses what poll(2) watches: the first client, where none has come yet;
- * and a shutdown(2), under the filter.  Unix listeners are not watched for
- * POLLHUP: after shutdown(2) it stays set, and poll(2) would spin.
+ * and a shutdown(2), under the filter.  After shutdown(2) POLLHUP stays set,
+ * and poll(2) would spin: so unix listeners, and one that was yielded, are
+ * not watched for it.
  */
 static void
 choose_events(const struct queue_watch *watch)
 {
 	const struct listener *listener = watch->listener;
+	bool yielded = holders_is_yielded(watch->adoption, listener);
 	bool for_clients = !watch->settled && watch->since == 0;
 	bool for_shutdown = adoption_is_tcp(listener) &&
 	    watch->adoption->notify != -1;
 
 	events_set(watch->adoption->events, watch->slot,
-	    for_clients || for_shutdown ? listener->fd : -1,
+	    !yielded && (for_clients || for_shutdown) ? listener->fd : -1,
 	    for_clients ? POLLIN : 0);
 }
 

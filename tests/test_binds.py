@@ -134,6 +134,11 @@ KEPT = (
     (TCP6, 'tclass:16', 16), (TCP6, 'hops:33', 33))
 
 
+def try_to_connect(address):
+    with contextlib.suppress(ConnectionRefusedError):
+        return connect(address)
+
+
 class Binds(harness.Binding):
     def test_tcp(self):
         for name, (steps, said, answers) in TCP_PATTERNS.items():
@@ -306,6 +311,126 @@ class Binds(harness.Binding):
             self.assertEqual(read_all(client), b'0\n')
         self.assertEqual(self.finish(process)[1:],
                          [GIVEN if given else 'bind own'])
+
+
+HELPED = '''
+"$0" dumpable=0 $1
+touch helped
+until [ -e go ]; do sleep 0.01; done
+exec "$0" $2
+'''
+SERVE = f'{TCP} {HERE} listen answer'
+# One of 16 bytes, as an AF_INET address has.
+SHORT_PATH = 13 * 'x'
+
+
+class Unreadable(harness.Binding):
+    """Processes that the keeper may not look into, as it is not root."""
+    ordinary = True
+
+    def start_helped(self, helper, service=SERVE, script=HELPED, options=()):
+        process = self.launch(*options, '--', 'sh', '-c', script, self.binder,
+                              helper, service, env=self.env, **self.user)
+        return process, self.announced(process)
+
+    def test_a_unix_path_is_none_of_ours(self):
+        """A client that came before is answered, and nothing is said."""
+        for path in 'x', 14 * 'x', 100 * 'x':
+            with self.subTest(path):
+                process, address = self.start_helped(
+                    f'socket=unix bind={path}')
+                with connect(address) as client:
+                    self.wait_for_file('helped')
+                    self.write('go', '')
+                    self.assertEqual(read_all(client), b'0\n')
+                self.assertEqual(self.finish(process), ['bind own', GIVEN])
+                self.assertEqual(process.said, '')
+                for name in 'go', 'helped':
+                    os.unlink(self.path(name))
+
+    def assert_said(self, process, pid):
+        self.assertEqual(
+            process.stderr.readline(), f'portexec: process {pid} cannot be '
+            'read: Operation not permitted; so nothing listens before it '
+            'does, or ends\n')
+
+    def test_listens_again_when_it_has_ended(self):
+        """Whatever it was that it bound, as often as it did."""
+        for what in f'unix bind={SHORT_PATH}', 'tcp4 bind=127.0.0.1:0', \
+                'tcp6 bind=[::1]:0':
+            with self.subTest(what):
+                process, address = self.start_helped(
+                    f'show=pid socket={what} socket={what} touch=bound '
+                    'wait=over')
+                pid = process.stdout.readline().split()[1]
+                self.wait_for_file('bound')
+                with self.assertRaises(ConnectionRefusedError):
+                    connect(address)
+                self.write('over', '')
+                with harness.wait_for(lambda: try_to_connect(address),
+                                      'a listener') as client:
+                    self.write('go', '')
+                    self.assertEqual(read_all(client), b'0\n')
+                self.assert_said(process, pid)
+                said = self.finish(process)
+                self.assertEqual((said[0], said[2:], process.said),
+                                 ('bind own', [GIVEN], ''))
+                for name in 'go', 'over', 'bound', 'helped':
+                    os.unlink(self.path(name))
+
+    def test_one_that_goes_on(self):
+        """The service is given the socket all the same."""
+        process, address = self.start_helped(
+            'socket=tcp4 bind=127.0.0.1:0 touch=go wait=over',
+            SERVE + ' touch=over', script='"$0" dumpable=0 $1 & '
+            'until [ -e go ]; do sleep 0.01; done; "$0" $2; wait')
+        self.wait_for_file('go')
+        with harness.wait_for(lambda: try_to_connect(address),
+                              'a listener') as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), ['bind own', GIVEN])
+
+    def test_one_that_takes_the_number(self):
+        """Nobody else gets it meanwhile, and the next of its kind does."""
+        taken = f'{TCP} set=reuseaddr:1 {HERE} listen touch=go wait=over ' \
+            'answer'
+        process, address = self.start_helped(
+            taken, f'wait=go {TCP} {HERE} touch=over',
+            script='"$0" $2 & "$0" dumpable=0 $1; rm go over; wait; '
+            'touch next; "$0" dumpable=0 $1', options=['-v'])
+        self.wait_for_file('over')
+        with connect(address) as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.wait_for_line(process, 'listening on .* again')
+        self.wait_for_file('next')
+        self.wait_for_file('go')
+        self.write('over', '')
+        with connect(address) as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process),
+                         ['bind own', 'bind EADDRINUSE', 'bind own'])
+
+    def test_what_follows_is_said_once(self):
+        process, _ = self.start_helped(
+            f'{TCP} bind=127.0.0.1:0', '',
+            script='"$0" dumpable=0 $1; "$0" dumpable=0 $1',
+            options=['-H', 'adopt'])
+        self.assertEqual(self.finish(process), ['bind own'] * 2)
+        self.assertEqual(process.said.count('cannot be read'), 1)
+
+    def test_a_unix_path_that_it_unlinks(self):
+        """Who waited at ours is told at once."""
+        process, _ = self.start(
+            'wait=go', 'dumpable=0', 'unlink=s', 'socket=unix', 'bind={addr}',
+            'listen', 'touch=bound', 'answer', options=['-l', './s'])
+        with connect(self.path('s')) as early:
+            self.write('go', '')
+            self.wait_for_file('bound')
+            with contextlib.suppress(ConnectionResetError):
+                self.assertEqual(early.recv(1), b'')
+            with connect(self.path('s')) as client:
+                self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), ['bind own'])
 
 
 class Kinds(harness.Binding):

@@ -118,6 +118,60 @@ class Endings(Session):
                 signal.signal(signal.SIGCHLD, signal.SIG_IGN))
 
 
+# Ends with 3, and leaves one that has a child with the same pid, which ends
+# with 0 once it is an orphan.
+RECYCLED = '''
+import os, sys, time
+pid = os.getpid()
+if os.fork():
+    sys.exit(3)
+while os.path.exists(f'/proc/{pid}'):
+    time.sleep(0.005)
+parent = os.getpid()
+for _ in range(1000):
+    with open('/proc/sys/kernel/ns_last_pid', 'w') as file:
+        file.write(str(pid - 1))
+    if os.fork() == 0:
+        break
+    if os.path.exists(f'/proc/{pid}'):
+        sys.exit()
+    os.wait()
+if os.getpid() == pid:
+    while os.getppid() == parent:
+        time.sleep(0.005)
+    os.rename(str(pid), 'recycled')
+'''
+# Ends with 7 once that one is gone, too.
+AFTER_RECYCLED = '''
+import os, sys, time
+while not os.path.exists('recycled'):
+    time.sleep(0.005)
+with open('recycled') as file:
+    pid = file.read()
+while os.path.exists(f'/proc/{pid}'):
+    time.sleep(0.005)
+sys.exit(7)
+'''
+
+
+class Recycled(Session):
+    def test_pid_of_the_service(self):
+        """In a pid namespace, where the next pid can be chosen; with a
+        session there, else it would be a process group's as well."""
+        self.write('service.py', RECYCLED)
+        self.write('client.py', AFTER_RECYCLED)
+        done = self.run_portexec(
+            '-pf' if harness.is_root() else '-rpf', '--mount-proc',
+            'setsid', harness.PORTEXEC, '-q', '-k', '86400', '-c',
+            f'exec {sys.executable} -SE client.py', '--', 'sh', '-c',
+            f'echo $$ >$$; exec {sys.executable} -SE service.py',
+            program='unshare', status=None, env=self.env)
+        if not os.path.exists(self.path('recycled')):
+            self.skipTest(f'no pid can be chosen here: {done.stderr}')
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assert_nothing_left()
+
+
 # What either leaves, as the shell starts it.
 LEFT = {'a child': SLEEP, 'a session': AWAY, 'an orphan': f'({SLEEP}) & ',
         'one that is stopped': SLEEP + 'kill -STOP $!; '}

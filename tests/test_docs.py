@@ -191,7 +191,8 @@ unix.bind(path)
 SECRETIVE = '''
 import ctypes, socket, sys
 ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)      # PR_SET_DUMPABLE
-socket.create_server(('127.0.0.1', int(sys.argv[1])))
+for _ in range(2):
+    socket.create_server(('127.0.0.1', int(sys.argv[1]))).close()
 '''
 
 ELSEWHERE = '''
@@ -336,7 +337,8 @@ class Manual(harness.Case):
         python = ['--', sys.executable, '-c']
         nameless = ('export LISTEN_PID=$$ LISTEN_FDS=1; '
                     'exec "$0" true "<port>"')
-        yield self.run_portexec('-v', '-l', '0', '-l', './s', *python, BINDER,
+        yield self.run_portexec('-v', '-l', '0', '-l', './s', '--', 'sh', '-c',
+                                '"$@"; :', 'sh', *python[1:], BINDER,
                                 '{port}', other, '{addr:1}')
         yield self.run_portexec('-v', *python, SECRETIVE, '{port}',
                                 preexec_fn=give_up_tracing)

@@ -6,9 +6,12 @@ Shells start them, several at once, so that this process needs no pipes.
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
+import unittest
 
+import harness
 from harness import (BRIEF, PORTEXEC, PROBE, Case, connect, environment,
                      read_all, sockets, variables, wait_for)
 
@@ -101,3 +104,47 @@ class Many(Case):
         for number, port in enumerate(ports):
             with self.assertRaises(ConnectionRefusedError):
                 connect(f'127.0.0.1:{port}')
+
+
+# As many of the command as the first argument says, side by side.
+WORKERS = '''
+echo "limit $(ulimit -Sn)"
+count=$1
+shift
+while [ "$count" -gt 0 ]; do
+    "$@" "touch=bound$count" wait=never &
+    count=$((count - 1))
+done
+wait'''
+
+
+class Workers(harness.Binding):
+    LIMIT, COUNT = 64, 70
+
+    def few(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (
+            self.LIMIT, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+    def test_more_than_the_soft_limit(self):
+        """It is the caller's in the service and in the client."""
+        client = 'ulimit -Sn; ' + ''.join(
+            f'until [ -e bound{number} ]; do sleep 0.01; done; '
+            for number in range(1, self.COUNT + 1))
+        done = self.run_portexec(
+            '-c', client, '--', 'sh', '-c', WORKERS, 'sh', self.COUNT,
+            self.binder, 'socket=tcp4', 'set=reuseaddr:1', 'set=reuseport:1',
+            'bind=127.0.0.1:{port}', 'listen', env=self.env,
+            preexec_fn=self.few, **self.user)
+        self.assertEqual(sorted(done.stdout.splitlines()), sorted(
+            [str(self.LIMIT), f'limit {self.LIMIT}'] +
+            ['bind given'] * self.COUNT))
+        self.assert_nothing_left()
+
+
+if harness.is_root():
+    class WorkersOfAnOrdinaryUser(Workers):
+        ordinary = True
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -2,6 +2,7 @@
 facts about the kernel that all of it rests on."""
 
 import contextlib
+import itertools
 import select
 import socket
 import struct
@@ -217,6 +218,25 @@ class Groups(Case):
                     self.assertEqual(
                         set(variables(self.probe('-l', spec))
                             ['LISTEN_PORTS'].split(':')), {str(free)})
+
+    @in_namespace
+    def test_a_command_that_is_not_there_after_many_tries(self):
+        """Whichever descriptors these have left to the keeper."""
+        first, count = 40000, 32
+        self.sysctl(RANGE, f'{first} {first + count - 1}')
+        for options, busy in itertools.product(
+                ((), ('-H', 'inherit', '-c', 'exit 0')),
+                range(0, count, 3)):
+            with self.subTest(options, busy=busy), \
+                    contextlib.ExitStack() as stack:
+                for port in range(first, first + busy):
+                    stack.enter_context(bound('127.0.0.1', port, SOCK_DGRAM))
+                for spec in 'tcp+udp:0', 'tcp+udp:localhost:0':
+                    self.assert_fails(
+                        '-w', 'port.txt={port}', '-l', spec, *options, '--',
+                        './no-such-command', status=127, exact=True,
+                        message='execute ./no-such-command: No such file or '
+                                'directory')
 
     @in_namespace
     def test_gives_up_with_the_number_of_tries(self):
