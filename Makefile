@@ -33,6 +33,28 @@ link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 link_static = $(CC) -static-pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --static --libs libbsd-overlay)
 
+# A command in brief, $(1) and a file: V=1 shows all of it.
+brief = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) '$(2)';)
+
+# $(call need,TARGET,MODULE:PACKAGE ...) ends make where something is missing,
+# before a compiler says so in many lines; TARGET installs it.  In recipes
+# only: the target may have come first.
+command = $(shell command -v $(firstword $(1)) 2>/dev/null)
+absent = $(if $(filter cc gcc,$(CC)),$(if $(call command,$(CC)),,gcc)) \
+	$(if $(call command,$(PKG_CONFIG)),,pkg-config) \
+	$(foreach pair,$(subst :,/,$(1)),$(if $(shell $(PKG_CONFIG) --exists \
+	$(patsubst %/,%,$(dir $(pair))) 2>/dev/null && echo yes),,$(notdir \
+	$(pair))))
+need = $(if $(strip $(call absent,$(2))),$(error not installed: $(strip \
+	$(call absent,$(2))); `make $(1)' installs what it takes))
+# Once is enough.
+need_build = $(call need,deps-build,libbsd-overlay:libbsd-dev)$(eval \
+	need_build =)
+need_tests = $(call need,deps,libbsd-overlay:libbsd-dev check:check \
+	libsystemd:libsystemd-dev)$(eval need_tests =)
+need_now = $(if $(filter check check-faults soak,$(MAKECMDGOALS)),\
+	$(need_tests),$(need_build))
+
 modules = $(filter-out $(BUILD)/main.o,$(patsubst src/%.c,$(BUILD)/%.o,\
 	$(wildcard src/*.c)))
 units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
@@ -40,7 +62,8 @@ fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
-before = $(filter deps deps-servers deps-lint deps-bench,$(MAKECMDGOALS))
+before = $(filter deps-build deps deps-servers deps-lint deps-bench,\
+	$(MAKECMDGOALS))
 bench_tools = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(wildcard tests/bench/*.c))
 
@@ -50,6 +73,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 24
 	@echo
 	@echo 'Variables: CC CPPFLAGS CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR'
+	@echo '  V=1                 show the commands'
 	@echo '  STATIC=auto|yes|no  link statically where it can be, or fail, or not'
 	@echo '  PORTEXEC=PATH       with check: test that program, not the tree'\''s'
 	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say;'
@@ -61,11 +85,11 @@ help: ## list the targets
 
 $(PROGRAM): $(BUILD)/main.o $(modules)
 ifeq ($(STATIC),no)
-	$(link_dynamic)
+	$(call brief,LINK,$@)$(link_dynamic)
 else ifeq ($(STATIC),yes)
-	$(link_static)
+	$(call brief,LINK,$@)$(link_static)
 else ifeq ($(STATIC),auto)
-	@if $(link_static) 2>$(BUILD)/static.log; \
+	$(call brief,LINK,$@)if $(link_static) 2>$(BUILD)/static.log; \
 	then echo '$@: linked statically'; \
 	else echo '$@: linked dynamically ($(BUILD)/static.log says why)'; \
 	$(link_dynamic); fi
@@ -80,29 +104,30 @@ $(BUILD)/flags: FORCE | $(before)
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(BUILD)/%.o: src/%.c $(BUILD)/flags
-	$(call compile,libbsd-overlay) -c -o $@ $<
+	$(need_now)$(call brief,CC,$<)$(call compile,libbsd-overlay) -c -o $@ $<
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
-	$(call compile,libbsd-overlay check) -Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
+	$(need_tests)$(call brief,CC,$<)$(call compile,libbsd-overlay check) \
+	-Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libbsd-overlay check)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/%.c $(modules) $(BUILD)/flags
-	$(call compile,libbsd-overlay) -fsanitize=fuzzer -Isrc -o $@ \
+	$(call brief,CC,$<)$(call compile,libbsd-overlay) -fsanitize=fuzzer -Isrc -o $@ \
 	$(filter %.c %.o,$^) $(LDFLAGS) $$($(PKG_CONFIG) --libs libbsd-overlay)
 
 $(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
-	$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
+	$(need_tests)$(call brief,CC,$<)$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libsystemd)
 
 $(BUILD)/tests/%: tests/probes/%.c $(BUILD)/flags
-	$(call compile) -o $@ $< $(LDFLAGS)
+	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
 
 $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
-	$(call compile) -o $@ $< $(LDFLAGS)
+	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call compile) -static -o $@ $< $(LDFLAGS)
+	$(call brief,CC,$<)$(call compile) -static -o $@ $< $(LDFLAGS)
 
 -include $(wildcard $(addsuffix /*.d,$(BUILD) $(BUILD)/tests $(BUILD)/bench))
 
@@ -122,7 +147,7 @@ docs: ## make docs/services.md anew, of what is installed
 
 $(BUILD)/short/allocate.o: tests/memory/allocate.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call compile) -c -o $@ $<
+	$(call brief,CC,$<)$(call compile) -c -o $@ $<
 
 check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) $(BUILD)/short/allocate.o ## have each system call and allocation fail
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/short STATIC=no \
@@ -135,7 +160,7 @@ sanitize = -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 
 asan: ## run the tests under the address and undefined behaviour sanitizers
-	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
+	@$(MAKE) --no-print-directory BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
 	CFLAGS='-O1 -g $(sanitize)' SANITIZED=1 check
 
 fuzz: ## feed the fuzz targets, SECONDS=60 each, two at a time
@@ -168,7 +193,8 @@ $(probes): private override CFLAGS := $(filter-out --coverage,$(CFLAGS))
 coverage: ## run the tests, and list what of src/ they do not reach
 	@rm -rf build/coverage
 	@mkdir -p build/coverage
-	$(CC) -O2 -c -o build/coverage/dump.o tests/coverage/dump.c
+	$(call brief,CC,tests/coverage/dump.c)$(CC) -O2 -c \
+	-o build/coverage/dump.o tests/coverage/dump.c
 	+@$(counting)
 	@for file in build/coverage/*.gcno; do \
 	>"$${file%.gcno}.gcda" && chmod 666 "$${file%.gcno}.gcda"; done
@@ -186,6 +212,8 @@ bench: $(bench_tools) ## measure, and write docs/benchmarks.md
 demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
 	@tests/demo
 
+deps-build: ## install what the build needs
+	@tests/deps build
 deps: ## install what build, demo and tests need
 	@tests/deps tree
 deps-servers: | $(filter deps,$(before)) ## install the services that tests run
@@ -196,7 +224,7 @@ deps-bench: | $(filter deps deps-servers deps-lint,$(before)) ## install what be
 	@tests/deps bench
 
 lint: $(BUILD)/flags ## run the analysers
-	@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
+	$(need_tests)@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
 	$(PKG_CONFIG) --cflags libbsd-overlay libsystemd check)' tests/lint
 
 install: $(PROGRAM) ## install to DESTDIR and PREFIX
@@ -221,7 +249,7 @@ clean: ## remove what was built
 
 FORCE:
 .PHONY: all help check check-servers check-servers-mutant check-faults docs \
-	asan fuzz soak coverage bench demo deps deps-servers deps-lint deps-bench \
-	lint install uninstall dist clean
+	asan fuzz soak coverage bench demo deps-build deps deps-servers deps-lint \
+	deps-bench lint install uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:
