@@ -26,7 +26,7 @@ fortify = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if \
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
 	$(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
-	$(CPPFLAGS) $(CFLAGS) -MMD -MP
+	-Isrc $(CPPFLAGS) $(CFLAGS) -MMD -MP
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --libs libbsd-overlay)
@@ -55,8 +55,9 @@ need_tests = $(call need,deps,libbsd-overlay:libbsd-dev check:check \
 need_now = $(if $(filter check check-faults soak,$(MAKECMDGOALS)),\
 	$(need_tests),$(need_build))
 
-modules = $(filter-out $(BUILD)/main.o,$(patsubst src/%.c,$(BUILD)/%.o,\
-	$(wildcard src/*.c)))
+# Objects are in folders as the sources are.
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
+modules = $(filter-out %/main.o,$(objects))
 units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
@@ -83,7 +84,7 @@ help: ## list the targets
 	@echo '  SECONDS=60          with fuzz: for each target'
 	@echo '  MINUTES=2           with soak'
 
-$(PROGRAM): $(BUILD)/main.o $(modules)
+$(PROGRAM): $(objects)
 ifeq ($(STATIC),no)
 	$(call brief,LINK,$@)$(link_dynamic)
 else ifeq ($(STATIC),yes)
@@ -103,16 +104,17 @@ $(BUILD)/flags: FORCE | $(before)
 	@echo '$(subst ','\'',$(compile) $(LDFLAGS) $(STATIC))' >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(BUILD)/%.o: src/%.c $(BUILD)/flags
+$(BUILD)/src/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
 	$(need_now)$(call brief,CC,$<)$(call compile,libbsd-overlay) -c -o $@ $<
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
 	$(need_tests)$(call brief,CC,$<)$(call compile,libbsd-overlay check) \
-	-Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
+	-o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libbsd-overlay check)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/%.c $(modules) $(BUILD)/flags
-	$(call brief,CC,$<)$(call compile,libbsd-overlay) -fsanitize=fuzzer -Isrc -o $@ \
+	$(call brief,CC,$<)$(call compile,libbsd-overlay) -fsanitize=fuzzer -o $@ \
 	$(filter %.c %.o,$^) $(LDFLAGS) $$($(PKG_CONFIG) --libs libbsd-overlay)
 
 $(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
@@ -129,7 +131,8 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call brief,CC,$<)$(call compile) -static -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(addsuffix /*.d,$(BUILD) $(BUILD)/tests $(BUILD)/bench))
+-include $(wildcard $(objects:.o=.d) $(addsuffix /*.d,$(BUILD)/tests \
+	$(BUILD)/bench $(BUILD)/short))
 
 check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
@@ -196,7 +199,7 @@ coverage: ## run the tests, and list what of src/ they do not reach
 	$(call brief,CC,tests/coverage/dump.c)$(CC) -O2 -c \
 	-o build/coverage/dump.o tests/coverage/dump.c
 	+@$(counting)
-	@for file in build/coverage/*.gcno; do \
+	@for file in $$(find build/coverage/src -name '*.gcno'); do \
 	>"$${file%.gcno}.gcda" && chmod 666 "$${file%.gcno}.gcda"; done
 	-+@COUNTED=1 $(counting) TESTS='$(or $(TESTS),$(counted))' check
 	@gcovr --filter src/ build/coverage
@@ -205,7 +208,7 @@ coverage: ## run the tests, and list what of src/ they do not reach
 bench: $(bench_tools) ## measure, and write docs/benchmarks.md
 	@for kind in static dynamic; do folder=$(BUILD)/bench/$$kind; \
 	[ $$kind = static ] && static=yes || static=no; \
-	$(MAKE) BUILD=$$folder PROGRAM=$$folder/portexec STATIC=$$static \
+	$(MAKE) --no-print-directory BUILD=$$folder PROGRAM=$$folder/portexec STATIC=$$static \
 	$$folder/portexec || exit; done
 	@BUILD='$(BUILD)' QUICK='$(QUICK)' tests/bench/run
 

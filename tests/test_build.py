@@ -1,5 +1,6 @@
 """The Makefile, in a copy of the tree."""
 
+import glob
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import tarfile
 import unittest
 
-from harness import SANITIZED, TOP, Case
+from harness import SANITIZED, TOP, Case, source
 
 BUILT = shutil.ignore_patterns('.git', 'build', 'portexec', '__pycache__',
                                'portexec-*.tar.gz')
@@ -43,8 +44,9 @@ class Which(harness.Case):
 
 
 def sources(folder='src', end='.c'):
-    return sorted(name for name in os.listdir(os.path.join(TOP, folder))
-                  if name.endswith(end))
+    """As they are named in an #include."""
+    return sorted(glob.glob('**/*' + end, root_dir=os.path.join(TOP, folder),
+                            recursive=True))
 
 
 def modules():
@@ -53,7 +55,7 @@ def modules():
 
 def compiled(output):
     """The modules that make says it compiled."""
-    return sorted(re.findall(r'(?m)^  CC +src/(\w+)\.c$', output))
+    return sorted(re.findall(r'(?m)^  CC +src/(\S+)\.c$', output))
 
 
 class BuildCase(Case):
@@ -197,6 +199,33 @@ class Build(BuildCase):
                 output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
                 self.assertEqual(compiled(output), self.includers(header))
 
+    def test_sources_that_move_into_folders(self):
+        """What was built before they did is no hindrance."""
+        self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        found = {end: os.path.join(self.tree, os.path.relpath(
+            source('buffer' + end), TOP)) for end in ('.c', '.h')}
+        os.makedirs(self.in_tree('src', 'moved'))
+        for end, name in found.items():
+            os.rename(name, self.in_tree('src', 'moved', 'buffer' + end))
+        old = os.path.relpath(found['.h'], self.in_tree('src'))
+        for name in self.files(self.in_tree('src')):
+            with open(self.in_tree('src', name)) as file:
+                text = file.read()
+            with open(self.in_tree('src', name), 'w') as file:
+                file.write(text.replace(f'#include "{old}"',
+                                        '#include "moved/buffer.h"'))
+        output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        self.assertIn('moved/buffer', compiled(output))
+        self.assertEqual(self.version(), 'portexec ' + self.read(
+            'tree/VERSION'))
+        os.utime(self.in_tree('src', 'moved', 'buffer.h'))
+        output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        self.assertEqual(
+            [os.path.basename(name) for name in sorted(
+                compiled(output), key=os.path.basename)],
+            [os.path.basename(name) for name in sorted(
+                self.includers(old), key=os.path.basename)])
+
     def test_each_header_compiles_alone(self):
         flags = subprocess.check_output(
             ['pkg-config', '--cflags', 'libbsd-overlay'], text=True).split()
@@ -204,8 +233,8 @@ class Build(BuildCase):
             with self.subTest(header):
                 done = subprocess.run(
                     ['cc', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra',
-                     '-Werror', *flags, '-fsyntax-only', '-x', 'c',
-                     self.in_tree('src', header)], text=True,
+                     '-Werror', '-Isrc', *flags, '-fsyntax-only', '-x', 'c',
+                     os.path.join('src', header)], text=True, cwd=self.tree,
                     stderr=subprocess.PIPE)
                 self.assertEqual((done.returncode, done.stderr), (0, ''))
 
