@@ -179,7 +179,7 @@ soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full sp
 # These run another program than the one that is counted, or what others
 # run as well.
 uncounted = build cookbook deps examples from_systemd hello memory \
-	portability servers services
+	portability run servers services
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
 counter = -Wl,--wrap=execvp,--wrap=_exit,--wrap=raise,--wrap=sendmsg \
