@@ -631,6 +631,7 @@ class Pages(harness.Case):
                    if line.startswith('$ curl ')]
         self.assertEqual(len(clients), 2, done.stdout)
         self.assertIn('hello from fd 3', lines)
+        self.assertEqual(lines[-1], '0 of 10 tests failed')
         for i in clients:
             self.assertRegex('\n'.join(lines[i:]),
                              r'^\$ curl .*(\\\n.*)?\n[^$# ].')
