@@ -26,21 +26,45 @@ fortify = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if \
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
 	$(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
-	$(CPPFLAGS) $(CFLAGS) -MMD -MP
+	-Isrc $(CPPFLAGS) $(CFLAGS) -MMD -MP
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --libs libbsd-overlay)
 link_static = $(CC) -static-pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$$($(PKG_CONFIG) --static --libs libbsd-overlay)
 
-modules = $(filter-out $(BUILD)/main.o,$(patsubst src/%.c,$(BUILD)/%.o,\
-	$(wildcard src/*.c)))
+# A command in brief, $(1) and a file: V=1 shows all of it.
+brief = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) '$(2)';)
+
+# $(call need,TARGET,MODULE:PACKAGE ...) ends make where something is missing,
+# before a compiler says so in many lines; TARGET installs it.  In recipes
+# only: the target may have come first.
+command = $(shell command -v $(firstword $(1)) 2>/dev/null)
+absent = $(if $(filter cc gcc,$(CC)),$(if $(call command,$(CC)),,gcc)) \
+	$(if $(call command,$(PKG_CONFIG)),,pkg-config) \
+	$(foreach pair,$(subst :,/,$(1)),$(if $(shell $(PKG_CONFIG) --exists \
+	$(patsubst %/,%,$(dir $(pair))) 2>/dev/null && echo yes),,$(notdir \
+	$(pair))))
+need = $(if $(strip $(call absent,$(2))),$(error not installed: $(strip \
+	$(call absent,$(2))); `make $(1)' installs what it takes))
+# Once is enough.
+need_build = $(call need,deps-build,libbsd-overlay:libbsd-dev)$(eval \
+	need_build =)
+need_tests = $(call need,deps,libbsd-overlay:libbsd-dev check:check \
+	libsystemd:libsystemd-dev)$(eval need_tests =)
+need_now = $(if $(filter check check-faults soak,$(MAKECMDGOALS)),\
+	$(need_tests),$(need_build))
+
+# Objects are in folders as the sources are.
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
+modules = $(filter-out %/main.o,$(objects))
 units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
-before = $(filter deps deps-servers deps-lint deps-bench,$(MAKECMDGOALS))
+before = $(filter deps-build deps deps-servers deps-lint deps-bench,\
+	$(MAKECMDGOALS))
 bench_tools = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(wildcard tests/bench/*.c))
 
@@ -50,6 +74,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 24
 	@echo
 	@echo 'Variables: CC CPPFLAGS CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR'
+	@echo '  V=1                 show the commands'
 	@echo '  STATIC=auto|yes|no  link statically where it can be, or fail, or not'
 	@echo '  PORTEXEC=PATH       with check: test that program, not the tree'\''s'
 	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say;'
@@ -59,13 +84,13 @@ help: ## list the targets
 	@echo '  SECONDS=60          with fuzz: for each target'
 	@echo '  MINUTES=2           with soak'
 
-$(PROGRAM): $(BUILD)/main.o $(modules)
+$(PROGRAM): $(objects)
 ifeq ($(STATIC),no)
-	$(link_dynamic)
+	$(call brief,LINK,$@)$(link_dynamic)
 else ifeq ($(STATIC),yes)
-	$(link_static)
+	$(call brief,LINK,$@)$(link_static)
 else ifeq ($(STATIC),auto)
-	@if $(link_static) 2>$(BUILD)/static.log; \
+	$(call brief,LINK,$@)if $(link_static) 2>$(BUILD)/static.log; \
 	then echo '$@: linked statically'; \
 	else echo '$@: linked dynamically ($(BUILD)/static.log says why)'; \
 	$(link_dynamic); fi
@@ -79,32 +104,35 @@ $(BUILD)/flags: FORCE | $(before)
 	@echo '$(subst ','\'',$(compile) $(LDFLAGS) $(STATIC))' >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(BUILD)/%.o: src/%.c $(BUILD)/flags
-	$(call compile,libbsd-overlay) -c -o $@ $<
+$(BUILD)/src/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(need_now)$(call brief,CC,$<)$(call compile,libbsd-overlay) -c -o $@ $<
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
-	$(call compile,libbsd-overlay check) -Isrc -o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
+	$(need_tests)$(call brief,CC,$<)$(call compile,libbsd-overlay check) \
+	-o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libbsd-overlay check)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/%.c $(modules) $(BUILD)/flags
-	$(call compile,libbsd-overlay) -fsanitize=fuzzer -Isrc -o $@ \
+	$(call brief,CC,$<)$(call compile,libbsd-overlay) -fsanitize=fuzzer -o $@ \
 	$(filter %.c %.o,$^) $(LDFLAGS) $$($(PKG_CONFIG) --libs libbsd-overlay)
 
 $(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
-	$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
+	$(need_tests)$(call brief,CC,$<)$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libsystemd)
 
 $(BUILD)/tests/%: tests/probes/%.c $(BUILD)/flags
-	$(call compile) -o $@ $< $(LDFLAGS)
+	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
 
 $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
-	$(call compile) -o $@ $< $(LDFLAGS)
+	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call compile) -static -o $@ $< $(LDFLAGS)
+	$(call brief,CC,$<)$(call compile) -static -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(addsuffix /*.d,$(BUILD) $(BUILD)/tests $(BUILD)/bench))
+-include $(wildcard $(objects:.o=.d) $(addsuffix /*.d,$(BUILD)/tests \
+	$(BUILD)/bench $(BUILD)/short))
 
 check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
@@ -122,7 +150,7 @@ docs: ## make docs/services.md anew, of what is installed
 
 $(BUILD)/short/allocate.o: tests/memory/allocate.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call compile) -c -o $@ $<
+	$(call brief,CC,$<)$(call compile) -c -o $@ $<
 
 check-faults: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) $(BUILD)/short/allocate.o ## have each system call and allocation fail
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/short STATIC=no \
@@ -135,7 +163,7 @@ sanitize = -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 
 asan: ## run the tests under the address and undefined behaviour sanitizers
-	$(MAKE) BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
+	@$(MAKE) --no-print-directory BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
 	CFLAGS='-O1 -g $(sanitize)' SANITIZED=1 check
 
 fuzz: ## feed the fuzz targets, SECONDS=60 each, two at a time
@@ -151,7 +179,7 @@ soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full sp
 # These run another program than the one that is counted, or what others
 # run as well.
 uncounted = build cookbook deps examples from_systemd hello memory \
-	portability servers services
+	portability run servers services
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
 counter = -Wl,--wrap=execvp,--wrap=_exit,--wrap=raise,--wrap=sendmsg \
@@ -168,9 +196,10 @@ $(probes): private override CFLAGS := $(filter-out --coverage,$(CFLAGS))
 coverage: ## run the tests, and list what of src/ they do not reach
 	@rm -rf build/coverage
 	@mkdir -p build/coverage
-	$(CC) -O2 -c -o build/coverage/dump.o tests/coverage/dump.c
+	$(call brief,CC,tests/coverage/dump.c)$(CC) -O2 -c \
+	-o build/coverage/dump.o tests/coverage/dump.c
 	+@$(counting)
-	@for file in build/coverage/*.gcno; do \
+	@for file in $$(find build/coverage/src -name '*.gcno'); do \
 	>"$${file%.gcno}.gcda" && chmod 666 "$${file%.gcno}.gcda"; done
 	-+@COUNTED=1 $(counting) TESTS='$(or $(TESTS),$(counted))' check
 	@gcovr --filter src/ build/coverage
@@ -179,13 +208,15 @@ coverage: ## run the tests, and list what of src/ they do not reach
 bench: $(bench_tools) ## measure, and write docs/benchmarks.md
 	@for kind in static dynamic; do folder=$(BUILD)/bench/$$kind; \
 	[ $$kind = static ] && static=yes || static=no; \
-	$(MAKE) BUILD=$$folder PROGRAM=$$folder/portexec STATIC=$$static \
+	$(MAKE) --no-print-directory BUILD=$$folder PROGRAM=$$folder/portexec STATIC=$$static \
 	$$folder/portexec || exit; done
 	@BUILD='$(BUILD)' QUICK='$(QUICK)' tests/bench/run
 
 demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
 	@tests/demo
 
+deps-build: ## install what the build needs
+	@tests/deps build
 deps: ## install what build, demo and tests need
 	@tests/deps tree
 deps-servers: | $(filter deps,$(before)) ## install the services that tests run
@@ -196,7 +227,7 @@ deps-bench: | $(filter deps deps-servers deps-lint,$(before)) ## install what be
 	@tests/deps bench
 
 lint: $(BUILD)/flags ## run the analysers
-	@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
+	$(need_tests)@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
 	$(PKG_CONFIG) --cflags libbsd-overlay libsystemd check)' tests/lint
 
 install: $(PROGRAM) ## install to DESTDIR and PREFIX
@@ -221,7 +252,7 @@ clean: ## remove what was built
 
 FORCE:
 .PHONY: all help check check-servers check-servers-mutant check-faults docs \
-	asan fuzz soak coverage bench demo deps deps-servers deps-lint deps-bench \
-	lint install uninstall dist clean
+	asan fuzz soak coverage bench demo deps-build deps deps-servers deps-lint \
+	deps-bench lint install uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import fcntl
 import functools
+import glob
 import json
 import os
 import platform
@@ -42,6 +43,15 @@ PROTOCOL = ('LISTEN_FDS', 'LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDNAMES',
 
 
 MAKE = ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKEOVERRIDES')
+
+
+def source(name):
+    """Where it is, in src/ or a folder of it: 'options.c', 'handoff.h'."""
+    found = glob.glob(os.path.join(glob.escape(TOP), 'src', '**', name),
+                      recursive=True)
+    if len(found) != 1:
+        raise AssertionError(f'{name}: {found}')
+    return found[0]
 
 
 def reset_signals():

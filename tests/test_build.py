@@ -1,5 +1,6 @@
 """The Makefile, in a copy of the tree."""
 
+import glob
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import tarfile
 import unittest
 
-from harness import SANITIZED, TOP, Case
+from harness import SANITIZED, TOP, Case, source
 
 BUILT = shutil.ignore_patterns('.git', 'build', 'portexec', '__pycache__',
                                'portexec-*.tar.gz')
@@ -29,6 +30,11 @@ NO_STATIC_PKG_CONFIG = '''#!/bin/sh
 case " $* " in *" --static "*) exit 1;; esac
 exec pkg-config "$@"
 '''
+# Knows all but one.
+FORGETFUL_PKG_CONFIG = '''#!/bin/sh
+case " $* " in *" {} "*) exit 1;; esac
+exec pkg-config "$@"
+'''
 WHICH = '''
 import harness
 class Which(harness.Case):
@@ -38,8 +44,9 @@ class Which(harness.Case):
 
 
 def sources(folder='src', end='.c'):
-    return sorted(name for name in os.listdir(os.path.join(TOP, folder))
-                  if name.endswith(end))
+    """As they are named in an #include."""
+    return sorted(glob.glob('**/*' + end, root_dir=os.path.join(TOP, folder),
+                            recursive=True))
 
 
 def modules():
@@ -48,7 +55,7 @@ def modules():
 
 def compiled(output):
     """The modules that make says it compiled."""
-    return sorted(re.findall(r' -c -o build/(\w+)\.o', output))
+    return sorted(re.findall(r'(?m)^  CC +src/(\S+)\.c$', output))
 
 
 class BuildCase(Case):
@@ -109,9 +116,60 @@ class Build(BuildCase):
                           if not name.startswith('build/')], ['portexec'])
         before = {name: os.stat(self.in_tree(name)).st_mtime_ns
                   for name in made}
-        self.assertNotRegex(self.make(), r'(?m)^\S*cc |linked')
+        self.assertEqual(self.make(), '')
         self.assertEqual(before, {
             name: os.stat(self.in_tree(name)).st_mtime_ns for name in made})
+
+    def test_it_is_brief(self):
+        """A line a file, for the tests' programs too; all with V=1."""
+        programs = ['build/tests/test_buffer', 'build/tests/sdprobe']
+        arguments = ['-j2', 'all', *programs,
+                     'CC=' + self.script('fake-cc', FAKE_CC)]
+        self.assertEqual(
+            sorted(self.make(*arguments).splitlines()),
+            sorted([f'  CC      src/{name}' for name in sources()] +
+                   ['  CC      tests/unit/test_buffer.c',
+                    '  CC      tests/probes/sdprobe.c',
+                    '  LINK    portexec', 'portexec: linked statically']))
+        brief = self.read('log').splitlines()
+        self.make('clean')
+        output = self.make(*arguments, 'V=1').replace('\\\n', ' ')
+        self.assertNotRegex(output, '(?m)^  ')
+        for line in brief:
+            words = [word for word in line.split() if word[:9] != '-DVERSION']
+            self.assertRegex(output, r'\s+(\S+\s+)?'.join(
+                map(re.escape, words[:8])))
+        for name in sources():
+            self.assertRegex(output, rf'fake-cc .* src/{name}\n')
+        self.assertRegex(output, r'fake-cc -static-pie .* -o portexec ')
+
+    def without(self, name):
+        return 'PKG_CONFIG=' + self.script(
+            'all-but-' + name, FORGETFUL_PKG_CONFIG.format(name))
+
+    def test_what_is_missing_is_said_in_a_line(self):
+        for arguments, packages, target in (
+                ([self.without('libbsd-overlay')], 'libbsd-dev', 'deps-build'),
+                (['PKG_CONFIG=not-there'], 'pkg-config libbsd-dev',
+                 'deps-build'),
+                (['check', self.without('check')], 'check', 'deps'),
+                (['check', self.without('libsystemd')], 'libsystemd-dev',
+                 'deps'),
+                (['soak', 'PKG_CONFIG=not-there'],
+                 'pkg-config libbsd-dev check libsystemd-dev', 'deps')):
+            with self.subTest(arguments):
+                self.assertRegex(
+                    self.make('-j2', *arguments, status=2),
+                    rf'^Makefile:\d+: \*\*\* not installed: {packages}; '
+                    rf"`make {target}' installs what it takes\.  Stop\.\n$")
+                self.assertFalse(
+                    [name for name in self.files() if name.endswith('.o')])
+
+    def test_what_is_missing_does_not_matter_later(self):
+        """As where another user installs what was built."""
+        self.make('CC=' + self.script('fake-cc', FAKE_CC))
+        self.assertEqual(self.make('PKG_CONFIG=not-there',
+                                   'CC=' + self.path('fake-cc')), '')
 
     def test_the_version_is_that_of_the_tree(self):
         self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
@@ -141,6 +199,33 @@ class Build(BuildCase):
                 output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
                 self.assertEqual(compiled(output), self.includers(header))
 
+    def test_sources_that_move_into_folders(self):
+        """What was built before they did is no hindrance."""
+        self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        found = {end: os.path.join(self.tree, os.path.relpath(
+            source('buffer' + end), TOP)) for end in ('.c', '.h')}
+        os.makedirs(self.in_tree('src', 'moved'))
+        for end, name in found.items():
+            os.rename(name, self.in_tree('src', 'moved', 'buffer' + end))
+        old = os.path.relpath(found['.h'], self.in_tree('src'))
+        for name in self.files(self.in_tree('src')):
+            with open(self.in_tree('src', name)) as file:
+                text = file.read()
+            with open(self.in_tree('src', name), 'w') as file:
+                file.write(text.replace(f'#include "{old}"',
+                                        '#include "moved/buffer.h"'))
+        output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        self.assertIn('moved/buffer', compiled(output))
+        self.assertEqual(self.version(), 'portexec ' + self.read(
+            'tree/VERSION'))
+        os.utime(self.in_tree('src', 'moved', 'buffer.h'))
+        output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        self.assertEqual(
+            [os.path.basename(name) for name in sorted(
+                compiled(output), key=os.path.basename)],
+            [os.path.basename(name) for name in sorted(
+                self.includers(old), key=os.path.basename)])
+
     def test_each_header_compiles_alone(self):
         flags = subprocess.check_output(
             ['pkg-config', '--cflags', 'libbsd-overlay'], text=True).split()
@@ -148,8 +233,8 @@ class Build(BuildCase):
             with self.subTest(header):
                 done = subprocess.run(
                     ['cc', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra',
-                     '-Werror', *flags, '-fsyntax-only', '-x', 'c',
-                     self.in_tree('src', header)], text=True,
+                     '-Werror', '-Isrc', *flags, '-fsyntax-only', '-x', 'c',
+                     os.path.join('src', header)], text=True, cwd=self.tree,
                     stderr=subprocess.PIPE)
                 self.assertEqual((done.returncode, done.stderr), (0, ''))
 
@@ -187,7 +272,8 @@ class Build(BuildCase):
 
 class Static(BuildCase):
     def test_yes_and_no(self):
-        output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
+        output = self.make('-j2', 'STATIC=no', 'CFLAGS=-O0', 'V=1')
+        self.assertIn(' -pie ', output)
         self.assertNotIn('-static', output)
         self.assertIn('(NEEDED)', self.readelf('-d'))
         self.make('clean')
@@ -242,7 +328,8 @@ class Variables(BuildCase):
         for arguments, variables in ((words, {}), ([], given)):
             with self.subTest(arguments):
                 self.make('clean')
-                output = self.make(*arguments, **variables)
+                output = self.make(*arguments, 'V=1', **variables)
+                self.assertIn('fake-cc', output)
                 self.assertNotRegex(output, r'(?m)^g?cc ')
                 compilations, links = self.log()
                 self.assertEqual(len(compilations), len(modules()))
@@ -336,9 +423,22 @@ class Targets(BuildCase):
                 self.assertRegex(output, rf'(?m)^  {target} +\w')
         for name in ('CC', 'CPPFLAGS', 'CFLAGS', 'LDFLAGS', 'PKG_CONFIG',
                      'PREFIX', 'DESTDIR', 'STATIC=auto|yes|no', 'PORTEXEC=',
-                     'TESTS=', 'NO_SKIP=1'):
+                     'TESTS=', 'NO_SKIP=1', 'V=1'):
             self.assertIn(name, output)
         self.assertEqual(self.files(), before)
+
+    def test_deps(self):
+        """Each set is installed by its own target, before what it is for."""
+        fake = '#!/bin/sh\necho "to install: $*" | tee -a "$LOG"\n'
+        self.write('tree/tests/deps', fake, 0o755)
+        for target, named in (('deps', 'tree'), ('deps-build', 'build'),
+                              ('deps-servers', 'servers'),
+                              ('deps-lint', 'lint'), ('deps-bench', 'bench')):
+            self.assertEqual(self.make(target), f'to install: {named}\n')
+        os.unlink(self.path('log'))
+        self.quick('-j2', 'all', 'deps-build')
+        self.assertEqual(self.read('log').splitlines()[0],
+                         'to install: build')
 
     def test_check_of_another_program(self):
         """The tree's own is not built."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import glob
 import os
 import re
 import resource
@@ -15,7 +16,7 @@ import tempfile
 
 import harness
 import services
-from harness import PORTEXEC, TOP, wait_for
+from harness import PORTEXEC, TOP, source, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
             'HANDOFFS', 'CLIENT MODE', 'ENVIRONMENT', 'FILES',
@@ -152,18 +153,18 @@ def table(file, name, pattern):
 
 def options():
     """[(letter or '', name, value or '')] of the option table."""
-    return table('src/options.c', 'rows', r'''\{ (?:'(.)'|\w+), \w+, "([\w-]+)", '''
+    return table(source('options.c'), 'rows', r'''\{ (?:'(.)'|\w+), \w+, "([\w-]+)", '''
                  r'(?:NULL|"([^"]*)"),')
 
 
 def socket_options():
     """[(name, value or '')] of the table of socket options."""
-    return table('src/spec.c', 'socket_options',
+    return table(source('spec.c'), 'socket_options',
                  r'\[\w+\] = \{ "(\w+)", (?:NULL|"(\w+)"),\n.*(?:\n\t .*)*')
 
 
 def types():
-    return table('src/spec.c', 'transports', r'\{ "([\w+]+)", AF_.*')
+    return table(source('spec.c'), 'transports', r'\{ "([\w+]+)", AF_.*')
 
 
 def mdoc(value):
@@ -255,21 +256,21 @@ class Tables(harness.Case):
                        for name, value in socket_options()])
 
     def test_manual_has_the_handoffs(self):
-        names = table('src/options.c', 'handoffs', r'\{ "(\w+)", \w+ \},')
+        names = table(source('options.c'), 'handoffs', r'\{ "(\w+)", \w+ \},')
         self.assertEqual(items('HANDOFFS', 'Cm '), names)
         self.assertIn(f"{', '.join(names[:-1])} or {names[-1]}",
                       '\n'.join(self.help()))
 
     def test_manual_has_the_variables(self):
         body = re.search(r'protocol\[\w+\] = \{(.*?)\};',
-                         text_of('src/listen_fds.c'), re.DOTALL)[1]
+                         text_of(source('listen_fds.c')), re.DOTALL)[1]
         self.assertEqual(sorted(items('ENVIRONMENT', 'Ev LISTEN_')),
                          sorted(re.findall(r'"LISTEN_(\w+)"', body)))
 
     def test_manual_has_the_statuses(self):
         self.assertEqual(items('EXIT STATUS', ''),
                          re.findall(r'STATUS_\w+ = (\d+)',
-                                    text_of('src/launch.h')))
+                                    text_of(source('launch.h'))))
 
 
 class Manual(harness.Case):
@@ -576,10 +577,10 @@ class Pages(harness.Case):
 
     def test_hacking_has_every_file(self):
         self.assertEqual(
-            sorted(re.findall(r'^\| (\w+\.c) \|', text_of('docs/HACKING.md'),
+            sorted(re.findall(r'^\| (\S+\.c) \|', text_of('docs/HACKING.md'),
                               re.MULTILINE)),
-            sorted(name for name in os.listdir(os.path.join(TOP, 'src'))
-                   if name.endswith('.c')))
+            sorted(glob.glob('**/*.c', root_dir=os.path.join(TOP, 'src'),
+                             recursive=True)))
 
     def test_services(self):
         """As tests/servers has them; the versions are what was tried."""
@@ -632,6 +633,7 @@ class Pages(harness.Case):
                    if line.startswith('$ curl ')]
         self.assertEqual(len(clients), 2, done.stdout)
         self.assertIn('hello from fd 3', lines)
+        self.assertEqual(lines[-1], '0 of 10 tests failed')
         for i in clients:
             self.assertRegex('\n'.join(lines[i:]),
                              r'^\$ curl .*(\\\n.*)?\n[^$# ].')

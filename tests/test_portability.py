@@ -12,9 +12,11 @@ ARCHITECTURES = {
     'aarch64': (0xc00000b7, 200),
     'x86_64': (0xc000003e, 49),
 }
-SOURCES = sorted(glob.glob(os.path.join(harness.TOP, 'src', '*.c')))
+SOURCES = sorted(glob.glob(os.path.join(harness.TOP, 'src', '**', '*.c'),
+                           recursive=True))
 FLAGS = ('-std=c11 -O2 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Wall -Wextra '
-         '-Werror -DVERSION="0"').split()
+         '-Werror -DVERSION="0"').split() + [
+             '-I' + os.path.join(harness.TOP, 'src')]
 
 
 class Portability(harness.Case):
@@ -45,10 +47,9 @@ class Portability(harness.Case):
                 if emulator is None:
                     self.skipTest(f'no emulator for {name}')
                 self.compile(
-                    name, '-static', '-I', os.path.join(harness.TOP, 'src'),
-                    '-o', 'filter',
+                    name, '-static', '-o', 'filter',
                     os.path.join(harness.TOP, 'tests/portability/filter.c'),
-                    os.path.join(harness.TOP, 'src/filter.c'))
+                    harness.source('filter.c'))
                 printed = subprocess.run(
                     [emulator, self.path('filter')], text=True, check=True,
                     capture_output=True).stdout

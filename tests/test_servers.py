@@ -3,12 +3,15 @@ one: tests/servers, which `make check-servers` runs."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import harness
-from harness import (BUILD, Case, DEADLINE, PORTEXEC, TOP, connect,
-                     environment, http_get, wait_for)
+from harness import (BUILD, DEADLINE, PORTEXEC, TOP, connect, http_get,
+                     wait_for)
+
+DENY = os.path.join(BUILD, 'tests', 'deny')
 
 
 def accepts(address):
@@ -34,32 +37,84 @@ class Wired(harness.Tree):
         self.assertFalse(accepts(f'127.0.0.1:{number}'))
 
 
-class Demo(Case):
-    def demo(self, **changes):
-        """Runs it; it and its services leave nothing."""
-        os.mkdir(self.path('tmp'))
-        done = subprocess.run(
-            [os.path.join(TOP, 'tests', 'demo')], text=True,
-            capture_output=True, stdin=subprocess.DEVNULL, timeout=DEADLINE,
-            env=environment(**{'BUILD': BUILD, 'PROGRAM': PORTEXEC,
-                               'TMPDIR': self.path('tmp'), **changes}))
-        self.assertEqual(os.listdir(self.path('tmp')), [])
-        ports = re.findall(r'^portexec: (?:listening on 127.0.0.1:)?(\d+)',
-                           done.stderr, re.MULTILINE)
-        for port in ports:
-            wait_for(lambda: not accepts(f'127.0.0.1:{port}'), port)
-        return done, len(ports)
+TOLD = '$ portexec -p port -- python3 -m http.server {port} &'
+TEN = ("$ portexec -c 'curl -fsS http://{addr}/name' -- "
+       'python3 -m http.server {port}')
+# Not portexec: fails where there is a client to run.
+NO_CLIENTS = f'''#!/bin/sh
+[ "$1" = -c ] && echo 'no client today' && exit 125
+exec {PORTEXEC} "$@"
+'''
+# Not curl: where it is one of ten, it waits.
+SLOW_CURL = '''#!/bin/sh
+case $* in */name) : >"$MARK"; exec sleep 300 ;; esac
+exec {} "$@"
+'''
 
-    def test_both_answer(self):
+
+class Demo(harness.Tree):
+    def words(self, *before, **changes):
+        os.makedirs(self.path('tmp'))
+        return [*before, os.path.join(TOP, 'tests', 'demo')], {
+            **self.env, 'BUILD': BUILD, 'PROGRAM': PORTEXEC,
+            'TMPDIR': self.path('tmp'), **changes}
+
+    def assert_clean(self):
+        self.assertEqual(os.listdir(self.path('tmp')), [])
+        self.assert_nothing_left()
+
+    def demo(self, *before, **changes):
+        """Runs it; it and its services leave nothing."""
+        words, env = self.words(*before, **changes)
+        done = subprocess.run(
+            words, text=True, capture_output=True, stdin=subprocess.DEVNULL,
+            timeout=4 * DEADLINE, env=env)
+        self.assert_clean()
+        return done, len(re.findall('^portexec: listening on', done.stderr,
+                                    re.MULTILINE))
+
+    def assert_parts(self, lines, *parts):
+        """They are in the lines, in this order."""
+        for pattern in parts:
+            found = [number for number, line in enumerate(lines)
+                     if re.fullmatch(pattern, line)]
+            self.assertTrue(found, f'{pattern}: {lines}')
+            lines = lines[found[0] + 1:]
+        return lines
+
+    def test_three_parts(self):
         done, services = self.demo()
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(services, 2)
-        lines = done.stdout.splitlines()
-        for command, answer in (
-                ('$ portexec -p port -- hello &', 'hello from fd 3'),
-                ("$ portexec -p port -- python3 -m http.server '<port>' &",
-                 'hello from http.server')):
-            self.assertIn(answer, lines[lines.index(command):])
+        lines = self.assert_parts(
+            done.stdout.splitlines(), '# 1[.] .*', re.escape(TOLD),
+            'hello from http.server', '# 2[.] .*',
+            re.escape('$ portexec -p port -- hello &'), 'hello from fd 3',
+            '# 3[.] .*')
+        if 'no network namespace' in done.stdout:
+            self.skipTest(lines[0])
+        lines = self.assert_parts(
+            lines, r'\$ sh test[.]sh.*', r'\d+ of 10 tests failed',
+            re.escape(TEN))
+        self.assertEqual(lines, ['0 of 10 tests failed'])
+
+    def test_no_namespace(self):
+        """Then only those under portexec are run."""
+        done, _ = self.demo(DENY, 'unshare', 'EPERM')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn('$ sh ', done.stdout)
+        lines = self.assert_parts(
+            done.stdout.splitlines(), '.*: no network namespace: Operation '
+            r'not permitted[.]\)', re.escape(TEN))
+        self.assertEqual(lines, ['0 of 10 tests failed'])
+
+    def test_ten_that_fail(self):
+        """Their number is the status, and that of the others is not."""
+        done, services = self.demo(
+            PROGRAM=self.write('portexec', NO_CLIENTS, 0o755))
+        self.assertEqual((done.returncode, services), (1, 2), done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-2:], [
+            '10 of 10 tests failed', '  10 x no client today'])
 
     def test_a_client_that_fails(self):
         os.mkdir(self.path('bin'))
@@ -71,3 +126,16 @@ class Demo(Case):
         self.write('portexec', '#!/bin/sh\nexit 125\n', 0o755)
         done = self.demo(PROGRAM=self.path('portexec'))[0]
         self.assertEqual(done.returncode, 1)
+
+    def test_it_is_ended(self):
+        """While ten run: neither they nor their services are left."""
+        os.mkdir(self.path('bin'))
+        self.write('bin/curl', SLOW_CURL.format(shutil.which('curl')), 0o755)
+        words, env = self.words(
+            DENY, 'unshare', 'EPERM', MARK=self.path('mark'),
+            PATH=f'{self.path("bin")}:{os.environ["PATH"]}')
+        demo = self.launch(*words[1:], program=words[0], env=env)
+        wait_for(lambda: os.path.exists(self.path('mark')), 'the ten')
+        demo.terminate()
+        self.assertEqual(demo.wait(DEADLINE), 143)
+        self.assert_clean()

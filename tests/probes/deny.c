@@ -30,6 +30,7 @@ static const struct word {
 	{ "pidfd_open", SYS_pidfd_open },
 	{ "process_vm_readv", SYS_process_vm_readv },
 	{ "seccomp", SYS_seccomp },
+	{ "unshare", SYS_unshare },
 	{ NULL, 0 }
 }, errors[] = {
 	{ "EACCES", EACCES },
