@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bind.h"
-#include "exec.h"
+#include "handoff/exec.h"
 #include "plan.h"
-#include "front.h"
+#include "socket/bind.h"
+#include "supervise/front.h"
 
 static int
 show(void (*print)(FILE *), struct failure *failure)

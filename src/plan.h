@@ -7,7 +7,7 @@
  * combinations are refused.  Pure.
  */
 
-#include "launch.h"
+#include "handoff/launch.h"
 
 /*
  * The placeholders (template.h) that stand where the service will read them:

@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-#include "environment.h"
 #include "fuzz.h"
+#include "handoff/environment.h"
 
 enum { SOCKETS_MAX = 4 };
 

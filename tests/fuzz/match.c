@@ -11,7 +11,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "match.h"
+#include "adopt/match.h"
 #include "fuzz.h"
 
 enum { STANDARD = 1, ELSEWHERE = 2, OTHER_DEVICE = 4, HEADER = 4 };

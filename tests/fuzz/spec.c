@@ -6,8 +6,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "spec.h"
 #include "fuzz.h"
+#include "socket/spec.h"
 
 static const char *
 type_of(const struct spec *spec)

@@ -5,7 +5,7 @@
  */
 
 #include "fuzz.h"
-#include "template.h"
+#include "handoff/template.h"
 
 enum { READERS = AUDIENCE_SHELL + 1 };
 

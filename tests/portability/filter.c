@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "filter.h"
+#include "adopt/filter.h"
 
 int
 main(void)

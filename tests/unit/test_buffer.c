@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 #include "unit.h"
 
 static const struct {

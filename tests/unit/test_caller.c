@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "caller.h"
+#include "adopt/caller.h"
 #include "unit.h"
 
 enum { WHOLE = 16 };

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
+#include "supervise/channel.h"
 #include "unit.h"
 
 static const struct message sent = { .kind = MSG_SIGNAL, .value = 15,

@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-#include "client.h"
+#include "supervise/client.h"
 #include "unit.h"
 
 #define EXIT(status)	W_EXITCODE(status, 0)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "environment.h"
+#include "handoff/environment.h"
 #include "unit.h"
 
 enum { VARIABLES_MAX = 16 };

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "filter.h"
+#include "adopt/filter.h"
 #include "unit.h"
 
 #if defined(__x86_64__)

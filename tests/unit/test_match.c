@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "match.h"
+#include "adopt/match.h"
 #include "unit.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "procfs.h"
+#include "process/procfs.h"
 #include "unit.h"
 
 #define EPOLL	"tfd:        8 events:       19 data:     7ffe00000008  pos:0\n"

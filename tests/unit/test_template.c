@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "template.h"
+#include "handoff/template.h"
 #include "unit.h"
 
 /* A TCP socket, an IPv6 one, two unix ones, and names that mislead. */

@@ -1,0 +1,90 @@
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "adopt/adoption.h"
+
+bool
+adoption_can_listen(const struct listener *listener)
+{
+	return listener->fd != -1 && listener->type != SOCK_DGRAM;
+}
+
+bool
+adoption_is_tcp(const struct listener *listener)
+{
+	return adoption_can_listen(listener) && !listener_is_unix(listener);
+}
+
+ino_t
+adoption_inode(int fd)
+{
+	struct stat status;
+
+	return fd == -1 || fstat(fd, &status) == -1 ? 0 : status.st_ino;
+}
+
+const struct listener *
+adoption_find(const struct adoption *adoption, ino_t inode)
+{
+	const struct listener *list = adoption->listeners->list;
+	size_t i;
+
+	for (i = 0; i < adoption->listeners->count; i++)
+		if (inode != 0 && adoption_inode(list[i].fd) == inode)
+			return &list[i];
+	return NULL;
+}
+
+/*
+ * Closes queued connections.  On a unix socket they would hang until the last
+ * descriptor of it, perhaps the service's, is closed.
+ */
+static void
+refuse_queued(int fd)
+{
+	int client;
+
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	while ((client = accept(fd, NULL, NULL)) != -1)
+		close(client);
+}
+
+/* The service may have a copy at fd 3: shutdown(2) ends listening on all. */
+void
+adoption_close(struct listener *listener)
+{
+	if (listener->fd == -1)
+		return;
+	if (adoption_can_listen(listener) && !listener->inherited) {
+		if (!adoption_is_tcp(listener))
+			refuse_queued(listener->fd);
+		shutdown(listener->fd, SHUT_RDWR);
+	}
+	close(listener->fd);
+	listener->fd = -1;
+}
+
+void
+adoption_close_all(struct adoption *adoption)
+{
+	size_t i;
+
+	for (i = 0; i < adoption->listeners->count; i++)
+		adoption_close(&adoption->listeners->list[i]);
+}
+
+bool
+adoption_listen(struct adoption *adoption, struct listener *listener)
+{
+	if (!adoption_can_listen(listener))
+		return false;
+	if (adoption->notify == -1)
+		return true;
+	if (listen(listener->fd, listener->backlog) == -1)
+		return false;
+	log_debug(adoption->log, "listening on %s again", listener->addr);
+	return true;
+}

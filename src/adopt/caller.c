@@ -1,0 +1,165 @@
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adopt/caller.h"
+#include "process/procfs.h"
+
+enum { PATH_SIZE = 64 };
+
+/* Finds "key:\tvalue", value in the given base, in a file that it closes. */
+static bool
+read_field(struct procfs *file, const char *key, int base,
+    unsigned long long *value)
+{
+	size_t length = strlen(key);
+	char line[128];
+	bool found = false;
+
+	while (!found && procfs_text(file, '\n', line, sizeof(line)))
+		found = strncmp(line, key, length) == 0 &&
+		    procfs_number(line + length, 0, base, value);
+	procfs_close(file);
+	return found;
+}
+
+bool
+caller_identify(struct caller *caller, pid_t thread)
+{
+	unsigned long long process;
+	struct procfs file;
+
+	if (procfs_open(&file, "%d/status", thread) == -1 ||
+	    !read_field(&file, "Tgid:", 10, &process))
+		return false;
+	caller->thread = thread;
+	caller->process = (pid_t)process;
+	return true;
+}
+
+int
+caller_read(const struct caller *caller, unsigned long long address,
+    void *buffer, size_t length)
+{
+	struct iovec local = { buffer, length };
+	struct iovec remote = { (void *)(uintptr_t)address, length };
+	ssize_t n;
+
+	n = process_vm_readv(caller->thread, &local, 1, &remote, 1, 0);
+	if (n == -1)
+		return -1;
+	if ((size_t)n == length)
+		return 0;
+	errno = EFAULT;
+	return -1;
+}
+
+bool
+caller_shares_network(const struct caller *caller)
+{
+	struct stat ours, theirs;
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", caller->thread);
+	return stat(path, &theirs) == 0 &&
+	    stat("/proc/self/ns/net", &ours) == 0 &&
+	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+bool
+caller_descriptor(const struct caller *caller, int number,
+    struct descriptor *descriptor)
+{
+	char path[PATH_SIZE], link[32];
+	struct procfs file;
+	struct stat status;
+	ssize_t length;
+	unsigned long long flags = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, number);
+	length = readlink(path, link, sizeof(link) - 1);
+	if (length == -1 || stat(path, &status) == -1)
+		return false;
+	link[length] = '\0';
+	descriptor->number = number;
+	descriptor->socket = S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
+	if (procfs_open(&file, "%d/fdinfo/%d", caller->thread, number) == 0)
+		read_field(&file, "flags:", 8, &flags);
+	descriptor->flags = (int)flags;
+	return true;
+}
+
+size_t
+caller_descriptors(const struct caller *caller, struct descriptor **list)
+{
+	struct descriptor *grown, descriptor;
+	struct procfs folder;
+	size_t count = 0;
+	int number;
+
+	*list = NULL;
+	if (procfs_open(&folder, "%d/fd", caller->thread) == -1)
+		return 0;
+	while (procfs_entry(&folder, &number)) {
+		if (!caller_descriptor(caller, number, &descriptor))
+			continue;
+		grown = reallocarray(*list, count + 1, sizeof(*grown));
+		if (grown == NULL)
+			break;
+		*list = grown;
+		grown[count++] = descriptor;
+	}
+	procfs_close(&folder);
+	return count;
+}
+
+int
+caller_open(const struct caller *caller)
+{
+	return (int)syscall(SYS_pidfd_open, caller->process, 0);
+}
+
+int
+caller_copy(const struct caller *caller, int number)
+{
+	int process, fd;
+
+	/* PIDFD_THREAD, since 6.9: of use where the first thread has ended. */
+	process = (int)syscall(SYS_pidfd_open, caller->thread, O_EXCL);
+	if (process == -1)
+		process = caller_open(caller);
+	if (process == -1)
+		return -1;
+	fd = (int)syscall(SYS_pidfd_getfd, process, number, 0);
+	close(process);
+	return fd;
+}
+
+void
+caller_protocol(const struct caller *caller, int number, char *name,
+    size_t size)
+{
+	char path[PATH_SIZE];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, number);
+	length = getxattr(path, "system.sockprotoname", name, size - 1);
+	name[length < 0 ? 0 : length] = '\0';
+}
+
+void
+caller_path(const struct caller *caller, const char *path, char *ours,
+    size_t size)
+{
+	snprintf(ours, size, "/proc/%d/%s/%s", caller->thread,
+	    *path == '/' ? "root" : "cwd", path);
+}

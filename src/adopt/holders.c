@@ -1,0 +1,202 @@
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "adopt/holders.h"
+#include "process/tree.h"
+
+static bool
+matches(const struct holder *holder, const struct holder_key *key)
+{
+	return holder->yielded == key->yielded &&
+	    (key->process == 0 || holder->process == key->process) &&
+	    (key->listener == NULL || holder->listener == key->listener) &&
+	    (key->asked == NULL ||
+	    address_same(&holder->asked, key->asked)) &&
+	    (key->other == NULL ||
+	    !address_same(&holder->asked, key->other));
+}
+
+struct holder *
+holders_find(const struct adoption *adoption, const struct holder_key *key)
+{
+	struct holder *holder;
+
+	for (holder = adoption->holders; holder != NULL; holder = holder->next)
+		if (matches(holder, key))
+			return holder;
+	return NULL;
+}
+
+static void
+forget(struct holder *holder)
+{
+	struct holder **at = &holder->adoption->holders;
+
+	while (*at != holder)
+		at = &(*at)->next;
+	*at = holder->next;
+	if (holder->pidfd != -1)
+		close(holder->pidfd);
+	free(holder);
+}
+
+/* poll(2) says POLLIN of a pidfd whose process has ended: pidfd_open(2). */
+static bool
+handle_end(void *context, short revents)
+{
+	struct holder *holder = context;
+
+	(void)revents;
+	if (holder->yielded) {
+		if (holder->listener != NULL)
+			holders_reclaim(holder->adoption, holder->listener);
+	} else if (!adoption_listen(holder->adoption, holder->listener))
+		adoption_close(holder->listener);
+	forget(holder);
+	return false;
+}
+
+static void
+add(struct adoption *adoption, const struct holder *wanted)
+{
+	struct holder *holder = malloc(sizeof(*holder));
+
+	if (holder == NULL) {
+		if (wanted->pidfd != -1)
+			close(wanted->pidfd);
+		return;
+	}
+	*holder = *wanted;
+	holder->adoption = adoption;
+	holder->next = adoption->holders;
+	adoption->holders = holder;
+	if (events_add(adoption->events, holder->pidfd, POLLIN, handle_end,
+	    holder) == -1)
+		forget(holder);
+}
+
+void
+holders_add(struct adoption *adoption, struct listener *listener,
+    const struct caller *caller, int fd, const union address *asked)
+{
+	struct holder_key same = { .process = caller->process,
+	    .listener = listener, .asked = asked };
+	struct holder_key former = { .process = caller->process,
+	    .listener = listener, .other = asked };
+	struct holder *holder;
+
+	if (holders_find(adoption, &same) != NULL)
+		return;
+	/* Were that one still open, a second socket would have been given. */
+	holder = holders_find(adoption, &former);
+	if (holder != NULL) {
+		holder->fd = fd;
+		holder->asked = *asked;
+		return;
+	}
+	add(adoption, &(struct holder){ .listener = listener,
+	    .process = caller->process, .pidfd = caller_open(caller),
+	    .fd = fd, .asked = *asked });
+}
+
+bool
+holders_yield(struct adoption *adoption, struct listener *listener,
+    const struct caller *caller)
+{
+	struct holder_key key = { .listener = listener, .yielded = true };
+	bool listened = holders_find(adoption, &key) == NULL;
+
+	if (listened)
+		shutdown(listener->fd, SHUT_RDWR);
+	key.process = caller->process;
+	if (holders_find(adoption, &key) == NULL)
+		add(adoption, &(struct holder){ .listener = listener,
+		    .process = caller->process,
+		    .pidfd = caller_open(caller), .yielded = true });
+	return listened;
+}
+
+bool
+holders_is_yielded(const struct adoption *adoption,
+    const struct listener *listener)
+{
+	return holders_find(adoption, &(struct holder_key){
+	    .listener = listener, .yielded = true }) != NULL;
+}
+
+bool
+holders_reclaim(struct adoption *adoption, struct listener *listener)
+{
+	struct holder_key key = { .listener = listener, .yielded = true };
+	struct holder *holder;
+
+	if (!adoption_listen(adoption, listener))
+		return false;
+	while ((holder = holders_find(adoption, &key)) != NULL)
+		holder->listener = NULL;
+	return true;
+}
+
+static bool
+is_in_use(const struct adoption *adoption, const struct listener *listener,
+    const struct descriptor *descriptor)
+{
+	const struct holder *holder;
+
+	if (descriptor->socket == 0 ||
+	    descriptor->socket != adoption_inode(listener->fd))
+		return false;
+	if (descriptor->number != FIRST_FD +
+	    (int)(listener - adoption->listeners->list))
+		return true;
+	for (holder = adoption->holders; holder != NULL; holder = holder->next)
+		if (holder->listener == listener && !holder->yielded &&
+		    holder->fd == descriptor->number)
+			return true;
+	return false;
+}
+
+bool
+holders_uses(const struct adoption *adoption, const struct caller *caller,
+    const struct listener *listener)
+{
+	struct descriptor *list;
+	size_t i, count = caller_descriptors(caller, &list);
+	bool found = false;
+
+	for (i = 0; i < count && !found; i++)
+		found = is_in_use(adoption, listener, &list[i]);
+	free(list);
+	return found;
+}
+
+struct search {
+	const struct adoption	*adoption;
+	bool			 found;
+};
+
+static void
+search_one(pid_t pid, pid_t parent, void *context)
+{
+	struct search *search = context;
+	const struct listeners *listeners = search->adoption->listeners;
+	struct caller caller = { pid, pid };
+	size_t i;
+
+	(void)parent;
+	for (i = 0; i < listeners->count; i++)
+		if (holders_uses(search->adoption, &caller,
+		    &listeners->list[i]))
+			search->found = true;
+}
+
+bool
+holders_any(const struct adoption *adoption)
+{
+	struct search search = { adoption, false };
+
+	tree_visit(search_one, &search);
+	return search.found;
+}

@@ -1,0 +1,120 @@
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+struct log
+log_open(enum verbosity verbosity)
+{
+	struct log log = { .verbosity = verbosity };
+
+	if (verbosity == VERBOSE)
+		clock_gettime(CLOCK_MONOTONIC, &log.start);
+	return log;
+}
+
+static void
+keep_on_one_line(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
+/* What is too long is cut in its middle: the reason is at its end. */
+static void
+copy_shortened(char *text, size_t size, const char *whole)
+{
+	size_t length = strlen(whole), tail = size / 4;
+
+	if (length < size)
+		strlcpy(text, whole, size);
+	else
+		snprintf(text, size, "%.*s...%s", (int)(size - tail - 4),
+		    whole, whole + length - tail);
+}
+
+int
+fail(struct failure *failure, int error, const char *format, ...)
+{
+	char *what = NULL, *whole = NULL;
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vasprintf(&what, format, arguments);
+	va_end(arguments);
+	if (length == -1 || asprintf(&whole, "%s%s%s", what,
+	    error == 0 ? "" : ": ", error == 0 ? "" : strerror(error)) == -1)
+		strlcpy(failure->text, "out of memory", sizeof(failure->text));
+	else {
+		copy_shortened(failure->text, sizeof(failure->text), whole);
+		free(whole);
+	}
+	if (length != -1)
+		free(what);
+	keep_on_one_line(failure->text);
+	errno = error;
+	return -1;
+}
+
+static void __attribute__((format(printf, 2, 0)))
+write_line(const char *prefix, const char *format, va_list arguments)
+{
+	char line[LOG_MAX + 64];
+	int error = errno;
+	size_t length;
+
+	snprintf(line, sizeof(line), "%s: %s", getprogname(), prefix);
+	length = strlen(line);
+	vsnprintf(line + length, sizeof(line) - 1 - length, format,
+	    arguments);
+	keep_on_one_line(line);
+	length = strlen(line);
+	line[length++] = '\n';
+	if (write(STDERR_FILENO, line, length) == -1) {
+		/* There is nobody to tell. */
+	}
+	errno = error;
+}
+
+void
+log_info(const struct log *log, const char *format, ...)
+{
+	va_list arguments;
+
+	if (log->verbosity == QUIET)
+		return;
+	va_start(arguments, format);
+	write_line("", format, arguments);
+	va_end(arguments);
+}
+
+void
+log_debug(const struct log *log, const char *format, ...)
+{
+	char prefix[32];
+	struct timespec now;
+	va_list arguments;
+
+	if (log->verbosity != VERBOSE)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(prefix, sizeof(prefix), "%.3f s: ",
+	    (double)(now.tv_sec - log->start.tv_sec) +
+	    (double)(now.tv_nsec - log->start.tv_nsec) / 1e9);
+	va_start(arguments, format);
+	write_line(prefix, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_failure(const struct failure *failure)
+{
+	log_info(&(struct log){ .verbosity = NORMAL }, "%s", failure->text);
+}

@@ -1,0 +1,179 @@
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "handoff/environment.h"
+
+/* Leaves room for all that can come, and for the NULL at the end. */
+static int
+borrow(struct environment *environment, char *const variables[],
+    const struct options *options, struct failure *failure)
+{
+	size_t more = LISTEN_FDS_VARIABLES +
+	    options->settings.count;
+	char *const *variable;
+	size_t count = 0;
+
+	while (variables[count] != NULL)
+		count++;
+	environment->list = calloc(count + more + 1,
+	    sizeof(*environment->list));
+	environment->made = calloc(more, sizeof(*environment->made));
+	if (environment->list == NULL || environment->made == NULL)
+		return fail(failure, 0, "out of memory");
+	for (variable = variables; *variable != NULL; variable++)
+		if (!listen_fds_is_variable(*variable))
+			environment->list[environment->count++] = *variable;
+	return 0;
+}
+
+static void
+unset(struct environment *environment, const char *name)
+{
+	char **kept = environment->list, **variable;
+
+	for (variable = kept; *variable != NULL; variable++)
+		if (!variable_is_named(*variable, name))
+			*kept++ = *variable;
+	*kept = NULL;
+	environment->count = (size_t)(kept - environment->list);
+}
+
+static int
+add(struct environment *environment, const char *name, const char *value,
+    struct failure *failure)
+{
+	char **made = &environment->made[environment->made_count];
+
+	if (asprintf(made, "%s=%s", name, value) == -1)
+		return fail(failure, 0, "out of memory");
+	environment->made_count++;
+	environment->list[environment->count++] = *made;
+	environment->list[environment->count] = NULL;
+	return 0;
+}
+
+static int
+add_number(struct environment *environment, const char *name, uint64_t number,
+    struct failure *failure)
+{
+	char value[24];
+
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)number);
+	return add(environment, name, value, failure);
+}
+
+/* One field a socket, colon separated: the names, or the ports. */
+static int
+add_fields(struct environment *environment, const char *name,
+    const struct listeners *listeners, bool names, struct failure *failure)
+{
+	struct buffer output = { 0 };
+	char *value;
+	size_t i;
+	int status;
+
+	for (i = 0; i < listeners->count; i++) {
+		if (i > 0)
+			buffer_append(&output, ":", 1);
+		if (names)
+			buffer_append_string(&output, listeners->list[i].name);
+		else if (!listener_is_unix(&listeners->list[i]))
+			buffer_append_number(&output, listeners->list[i].port);
+	}
+	if (buffer_finish(&output, &value, NULL) == -1)
+		return fail(failure, 0, "out of memory");
+	status = add(environment, name, value, failure);
+	free(value);
+	return status;
+}
+
+static int
+add_protocol(struct environment *environment,
+    const struct listeners *listeners, const struct options *options,
+    enum audience audience, const struct identity *self,
+    struct failure *failure)
+{
+	const struct listener *first = &listeners->list[0];
+
+	if (audience == AUDIENCE_INETD && self != NULL)
+		return 0;
+	if (listeners->count > 0 && !listener_is_unix(first) &&
+	    add_number(environment, "LISTEN_PORT", first->port, failure) == -1)
+		return -1;
+	if (add_fields(environment, "LISTEN_PORTS", listeners, false,
+	    failure) == -1)
+		return -1;
+	if (audience == AUDIENCE_WITHOUT_FDS || self == NULL)
+		return 0;
+	if (add_number(environment, "LISTEN_FDS", listeners->count,
+	    failure) == -1 ||
+	    add_fields(environment, "LISTEN_FDNAMES", listeners, true,
+	    failure) == -1)
+		return -1;
+	if (options->no_pid)
+		return 0;
+	if (add_number(environment, "LISTEN_PID", (uint64_t)self->pid,
+	    failure) == -1)
+		return -1;
+	return self->pidfd_id == 0 ? 0 : add_number(environment,
+	    "LISTEN_PIDFDID", self->pidfd_id, failure);
+}
+
+static int
+apply_settings(struct environment *environment,
+    const struct listeners *listeners, const struct options *options,
+    enum audience audience, struct failure *failure)
+{
+	const struct assignment *setting;
+	char *value;
+	size_t i;
+	int status;
+
+	for (i = 0; i < options->settings.count; i++) {
+		setting = &options->settings.list[i];
+		if (template_expand(setting->template,
+		    strlen(setting->template), listeners, audience, &value,
+		    NULL, failure) == -1)
+			return -1;
+		unset(environment, setting->name);
+		status = add(environment, setting->name, value, failure);
+		free(value);
+		if (status == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+environment_make(struct environment *environment, char *const variables[],
+    const struct listeners *listeners, const struct options *options,
+    enum audience audience, const struct identity *self,
+    struct failure *failure)
+{
+	*environment = (struct environment){ 0 };
+	if (borrow(environment, variables, options, failure) == -1 ||
+	    add_protocol(environment, listeners, options, audience, self,
+	    failure) == -1)
+		return -1;
+	return apply_settings(environment, listeners, options, audience,
+	    failure);
+}
+
+void
+environment_free(struct environment *environment)
+{
+	size_t i;
+
+	for (i = 0; i < environment->made_count; i++)
+		free(environment->made[i]);
+	free(environment->made);
+	free(environment->list);
+}

@@ -1,0 +1,248 @@
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "handoff/exec.h"
+
+/*
+ * A socket that stands where another is to go would be closed by dup2(2):
+ * all are moved out of the way before the first is put into its place.
+ */
+static int
+move_away(struct listener *listener, int number, int end)
+{
+	int fd;
+
+	if (listener->fd == number || listener->fd >= end)
+		return 0;
+	fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, end);
+	if (fd == -1)
+		return -1;
+	close(listener->fd);
+	listener->fd = fd;
+	return 0;
+}
+
+static int
+replace(int number, int fd, const struct log *log)
+{
+	if (log->verbosity == VERBOSE && fcntl(number, F_GETFD) != -1)
+		log_debug(log, "fd %d was open and is closed", number);
+	return dup2(fd, number);
+}
+
+/* dup2(2) of a descriptor onto itself leaves close-on-exec as it is. */
+static int
+move_into_place(struct listener *listener, int number,
+    const struct log *log)
+{
+	if (listener->fd == number)
+		return fcntl(number, F_SETFD, 0);
+	if (replace(number, listener->fd, log) == -1)
+		return -1;
+	close(listener->fd);
+	listener->fd = number;
+	return 0;
+}
+
+/* As inetd(8) does for a service that waits, but for standard error. */
+static int
+pass_as_standard(struct launch *launch, struct failure *failure)
+{
+	struct listener *only = &launch->listeners.list[0];
+
+	if (replace(STDOUT_FILENO, only->fd, &launch->log) == -1 ||
+	    move_into_place(only, STDIN_FILENO, &launch->log) == -1)
+		return fail(failure, errno, "pass %s as fds 0 and 1",
+		    only->addr);
+	return 0;
+}
+
+static int
+pass_sockets(struct launch *launch, struct failure *failure)
+{
+	struct listener *list = launch->listeners.list;
+	size_t i, count = launch->listeners.count;
+	int end = FIRST_FD + (int)count, number;
+
+	for (i = 0; i < count; i++)
+		if (list[i].reserve != -1) {
+			close(list[i].reserve);
+			list[i].reserve = -1;
+		}
+	if (launch->audience == AUDIENCE_INETD)
+		return pass_as_standard(launch, failure);
+	for (i = 0; i < count; i++)
+		if (move_away(&list[i], FIRST_FD + (int)i, end) == -1)
+			return fail(failure, errno, "pass %s", list[i].addr);
+	for (i = 0; i < count; i++) {
+		number = FIRST_FD + (int)i;
+		if (move_into_place(&list[i], number, &launch->log) == -1)
+			return fail(failure, errno, "pass %s as fd %d",
+			    list[i].addr, number);
+	}
+	return 0;
+}
+
+static int
+pass_reserves(struct launch *launch, struct failure *failure)
+{
+	struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < launch->listeners.count; i++) {
+		listener = &launch->listeners.list[i];
+		close(listener->fd);
+		listener->fd = -1;
+		if (listener->reserve != -1 &&
+		    fcntl(listener->reserve, F_SETFD, 0) == -1)
+			return fail(failure, errno, "reserve %u",
+			    listener->port);
+	}
+	return 0;
+}
+
+/* Waits for a client, and takes nothing of it: 0; the signal; or -1. */
+static int
+await_demand(struct launch *launch, struct failure *failure)
+{
+	const struct listeners *listeners = &launch->listeners;
+	struct signalfd_siginfo signal;
+	struct pollfd *polls;
+	nfds_t i, count = listeners->count + 1;
+	sigset_t held;
+	int fd, status;
+
+	signals_hold(&launch->signals, &held);
+	fd = signalfd(-1, &held, SFD_CLOEXEC);
+	if (fd == -1)
+		return fail(failure, errno, "wait for a client");
+	polls = calloc(count, sizeof(*polls));
+	if (polls == NULL) {
+		close(fd);
+		return fail(failure, 0, "out of memory");
+	}
+	polls[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	for (i = 1; i < count; i++)
+		polls[i] = (struct pollfd){ .fd = listeners->list[i - 1].fd,
+		    .events = POLLIN };
+	log_debug(&launch->log, "waiting for the first connection or "
+	    "datagram");
+	do
+		status = poll(polls, count, -1);
+	while (status == -1 && errno == EINTR);
+	if (status == -1)
+		fail(failure, errno, "wait for a client");
+	else
+		status = polls[0].revents != 0 && read(fd, &signal,
+		    sizeof(signal)) == sizeof(signal) ?
+		    (int)signal.ssi_signo : 0;
+	close(fd);
+	free(polls);
+	return status;
+}
+
+static int
+execute(const struct launch *launch, char *const command[],
+    const struct environment *environment, struct failure *failure)
+{
+	struct signals ignored;
+
+	log_debug(&launch->log, "executing %s", command[0]);
+	signals_restore(&launch->signals);
+	environ = environment->list;
+	execvp(command[0], command);
+	fail(failure, errno, "execute %s", command[0]);
+	signals_save(&ignored);
+	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
+}
+
+int
+exec_prepare(struct launch *launch, struct failure *failure)
+{
+	struct identity self = listen_fds_identify();
+
+	return environment_make(&launch->environment, environ,
+	    &launch->listeners, launch->options, launch->audience, &self,
+	    failure);
+}
+
+struct outcome
+exec_service(struct launch *launch, struct failure *failure)
+{
+	struct outcome outcome = { .status = STATUS_FAILED };
+	char **inherited = environ;
+
+	if (launch->options->on_demand &&
+	    (outcome.signal = await_demand(launch, failure)) != 0) {
+		if (outcome.signal == -1)
+			outcome.signal = 0;
+		return outcome;
+	}
+	if ((launch->handoff == RESERVE ? pass_reserves(launch, failure) :
+	    launch->audience == AUDIENCE_WITHOUT_FDS ? 0 :
+	    pass_sockets(launch, failure)) == -1)
+		return outcome;
+	outcome.status = execute(launch, launch->command,
+	    &launch->environment, failure);
+	environ = inherited;
+	return outcome;
+}
+
+struct outcome
+exec_client(struct launch *launch, struct failure *failure)
+{
+	char shell[] = "/bin/sh", option[] = "-c";
+	char *command[] = { shell, option, launch->script, NULL };
+	struct outcome outcome = { .status = STATUS_FAILED };
+	struct environment environment;
+
+	if (environment_make(&environment, environ, &launch->listeners,
+	    launch->options, launch->audience, NULL, failure) == 0)
+		execute(launch, command, &environment, failure);
+	return outcome;
+}
+
+/* The directories of PATH as execvp(3) has them, with -e's PATH if any. */
+static const char *
+search_path(const struct launch *launch)
+{
+	const struct assignments *settings = &launch->options->settings;
+	const char *path = getenv("PATH");
+	size_t i;
+
+	for (i = 0; i < settings->count; i++)
+		if (strcmp(settings->list[i].name, "PATH") == 0)
+			path = settings->list[i].template;
+	return path == NULL ? "/bin:/usr/bin" : path;
+}
+
+bool
+exec_is_set_id(const struct launch *launch)
+{
+	const char *name = launch->command[0], *path = search_path(launch);
+	char file[PATH_MAX];
+	struct stat status;
+	size_t length;
+
+	if (strchr(name, '/') != NULL)
+		return stat(name, &status) == 0 &&
+		    (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+	for (; *path != '\0'; path += length + (path[length] == ':')) {
+		length = strcspn(path, ":");
+		snprintf(file, sizeof(file), "%.*s/%s", (int)length, path,
+		    name);
+		if (access(file, X_OK) == 0 && stat(file, &status) == 0 &&
+		    S_ISREG(status.st_mode))
+			return (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+	}
+	return false;
+}

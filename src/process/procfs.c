@@ -1,0 +1,100 @@
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process/procfs.h"
+
+#define BETWEEN_WORDS	" \t\n:"
+
+int
+procfs_open(struct procfs *file, const char *format, ...)
+{
+	char path[64] = "/proc/";
+	size_t length = strlen(path);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(path + length, sizeof(path) - length, format, arguments);
+	va_end(arguments);
+	file->at = file->length = 0;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	return file->fd == -1 ? -1 : 0;
+}
+
+void
+procfs_close(struct procfs *file)
+{
+	if (file->fd != -1)
+		close(file->fd);
+	file->fd = -1;
+}
+
+/* Whether something is there that was not taken. */
+static bool
+fill(struct procfs *file, ssize_t (*more)(int, void *, size_t))
+{
+	ssize_t length;
+
+	if (file->at < file->length)
+		return true;
+	length = more(file->fd, file->data, sizeof(file->data));
+	file->at = 0;
+	file->length = length < 0 ? 0 : (size_t)length;
+	return file->length > 0;
+}
+
+bool
+procfs_text(struct procfs *file, char end, char *text, size_t size)
+{
+	size_t length = 0;
+	char next;
+
+	if (!fill(file, read))
+		return false;
+	do {
+		next = file->data[file->at++];
+		if (next == end)
+			break;
+		if (length + 1 < size)
+			text[length++] = next;
+	} while (fill(file, read));
+	text[length] = '\0';
+	return true;
+}
+
+bool
+procfs_entry(struct procfs *folder, int *number)
+{
+	const struct dirent64 *entry;
+
+	while (fill(folder, getdents64)) {
+		entry = (const void *)(folder->data + folder->at);
+		folder->at += entry->d_reclen;
+		if (isdigit((unsigned char)entry->d_name[0])) {
+			*number = atoi(entry->d_name);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+procfs_number(const char *line, unsigned n, int base,
+    unsigned long long *number)
+{
+	size_t length;
+	char *end;
+
+	line += strspn(line, BETWEEN_WORDS);
+	for (; n > 0; n--) {
+		line += strcspn(line, BETWEEN_WORDS);
+		line += strspn(line, BETWEEN_WORDS);
+	}
+	length = strcspn(line, BETWEEN_WORDS);
+	*number = strtoull(line, &end, base);
+	return length > 0 && end == line + length;
+}

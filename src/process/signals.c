@@ -1,0 +1,97 @@
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+#include <stddef.h>
+
+#include "process/signals.h"
+
+static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
+
+void
+signals_save(struct signals *signals)
+{
+	struct sigaction action = { .sa_handler = SIG_IGN };
+
+	sigprocmask(SIG_SETMASK, NULL, &signals->mask);
+	sigaction(SIGPIPE, &action, &signals->pipe);
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, &signals->child);
+}
+
+void
+signals_restore(const struct signals *signals)
+{
+	sigaction(SIGPIPE, &signals->pipe, NULL);
+	sigaction(SIGCHLD, &signals->child, NULL);
+	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
+}
+
+bool
+signals_stop(int number)
+{
+	size_t i;
+
+	for (i = 0; i < STOP_SIGNALS; i++)
+		if (stop_signals[i] == number)
+			return true;
+	return false;
+}
+
+/* A signal that is ignored still reaches a signalfd while it is blocked. */
+bool
+signals_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 &&
+	    action.sa_handler == SIG_IGN;
+}
+
+void
+signals_hold(const struct signals *signals, sigset_t *held)
+{
+	size_t i;
+
+	sigemptyset(held);
+	for (i = 0; i < STOP_SIGNALS; i++)
+		if (!sigismember(&signals->mask, stop_signals[i]) &&
+		    !signals_ignored(stop_signals[i]))
+			sigaddset(held, stop_signals[i]);
+	sigprocmask(SIG_BLOCK, held, NULL);
+}
+
+/*
+ * Job control's signals stop the front as they stop the service, which is in
+ * the same process group.  A fault of the front's own must kill it.
+ */
+int
+signals_open(void)
+{
+	static const int not_forwarded[] = { SIGTSTP, SIGTTIN, SIGTTOU,
+	    SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+	    SIGABRT, SIGPIPE };
+	sigset_t set;
+	size_t i;
+
+	sigfillset(&set);
+	for (i = 0; i < sizeof(not_forwarded) / sizeof(not_forwarded[0]); i++)
+		sigdelset(&set, not_forwarded[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+signals_die(int number)
+{
+	sigset_t one;
+
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	signal(number, SIG_DFL);
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	return 128 + number;
+}

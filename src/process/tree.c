@@ -1,0 +1,159 @@
+#include <sys/syscall.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process/procfs.h"
+#include "process/tree.h"
+
+enum { GENERATIONS = 100 };	/* below us that are visited at once */
+
+/* The fourth field of proc_pid_stat(5), behind the command's name. */
+static pid_t
+parent_of(pid_t pid)
+{
+	unsigned long long parent;
+	char text[512] = "", *end;
+	struct procfs file;
+
+	if (procfs_open(&file, "%d/stat", pid) == -1)
+		return -1;
+	procfs_text(&file, '\0', text, sizeof(text));
+	end = strrchr(text, ')');
+	procfs_close(&file);
+	return end != NULL && procfs_number(end + 1, 1, 10, &parent) ?
+	    (pid_t)parent : -1;
+}
+
+bool
+tree_is_visible(void)
+{
+	char link[16];
+	ssize_t length;
+
+	length = readlink("/proc/self", link, sizeof(link) - 1);
+	link[length == -1 ? 0 : length] = '\0';
+	return atoi(link) == getpid();
+}
+
+struct visitor {
+	void	(*visit)(pid_t pid, pid_t parent, void *context);
+	void	*context;
+	int	generation;
+};
+
+static size_t	visit_children(pid_t parent, struct visitor *visitor);
+
+static size_t
+visit_children_of_thread(pid_t parent, pid_t thread, struct visitor *visitor)
+{
+	unsigned long long pid;
+	struct procfs file;
+	char word[16];
+	size_t count = 0;
+
+	if (procfs_open(&file, "%d/task/%d/children", parent, thread) == -1)
+		return 0;
+	while (procfs_text(&file, ' ', word, sizeof(word)) &&
+	    procfs_number(word, 0, 10, &pid)) {
+		count += 1 + visit_children((pid_t)pid, visitor);
+		visitor->visit((pid_t)pid, parent, visitor->context);
+	}
+	procfs_close(&file);
+	return count;
+}
+
+static size_t
+visit_children(pid_t parent, struct visitor *visitor)
+{
+	struct procfs threads;
+	size_t count = 0;
+	pid_t thread;
+
+	if (visitor->generation == GENERATIONS ||
+	    procfs_open(&threads, "%d/task", parent) == -1)
+		return 0;
+	visitor->generation++;
+	while (procfs_entry(&threads, &thread))
+		count += visit_children_of_thread(parent, thread, visitor);
+	visitor->generation--;
+	procfs_close(&threads);
+	return count;
+}
+
+size_t
+tree_visit(void (*visit)(pid_t, pid_t, void *), void *context)
+{
+	struct visitor visitor = { visit, context, 0 };
+
+	return visit_children(getpid(), &visitor);
+}
+
+int
+tree_open_child(pid_t pid, pid_t parent)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd == -1 || parent_of(pid) == parent)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void
+signal_one(pid_t pid, pid_t parent, void *context)
+{
+	int fd = tree_open_child(pid, parent);
+
+	if (fd == -1)
+		return;
+	syscall(SYS_pidfd_send_signal, fd, *(int *)context, NULL, 0);
+	close(fd);
+}
+
+size_t
+tree_signal(int number)
+{
+	return tree_visit(signal_one, &number);
+}
+
+struct crowd {
+	int	*pidfds;
+	size_t	 count;
+};
+
+static void
+collect_one(pid_t pid, pid_t parent, void *context)
+{
+	struct crowd *crowd = context;
+	int *grown, fd = tree_open_child(pid, parent);
+
+	if (fd == -1)
+		return;
+	grown = reallocarray(crowd->pidfds, crowd->count + 1, sizeof(*grown));
+	if (grown == NULL) {
+		close(fd);
+		return;
+	}
+	crowd->pidfds = grown;
+	grown[crowd->count++] = fd;
+}
+
+void
+tree_signal_from(pid_t root, int number)
+{
+	struct crowd crowd = { NULL, 0 };
+	struct visitor visitor = { collect_one, &crowd, 0 };
+
+	visit_children(root, &visitor);
+	collect_one(root, getpid(), &crowd);
+	while (crowd.count > 0) {
+		crowd.count--;
+		syscall(SYS_pidfd_send_signal, crowd.pidfds[crowd.count],
+		    number, NULL, 0);
+		close(crowd.pidfds[crowd.count]);
+	}
+	free(crowd.pidfds);
+}

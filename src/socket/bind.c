@@ -1,0 +1,274 @@
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "socket/bind.h"
+
+enum { TRIES = 64 };	/* numbers that a group may try */
+
+static int
+set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int
+bind_path(int fd, const struct spec *spec)
+{
+	int mode = spec->option[OPTION_MODE], result;
+	mode_t mask;
+
+	mask = umask((mode_t)(mode == -1 ? 0177 : 0777 & ~mode));
+	result = bind(fd, &spec->address.any, spec->length);
+	umask(mask);
+	return result;
+}
+
+static int
+set_options(int fd, const struct spec *spec)
+{
+	const int *option = spec->option;
+
+	if (spec->address.any.sa_family == AF_INET6 &&
+	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+	    option[OPTION_V6ONLY] == 1) == -1)
+		return -1;
+	/* For UDP it would let the kernel give one number twice. */
+	if (spec_is_tcp(spec) &&
+	    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
+		return -1;
+	if (option[OPTION_REUSEPORT] == 1 &&
+	    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1)
+		return -1;
+	if (option[OPTION_RCVBUF] != -1 &&
+	    set_option(fd, SOL_SOCKET, SO_RCVBUF, option[OPTION_RCVBUF]) == -1)
+		return -1;
+	if (option[OPTION_SNDBUF] != -1 &&
+	    set_option(fd, SOL_SOCKET, SO_SNDBUF, option[OPTION_SNDBUF]) == -1)
+		return -1;
+	return 0;
+}
+
+/* Returns a socket with the endpoint's options and address, or -1. */
+static int
+open_bound(const struct spec *wanted)
+{
+	struct spec spec = *wanted;
+	int type = spec.type, error, fd;
+
+	if (spec.option[OPTION_NONBLOCK] == 1)
+		type |= SOCK_NONBLOCK;
+	fd = socket_open(spec.address.any.sa_family, type);
+	if (fd == -1 && errno == EAFNOSUPPORT && spec.wildcard) {
+		spec.address.in =
+		    (struct sockaddr_in){ .sin_family = AF_INET };
+		address_set_port(&spec.address,
+		    address_port(&wanted->address));
+		spec.length = sizeof(spec.address.in);
+		fd = socket_open(AF_INET, type);
+	}
+	if (fd == -1)
+		return -1;
+	if (set_options(fd, &spec) == 0 &&
+	    (address_has_path(&spec.address, spec.length) ?
+	    bind_path(fd, &spec) :
+	    bind(fd, &spec.address.any, spec.length)) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/*
+ * A number that is in use on another address only is reserved on the
+ * endpoint's own address.
+ */
+static int
+open_reserve(const struct spec *spec)
+{
+	struct spec everywhere = *spec;
+	int fd;
+
+	everywhere.wildcard = true;
+	everywhere.address.in6 = (struct sockaddr_in6){
+	    .sin6_family = AF_INET6 };
+	everywhere.length = sizeof(everywhere.address.in6);
+	everywhere.option[OPTION_V6ONLY] = -1;
+	address_set_port(&everywhere.address, address_port(&spec->address));
+	fd = open_bound(&everywhere);
+	if (fd == -1 && errno == EADDRINUSE &&
+	    address_port(&spec->address) != 0)
+		fd = open_bound(spec);
+	return fd;
+}
+
+static int
+settle_interface(struct spec *spec)
+{
+	unsigned index;
+
+	if (spec->interface[0] == '\0')
+		return 0;
+	index = if_nametoindex(spec->interface);
+	if (index == 0)
+		return -1;
+	spec->address.in6.sin6_scope_id = index;
+	return 0;
+}
+
+static int
+take_number(struct listener *listener, struct spec *spec)
+{
+	union address address;
+	socklen_t length = sizeof(address);
+
+	listener->reserve = open_reserve(spec);
+	if (listener->reserve == -1 || getsockname(listener->reserve,
+	    &address.any, &length) == -1)
+		return -1;
+	address_set_port(&spec->address, address_port(&address));
+	return 0;
+}
+
+/* Takes from the listener the socket that holds its number. */
+static int
+take_holder(struct listener *listener)
+{
+	int *holder = listener->reserve != -1 ? &listener->reserve :
+	    &listener->fd;
+	int fd = *holder;
+
+	*holder = -1;
+	return fd;
+}
+
+/* Under somebody's adopt a bind may be given a socket that listens. */
+static bool
+is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t length = sizeof(listening);
+
+	return fd != -1 && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN,
+	    &listening, &length) == 0 && listening != 0;
+}
+
+/*
+ * Binds one member of a group to *number, or where that is 0 to a number
+ * of the kernel's choice, which it stores there.
+ */
+static int
+bind_member(struct listener *listener, const struct spec *wanted,
+    unsigned *number)
+{
+	struct spec spec = *wanted;
+
+	address_set_port(&spec.address, *number);
+	listener->type = spec.type;
+	listener->address = spec.address;
+	listener->length = spec.length;
+	listener->backlog = spec.option[OPTION_BACKLOG] == -1 ?
+	    INT_MAX : spec.option[OPTION_BACKLOG];
+	strlcpy(listener->name, spec.name, sizeof(listener->name));
+	listener_describe(listener);
+	if (settle_interface(&spec) == -1)
+		return -1;
+	if (spec_is_tcp(&spec) && !spec.same_port) {
+		if (take_number(listener, &spec) == -1)
+			return -1;
+		*number = address_port(&spec.address);
+	}
+	listener->fd = is_listening(listener->reserve) ?
+	    take_holder(listener) : open_bound(&spec);
+	if (listener->fd == -1)
+		return -1;
+	listener_remember_path(listener);
+	if (listener_learn_address(listener) == -1)
+		return -1;
+	*number = listener->port;
+	return 0;
+}
+
+/* Whether the next try, with another number, may succeed where one failed. */
+static bool
+was_taken(const struct spec *first, unsigned number)
+{
+	return errno == EADDRINUSE && number != 0 &&
+	    address_port(&first->address) == 0;
+}
+
+/* Appends the members of a group that the number has room for; 0, or -1. */
+static int
+try_group(struct listeners *listeners, const struct spec *group,
+    size_t size, unsigned *number)
+{
+	struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		listener = listeners_append(listeners);
+		if (listener == NULL)
+			return -1;
+		if (bind_member(listener, &group[i], number) == 0)
+			continue;
+		if (!group[i].optional ||
+		    (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT))
+			return -1;
+		listeners_truncate(listeners, listeners->count - 1);
+	}
+	return 0;
+}
+
+/*
+ * A number that was not free for the whole group is held to the end: else
+ * the kernel may offer the same again and again.
+ */
+static int
+bind_group(struct listeners *listeners, const struct spec *group,
+    size_t size, struct failure *failure)
+{
+	size_t start = listeners->count, tries = 0;
+	int held[TRIES], result;
+	unsigned number = address_port(&group->address);
+
+	while ((result = try_group(listeners, group, size, &number)) == -1 &&
+	    was_taken(group, number) && tries < TRIES) {
+		held[tries++] = take_holder(&listeners->list[start]);
+		listeners_truncate(listeners, start);
+		number = 0;
+	}
+	if (result == -1 && tries > 0)
+		fail(failure, errno, "listen on '%s': no number was free for "
+		    "all of it in %zu tries", group->text, tries);
+	else if (result == -1)
+		fail(failure, errno, "listen on %s",
+		    listeners->count == start || group->interface[0] != '\0' ?
+		    group->text : listeners->list[listeners->count - 1].addr);
+	while (tries > 0)
+		close(held[--tries]);
+	return result;
+}
+
+int
+listeners_bind(struct listeners *listeners, const struct spec *specs,
+    size_t count, struct failure *failure)
+{
+	size_t first, size;
+
+	for (first = 0; first < count; first++)
+		socket_remove_stale_path(&specs[first].address,
+		    specs[first].length, specs[first].type);
+	for (first = 0; first < count; first += size) {
+		for (size = 1; first + size < count &&
+		    specs[first + size].same_port; size++)
+			;
+		if (bind_group(listeners, &specs[first], size,
+		    failure) == -1)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,194 @@
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "socket/listen_fds.h"
+
+#ifndef PIDFS_MAGIC
+#define PIDFS_MAGIC	0x50494446	/* linux/magic.h, since 6.9 */
+#endif
+
+enum { OF_SOCKETS = 4 };	/* the first of protocol: what is passed */
+
+static const char *const protocol[LISTEN_FDS_VARIABLES] = {
+	"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES",
+	"LISTEN_FDS_FIRST_FD", "LISTEN_PORT", "LISTEN_PORTS"
+};
+
+struct identity
+listen_fds_identify(void)
+{
+	struct identity self = { .pid = getpid() };
+	struct statfs system;
+	struct stat status;
+	int fd;
+
+	fd = (int)syscall(SYS_pidfd_open, self.pid, 0);
+	if (fd == -1)
+		return self;
+	if (fstatfs(fd, &system) == 0 && system.f_type == PIDFS_MAGIC &&
+	    fstat(fd, &status) == 0)
+		self.pidfd_id = (uint64_t)status.st_ino;
+	close(fd);
+	return self;
+}
+
+bool
+variable_is_named(const char *variable, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(variable, name, length) == 0 && variable[length] == '=';
+}
+
+static const char *
+find(char *const variables[], const char *name)
+{
+	for (; *variables != NULL; variables++)
+		if (variable_is_named(*variables, name))
+			return *variables + strlen(name) + 1;
+	return NULL;
+}
+
+/* Returns false where text is not a plain decimal number. */
+static bool
+parse_decimal(const char *text, uint64_t *number)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+const char *
+listen_fds_reserved(const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < OF_SOCKETS; i++)
+		if (strlen(protocol[i]) == length &&
+		    memcmp(protocol[i], name, length) == 0)
+			return protocol[i];
+	return NULL;
+}
+
+static size_t
+count_inherited(char *const variables[], const struct identity *self)
+{
+	const char *fds = find(variables, "LISTEN_FDS");
+	const char *pid = find(variables, "LISTEN_PID");
+	const char *pidfd_id = find(variables, "LISTEN_PIDFDID");
+	uint64_t number;
+
+	if (fds == NULL || pid == NULL || !parse_decimal(pid, &number) ||
+	    number != (uint64_t)self->pid)
+		return 0;
+	if (pidfd_id != NULL && (!parse_decimal(pidfd_id, &number) ||
+	    number != self->pidfd_id))
+		return 0;
+	if (!parse_decimal(fds, &number) || number > (uint64_t)sysconf(
+	    _SC_OPEN_MAX))
+		return 0;
+	return (size_t)number;
+}
+
+int
+listen_fds_inherited(char *const variables[], const struct identity *self,
+    size_t *count, char ***names, struct failure *failure)
+{
+	static char unknown[] = "unknown";
+	const char *given = find(variables, "LISTEN_FDNAMES");
+	size_t i, length, fields = 1;
+	char *copy, *name;
+
+	*names = NULL;
+	*count = count_inherited(variables, self);
+	if (*count == 0)
+		return 0;
+	length = given == NULL ? 0 : strlen(given);
+	*names = malloc(*count * sizeof(**names) + length + 1);
+	if (*names == NULL)
+		return fail(failure, 0, "out of memory");
+	copy = (char *)(*names + *count);
+	strlcpy(copy, given == NULL ? "" : given, length + 1);
+	for (i = 0; i < length; i++)
+		fields += copy[i] == ':';
+	for (i = 0; i < *count; i++) {
+		name = fields == *count ? strsep(&copy, ":") : unknown;
+		(*names)[i] = *name == '\0' ? unknown : name;
+	}
+	return 0;
+}
+
+/* Whether it is one of protocol; most variables are not even near. */
+bool
+listen_fds_is_variable(const char *variable)
+{
+	size_t i;
+
+	if (strncmp(variable, "LISTEN_", 7) != 0)
+		return false;
+	for (i = 0; i < LISTEN_FDS_VARIABLES; i++)
+		if (variable_is_named(variable, protocol[i]))
+			return true;
+	return false;
+}
+
+/* As listen(2) set it, where the kernel tells; else the longest. */
+static int
+queue_limit(int fd)
+{
+	struct tcp_info information;
+	socklen_t length = sizeof(information);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &information, &length) == -1)
+		return INT_MAX;
+	return (int)information.tcpi_sacked;
+}
+
+int
+listeners_inherit(struct listeners *listeners, size_t count,
+    char *const names[], struct failure *failure)
+{
+	struct listener *listener;
+	socklen_t length;
+	size_t i;
+	int type;
+
+	for (i = 0; i < count; i++) {
+		length = sizeof(type);
+		if (getsockopt(FIRST_FD + (int)i, SOL_SOCKET, SO_TYPE, &type,
+		    &length) == -1)
+			return fail(failure, errno, "inherited fd %zu",
+			    FIRST_FD + i);
+	}
+	for (i = 0; i < count; i++) {
+		listener = listeners_append(listeners);
+		if (listener == NULL)
+			return fail(failure, errno, "inherited sockets");
+		listener->inherited = true;
+		listener->fd = FIRST_FD + (int)i;
+		length = sizeof(listener->type);
+		getsockopt(listener->fd, SOL_SOCKET, SO_TYPE, &listener->type,
+		    &length);
+		strlcpy(listener->name, names[i], sizeof(listener->name));
+		listener->backlog = queue_limit(listener->fd);
+		if (fcntl(listener->fd, F_SETFD, FD_CLOEXEC) == -1 ||
+		    listener_learn_address(listener) == -1)
+			return fail(failure, errno, "inherited fd %d",
+			    listener->fd);
+		listener_remember_path(listener);
+	}
+	return 0;
+}

@@ -1,0 +1,200 @@
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "socket/listener.h"
+
+/* The standard three are the caller's, also where they are closed. */
+int
+socket_open(int family, int type)
+{
+	int fd, high, error;
+
+	fd = socket(family, type | SOCK_CLOEXEC, 0);
+	if (fd == -1 || fd >= FIRST_FD)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+	error = errno;
+	close(fd);
+	errno = error;
+	return high;
+}
+
+static void
+close_socket(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+void
+listener_describe(struct listener *listener)
+{
+	listener->port = address_port(&listener->address);
+	address_host(&listener->address, listener->host);
+	address_format(&listener->address, listener->length, listener->addr);
+}
+
+bool
+listener_is_unix(const struct listener *listener)
+{
+	return listener->host[0] == '\0';
+}
+
+int
+listener_learn_address(struct listener *listener)
+{
+	listener->length = sizeof(listener->address);
+	if (getsockname(listener->fd, &listener->address.any,
+	    &listener->length) == -1)
+		return -1;
+	listener_describe(listener);
+	return 0;
+}
+
+struct listener *
+listeners_append(struct listeners *listeners)
+{
+	struct listener *list, *listener;
+
+	list = reallocarray(listeners->list, listeners->count + 1,
+	    sizeof(*list));
+	if (list == NULL)
+		return NULL;
+	listeners->list = list;
+	listener = &list[listeners->count++];
+	memset(listener, 0, sizeof(*listener));
+	listener->fd = listener->reserve = -1;
+	return listener;
+}
+
+/* A live socket of another type says EPROTOTYPE. */
+void
+socket_remove_stale_path(const union address *address, socklen_t length,
+    int type)
+{
+	const char *path = address->un.sun_path;
+	struct stat status;
+	int fd;
+
+	if (!address_has_path(address, length) || lstat(path, &status) == -1 ||
+	    !S_ISSOCK(status.st_mode))
+		return;
+	fd = socket_open(AF_UNIX, type | SOCK_NONBLOCK);
+	if (fd == -1)
+		return;
+	if (connect(fd, &address->any, length) == -1 &&
+	    errno == ECONNREFUSED)
+		unlink(path);
+	close(fd);
+}
+
+bool
+listener_lost_path(const struct listener *listener)
+{
+	struct stat status;
+
+	return listener->inode != 0 &&
+	    (lstat(listener->address.un.sun_path, &status) == -1 ||
+	    status.st_dev != listener->device ||
+	    status.st_ino != listener->inode);
+}
+
+/* A service may have put a socket of its own in the place of our path. */
+static void
+discard(struct listener *listener)
+{
+	close_socket(&listener->fd);
+	close_socket(&listener->reserve);
+	if (listener->inode == 0 || listener->inherited)
+		return;
+	if (listener_lost_path(listener))
+		socket_remove_stale_path(&listener->address, listener->length,
+		    listener->type);
+	else
+		unlink(listener->address.un.sun_path);
+}
+
+void
+listeners_truncate(struct listeners *listeners, size_t count)
+{
+	while (listeners->count > count)
+		discard(&listeners->list[--listeners->count]);
+}
+
+void
+listeners_close(struct listeners *listeners)
+{
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		close_socket(&listeners->list[i].fd);
+		close_socket(&listeners->list[i].reserve);
+	}
+}
+
+void
+listeners_discard(struct listeners *listeners, bool ran)
+{
+	if (ran)
+		listeners_close(listeners);
+	else
+		listeners_truncate(listeners, 0);
+	listeners->count = 0;
+	free(listeners->list);
+	listeners->list = NULL;
+}
+
+void
+listener_remember_path(struct listener *listener)
+{
+	struct stat status;
+
+	if (!address_has_path(&listener->address, listener->length) ||
+	    lstat(listener->address.un.sun_path, &status) == -1)
+		return;
+	listener->device = status.st_dev;
+	listener->inode = status.st_ino;
+}
+
+const struct listener *
+listeners_find(const struct listeners *listeners, const char *text,
+    size_t length)
+{
+	size_t i, number = 0;
+
+	if (text == NULL)
+		return listeners->count > 0 ? &listeners->list[0] : NULL;
+	for (i = 0; i < listeners->count; i++)
+		if (strlen(listeners->list[i].name) == length &&
+		    memcmp(listeners->list[i].name, text, length) == 0)
+			return &listeners->list[i];
+	for (i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9' ||
+		    number >= listeners->count)
+			return NULL;
+		number = number * 10 + (size_t)(text[i] - '0');
+	}
+	return number < listeners->count ? &listeners->list[number] : NULL;
+}
+
+int
+listeners_listen(struct listeners *listeners, struct failure *failure)
+{
+	struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (listener->type != SOCK_DGRAM && !listener->inherited &&
+		    listen(listener->fd, listener->backlog) == -1)
+			return fail(failure, errno, "listen on %s",
+			    listener->addr);
+	}
+	return 0;
+}

@@ -1,0 +1,81 @@
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "supervise/channel.h"
+
+union control {
+	struct cmsghdr	header;
+	char		space[CMSG_SPACE(sizeof(int))];
+};
+
+int
+channel_open(int ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+}
+
+int
+channel_send(int channel, const struct message *message, int descriptor)
+{
+	union control control = { 0 };
+	struct iovec vector = { (void *)(uintptr_t)message, sizeof(*message) };
+	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1 };
+	ssize_t sent;
+
+	if (descriptor != -1) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+	}
+	/* A peer that had not read all is a reset first, and then EPIPE. */
+	do
+		sent = sendmsg(channel, &msg, MSG_NOSIGNAL);
+	while (sent == -1 && (errno == EINTR || errno == ECONNRESET));
+	return sent == -1 ? -1 : 0;
+}
+
+int
+channel_receive(int channel, struct message *message, int *descriptor)
+{
+	union control control = { 0 };
+	struct iovec vector = { message, sizeof(*message) };
+	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1,
+	    .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *header;
+	ssize_t received;
+
+	/* What is queued may come after the reset of a peer that is gone. */
+	do
+		received = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
+	while (received == -1 && (errno == EINTR || errno == ECONNRESET));
+	if (descriptor != NULL)
+		*descriptor = -1;
+	if (received == 0)
+		errno = EPIPE;
+	if (received <= 0)
+		return (int)received;
+	if ((msg.msg_flags & MSG_CTRUNC) != 0) {
+		errno = EMFILE;
+		return -1;
+	}
+	header = CMSG_FIRSTHDR(&msg);
+	if (descriptor != NULL && header != NULL &&
+	    header->cmsg_type == SCM_RIGHTS)
+		memcpy(descriptor, CMSG_DATA(header), sizeof(int));
+	return 1;
+}
+
+int
+channel_fail(struct failure *failure, const char *peer)
+{
+	if (errno == EPIPE)
+		return fail(failure, 0, "%s was killed", peer);
+	return fail(failure, errno, "%s", peer);
+}

@@ -1,0 +1,173 @@
+#include <sys/wait.h>
+
+#include <netinet/tcp.h>
+
+#include <unistd.h>
+
+#include "process/procfs.h"
+#include "process/tree.h"
+#include "supervise/client.h"
+
+enum { POLL_PORT_MS = 5 };	/* between two looks for a reserved port */
+
+int
+client_ending(const struct run *run)
+{
+	const struct child *client = &run->client, *service = &run->service;
+	bool by_itself = client->ended && !run->client_killed;
+
+	switch (run->cause) {
+	case CAUSE_CLIENT:
+		return client->status;
+	case CAUSE_SIGNAL:
+		return by_itself ? client->status : run->stop_signal;
+	case CAUSE_NO_CLIENT:
+		return W_EXITCODE(STATUS_FAILED, 0);
+	case CAUSE_SERVICE:
+		break;
+	}
+	if (WIFSIGNALED(service->status))
+		return W_EXITCODE(128 + WTERMSIG(service->status), 0);
+	if (WEXITSTATUS(service->status) != 0)
+		return service->status;
+	return by_itself ? client->status : W_EXITCODE(STATUS_FAILED, 0);
+}
+
+static bool
+is_listening(const char *table, unsigned port)
+{
+	unsigned long long local, state;
+	struct procfs file;
+	char line[128];
+	bool found = false;
+
+	if (procfs_open(&file, "net/%s", table) == -1)
+		return false;
+	while (!found && procfs_text(&file, '\n', line, sizeof(line)))
+		found = procfs_number(line, 2, 16, &local) && local == port &&
+		    procfs_number(line, 5, 16, &state) && state == TCP_LISTEN;
+	procfs_close(&file);
+	return found;
+}
+
+/*
+ * Whether the service listens on every port that is reserved.  The kernel is
+ * asked, without a connection: proc_net_tcp(5).  Under another handoff our
+ * own sockets listen.
+ */
+static bool
+may_start(const struct launch *launch)
+{
+	const struct listeners *listeners = &launch->listeners;
+	const struct listener *listener;
+	size_t i;
+
+	for (i = 0; launch->handoff == RESERVE && i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (listener->reserve != -1 &&
+		    !is_listening("tcp", listener->port) &&
+		    !is_listening("tcp6", listener->port))
+			return false;
+	}
+	return true;
+}
+
+static void
+start(struct run *run)
+{
+	struct message message = { .kind = MSG_FAILED };
+	struct child *client = &run->client;
+
+	if (child_await_exec(client, child_release(client), &message) == 0) {
+		client->started_at = events_clock();
+		log_debug(&run->launch->log, "started the client as process "
+		    "%d", client->pid);
+		return;
+	}
+	/* A client that was killed with its whole group has not failed. */
+	run_sync_signals(run);
+	if (run->stop_signal == 0) {
+		log_failure(&message.failure);
+		run->cause = CAUSE_NO_CLIENT;
+	}
+	run_stop(run);
+}
+
+struct search {
+	pid_t	client;
+	bool	found;
+};
+
+static void
+search_one(pid_t pid, pid_t parent, void *context)
+{
+	struct search *search = context;
+
+	if (parent == getpid() && pid != search->client)
+		search->found = true;
+}
+
+/* Whether nobody is left who might serve the client. */
+static bool
+is_service_over(const struct run *run)
+{
+	struct search search = { run->client.pid, false };
+
+	if (!run->service.ended)
+		return false;
+	if (run->service.status != 0)
+		return true;
+	if (run->launch->handoff == ADOPT)
+		return run->adoption.notify == -1;
+	tree_visit(search_one, &search);
+	return !search.found;
+}
+
+/* The service was over first: the client has a while to end by itself. */
+static void
+lose_service(struct run *run)
+{
+	const struct launch *launch = run->launch;
+	char end[64];
+
+	run->cause = CAUSE_SERVICE;
+	adoption_close_all(&run->adoption);
+	run_describe_end(&run->service, end, sizeof(end));
+	log_info(&launch->log, "%s %s after %.1f s, before the client",
+	    launch->command[0], end, run_seconds(run, run->service.ended_at));
+	if (run->state == RUN_GOING)
+		run_close(run);
+}
+
+void
+client_step(struct run *run)
+{
+	struct child *client = &run->client;
+
+	if (run->state == RUN_STOPPING)
+		return;
+	if (run->cause == CAUSE_CLIENT && !client->ended &&
+	    is_service_over(run))
+		lose_service(run);
+	run->client_killed = !client->ended && run->state == RUN_CLOSING &&
+	    (client->channel != -1 || events_clock() >= run->deadline);
+	/* One that ended before its start, and was not told to, says why. */
+	if (client->channel != -1 && !run->client_killed && (client->ended ?
+	    run->stop_signal == 0 : may_start(run->launch)))
+		start(run);
+	if (client->ended || run->client_killed)
+		run_stop(run);
+}
+
+int
+client_timeout(const struct run *run)
+{
+	int64_t left;
+
+	if (run->client.channel != -1)
+		return run->launch->handoff == RESERVE ? POLL_PORT_MS : 0;
+	if (run->state != RUN_CLOSING)
+		return -1;
+	left = run->deadline - events_clock();
+	return left < 0 ? 0 : (int)left;
+}

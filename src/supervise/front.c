@@ -1,0 +1,231 @@
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "supervise/channel.h"
+#include "supervise/front.h"
+#include "supervise/keeper.h"
+#include "supervise/spawn.h"
+#include "supervise/stop.h"
+
+/*
+ * The standard three are the caller's, also where they are closed: nothing
+ * of ours takes their numbers, and nothing is there after execve(2).
+ */
+static int
+hold_standard(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 &&
+		    open("/dev/null", O_RDWR | O_CLOEXEC) == -1)
+			return -1;
+	return 0;
+}
+
+static void
+wait_for_end(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+}
+
+/*
+ * Signals have their usual effect here and until front_run(): the front
+ * may wait for the reader of a FIFO, and ^C is to end that.  The keeper then
+ * sees that the front is gone.
+ */
+int
+front_start(struct front *front, struct launch *launch,
+    struct failure *failure)
+{
+	struct message message = { .kind = MSG_FAILED };
+	int ends[2];
+
+	if (hold_standard() == -1)
+		return fail(failure, errno, "open /dev/null");
+	if (channel_open(ends) == -1)
+		return fail(failure, errno, "socketpair");
+	front->channel = ends[0];
+	front->keeper = fork();
+	if (front->keeper == 0) {
+		close(ends[0]);
+		keeper_main(launch, ends[1]);
+	}
+	if (front->keeper == -1)
+		fail(failure, errno, "fork");
+	close(ends[1]);
+	if (front->keeper != -1) {
+		if (channel_receive(ends[0], &message, NULL) != 1)
+			channel_fail(failure, "the keeper");
+		else if (message.kind == MSG_READY)
+			return 0;
+		else
+			*failure = message.failure;
+	}
+	front_abandon(front);
+	return -1;
+}
+
+void
+front_abandon(struct front *front)
+{
+	close(front->channel);
+	if (front->keeper != -1)
+		wait_for_end(front->keeper);
+}
+
+/* A keeper that is gone has left a message, or its end is seen. */
+static int
+tell(const struct front *front, const struct message *message)
+{
+	return channel_send(front->channel, message, -1) == -1 &&
+	    errno != EPIPE ? -1 : 0;
+}
+
+static bool
+read_signal(const struct front *front,
+    struct signalfd_siginfo *signal)
+{
+	return read(front->signals, signal, sizeof(*signal)) ==
+	    sizeof(*signal);
+}
+
+/* Forwards one signal: 1; 0 where none is there; or -1. */
+static int
+forward_signal(const struct front *front)
+{
+	struct message message = { .kind = MSG_SIGNAL };
+	struct signalfd_siginfo signal;
+
+	if (!read_signal(front, &signal))
+		return 0;
+	message.value = (int)signal.ssi_signo;
+	if (message.value == SIGCHLD || signals_ignored(message.value))
+		return 1;
+	/* The terminal's keys reach the whole group: once is enough. */
+	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
+	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
+		message.kind = MSG_STOP;
+	return tell(front, &message) == -1 ? -1 : 1;
+}
+
+static int
+tell_signals(const struct front *front)
+{
+	struct message message = { .kind = MSG_SYNC };
+	int forwarded;
+
+	while ((forwarded = forward_signal(front)) == 1)
+		;
+	return forwarded == -1 ? -1 : tell(front, &message);
+}
+
+/*
+ * Waits for the message that says how it ended; false, and errno, where the
+ * keeper died, or cannot be heard or told.
+ */
+static bool
+await_end(const struct front *front, struct message *message,
+    bool *started)
+{
+	struct pollfd polls[] = {
+		{ .fd = front->channel, .events = POLLIN },
+		{ .fd = front->signals, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(polls, 2, -1) == -1)
+			continue;
+		if (polls[0].revents != 0) {
+			if (channel_receive(front->channel, message,
+			    NULL) != 1)
+				return false;
+			if (message->kind == MSG_STARTED)
+				*started = true;
+			else if (message->kind != MSG_SYNC)
+				return true;
+			else if (tell_signals(front) == -1)
+				return false;
+		}
+		if (polls[1].revents != 0 &&
+		    forward_signal(front) == -1)
+			return false;
+	}
+}
+
+/* What the keeper kept is ours now: we are the next subreaper. */
+static void
+stop_orphans(const struct front *front, int grace)
+{
+	struct pollfd poll_one = { .fd = front->signals,
+	    .events = POLLIN };
+	struct signalfd_siginfo signal;
+	struct stop stop;
+
+	stop_begin(&stop, grace);
+	while (children_reap(NULL, 0) && stop_goes_on(&stop))
+		if (poll(&poll_one, 1, stop_step(&stop)) == 1)
+			read_signal(front, &signal);
+	stop_end(&stop);
+}
+
+struct outcome
+front_run(struct front *front, struct launch *launch,
+    struct failure *failure)
+{
+	struct message message = { .kind = MSG_GO };
+	struct outcome outcome = { .status = STATUS_FAILED };
+	bool alive, nothing_left;
+
+	failure->text[0] = '\0';
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	listeners_close(&launch->listeners);
+	front->signals = signals_open();
+	if (front->signals == -1) {
+		fail(failure, errno, "signalfd");
+		front_abandon(front);
+		return outcome;
+	}
+	alive = channel_send(front->channel, &message, -1) == 0 &&
+	    await_end(front, &message, &outcome.executed);
+	if (!alive)
+		channel_fail(failure, "the keeper");
+	else if (message.kind != MSG_FAILED)
+		outcome.executed = true;
+	/* With a client the run is over, and its files go with it. */
+	if (launch->script != NULL)
+		outcome.executed = false;
+	if (!alive) {
+		close(front->channel);
+		stop_orphans(front, launch->options->kill_after);
+		return outcome;
+	}
+	if (message.kind == MSG_FAILED) {
+		*failure = message.failure;
+		wait_for_end(front->keeper);
+		outcome.status = message.value;
+		return outcome;
+	}
+	nothing_left = message.kind == MSG_ENDED;
+	message.kind = MSG_RELEASED;
+	channel_send(front->channel, &message, -1);
+	if (nothing_left)
+		wait_for_end(front->keeper);
+	if (WIFEXITED(message.value))
+		outcome.status = WEXITSTATUS(message.value);
+	else {
+		outcome.signal = WTERMSIG(message.value);
+		outcome.status = 128 + outcome.signal;
+	}
+	return outcome;
+}

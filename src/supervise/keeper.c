@@ -1,0 +1,371 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "adopt/bind_call.h"
+#include "adopt/holders.h"
+#include "adopt/waiting.h"
+#include "process/procfs.h"
+#include "process/tree.h"
+#include "supervise/client.h"
+#include "supervise/keeper.h"
+#include "supervise/run.h"
+
+enum { SPARE_FDS = 8 };		/* to answer bind(), and to read /proc */
+
+static bool
+is_needed(const struct run *run, int fd)
+{
+	const struct listeners *listeners = &run->launch->listeners;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++)
+		if (listeners->list[i].fd == fd ||
+		    listeners->list[i].reserve == fd)
+			return true;
+	return fd == STDERR_FILENO || fd == run->service.channel ||
+	    fd == run->client.channel || fd == run->front ||
+	    fd == run->children || fd == run->adoption.notify;
+}
+
+/*
+ * The reader of a pipe that the caller passed waits for all that hold it: the
+ * keeper holds nothing that is not its own.
+ */
+static void
+close_callers_descriptors(const struct run *run)
+{
+	struct procfs folder;
+	int fd;
+
+	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
+	if (procfs_open(&folder, "self/fd") == -1)
+		return;
+	while (procfs_entry(&folder, &fd))
+		if (fd > STDERR_FILENO && fd != folder.fd &&
+		    !is_needed(run, fd))
+			close(fd);
+	procfs_close(&folder);
+}
+
+/* The summary, the last of -v's lines: in seconds since the start. */
+static void
+summarize(const struct run *run)
+{
+	static const char *const handoffs[] = { [INHERIT] = "inherit",
+	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
+	const struct launch *launch = run->launch;
+	int64_t taken_at = launch->handoff == RESERVE ?
+	    run->client.started_at : run->adoption.adopted_at;
+	char taken[48] = "", client[64] = "was not started", service[64];
+
+	if (taken_at != 0)
+		snprintf(taken, sizeof(taken), ", taken after %.3f s",
+		    run_seconds(run, taken_at));
+	if (run->client.started_at != 0)
+		run_describe_end(&run->client, client, sizeof(client));
+	run_describe_end(&run->service, service, sizeof(service));
+	log_debug(&launch->log, "%s by %s%s; the client %s after %.3f s; "
+	    "%s %s after %.3f s", launch->listeners.list[0].addr,
+	    handoffs[launch->handoff], taken, client,
+	    run_seconds(run, run->client.ended_at), launch->command[0],
+	    service, run_seconds(run, run->service.ended_at));
+}
+
+/* Without a client: what a service leaves is a daemon if it ended itself. */
+static void
+handle_service_end(struct run *run, bool children_left)
+{
+	if (run->stop_signal != 0 || WIFSIGNALED(run->service.status))
+		run_stop(run);
+	else if (children_left) {
+		if (run->service.status != 0 && !holders_any(&run->adoption))
+			adoption_close_all(&run->adoption);
+		run_tell_end(run, MSG_LEFT);
+	}
+}
+
+/* Returns whether there is still something to keep. */
+static bool
+handle_ends(struct run *run)
+{
+	struct child *const both[] = { &run->service, &run->client };
+	bool service_had_ended = run->service.ended;
+	bool client_had_ended = run->client.ended;
+	bool left = children_reap(both, 2);
+	char end[64];
+
+	if (run_has_client(run) && (service_had_ended != run->service.ended ||
+	    client_had_ended != run->client.ended))
+		run_sync_signals(run);
+	if (!service_had_ended && run->service.ended) {
+		run_describe_end(&run->service, end, sizeof(end));
+		log_debug(&run->launch->log, "%s (%d) %s",
+		    run->launch->command[0], run->service.pid, end);
+		if (!run_has_client(run))
+			handle_service_end(run, left);
+	}
+	if (run_has_client(run))
+		client_step(run);
+	return left;
+}
+
+static bool
+handle_front(void *context, short revents)
+{
+	(void)revents;
+	run_hear_front(context);
+	return true;
+}
+
+/* SIGCHLD itself; handle_ends() sees to those that ended. */
+static bool
+handle_child_signal(void *context, short revents)
+{
+	const struct run *run = context;
+	struct signalfd_siginfo signal;
+
+	(void)revents;
+	while (read(run->children, &signal, sizeof(signal)) == sizeof(signal))
+		;
+	return true;
+}
+
+/* POLLHUP says that no process is under the filter any more. */
+static bool
+handle_notify(void *context, short revents)
+{
+	struct run *run = context;
+	struct adoption *adoption = &run->adoption;
+
+	if ((revents & POLLIN) != 0)
+		bind_call_answer(adoption);
+	else {
+		close(adoption->notify);
+		adoption->notify = -1;
+		events_set(&run->events, run->notify_slot, -1, 0);
+	}
+	return true;
+}
+
+/* The sooner of two times to wait, -1 being for ever. */
+static int
+sooner(int a, int b)
+{
+	return a == -1 || (b != -1 && b < a) ? b : a;
+}
+
+static int
+choose_timeout(struct run *run)
+{
+	int timeout = waiting_step(&run->adoption);
+
+	if (run->state == RUN_STOPPING)
+		return sooner(timeout, stop_step(&run->stop));
+	return sooner(timeout, client_timeout(run));
+}
+
+/* One round: waits, then attends to whatever has something to say. */
+static bool
+keep_on(struct run *run)
+{
+	events_wait(&run->events, choose_timeout(run));
+	if (handle_ends(run))
+		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
+	return run->adoption.notify != -1;
+}
+
+/* Nothing has been executed yet: our two children are all there is to kill. */
+static _Noreturn void
+refuse(const struct run *run, int status, const struct failure *failure)
+{
+	struct message message = { .kind = MSG_FAILED, .value = status,
+	    .failure = *failure };
+
+	if (run->service.pid > 0)
+		kill(run->service.pid, SIGKILL);
+	if (run->client.pid > 0)
+		kill(run->client.pid, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	channel_send(run->front, &message, -1);
+	_exit(status);
+}
+
+/* The caller's soft limit is for the service and the client, which have it. */
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Whether SPARE_FDS descriptors are free: 0, or -1 and errno. */
+static int
+check_room(const struct run *run)
+{
+	int fds[SPARE_FDS], count = 0, error;
+
+	while (count < SPARE_FDS && (fds[count] = fcntl(run->front,
+	    F_DUPFD_CLOEXEC, 0)) != -1)
+		count++;
+	error = count == SPARE_FDS ? 0 : errno;
+	while (count > 0)
+		close(fds[--count]);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+static void
+make_children(struct run *run, pid_t group)
+{
+	struct failure failure = { "" };
+
+	if (child_fork(&run->service, run->launch, group, run->front,
+	    run->children, &failure) == -1 ||
+	    child_try(&run->service, run->launch, &run->adoption,
+	    &failure) == -1 ||
+	    (run_has_client(run) && child_fork(&run->client, run->launch,
+	    group, run->front, run->children, &failure) == -1))
+		refuse(run, STATUS_FAILED, &failure);
+	raise_limit();
+	if (check_room(run) == -1) {
+		fail(&failure, errno, "keeper");
+		refuse(run, STATUS_FAILED, &failure);
+	}
+}
+
+/* Tells the front that all is ready, and waits for it to have listened. */
+static void
+await_go(const struct run *run)
+{
+	struct message message = { .kind = MSG_READY };
+	struct failure failure = { "" };
+
+	if (channel_send(run->front, &message, -1) == -1 ||
+	    channel_receive(run->front, &message, NULL) != 1) {
+		channel_fail(&failure, "the front");
+		refuse(run, STATUS_FAILED, &failure);
+	}
+}
+
+static void
+start_service(struct run *run)
+{
+	struct message message = { .kind = MSG_STARTED };
+	struct child *service = &run->service;
+	int error = child_release(service);
+
+	close_callers_descriptors(run);
+	if (child_await_exec(service, error, &message) == -1)
+		refuse(run, message.value, &message.failure);
+	channel_send(run->front, &message, -1);
+	service->started_at = events_clock();
+	log_debug(&run->launch->log, "started %s as process %d",
+	    run->launch->command[0], service->pid);
+}
+
+/* What the front would remove, were it still there. */
+static void
+clean_up(const struct run *run)
+{
+	if (!run_has_client(run) || run->front != -1)
+		return;
+	port_files_discard(run->launch->files, false);
+	listeners_discard(&run->launch->listeners, false);
+}
+
+/* Room to poll is there before a service is started: 0, or -1 and errno. */
+static int
+add_sources(struct run *run)
+{
+	struct events *events = &run->events;
+
+	if (events_add(events, run->children, POLLIN, handle_child_signal,
+	    run) == -1)
+		return -1;
+	run->front_slot = events_add(events, run->front, POLLIN, handle_front,
+	    run);
+	run->notify_slot = events_add(events, -1, POLLIN, handle_notify, run);
+	if (run->front_slot == -1 || run->notify_slot == -1)
+		return -1;
+	return waiting_begin(&run->adoption);
+}
+
+static int
+become_keeper(struct run *run)
+{
+	sigset_t children;
+
+	setpgid(0, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	/* Wakes a keeper that was stopped, to see that the front is gone. */
+	prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, NULL);
+	run->children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->children == -1 ? -1 : add_sources(run);
+}
+
+/*
+ * Whoever signals every process of the tree, as systemd does, means the
+ * service; and the keeper, which is not in the terminal's foreground group,
+ * may have something to say.
+ */
+static void
+block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+void
+keeper_main(struct launch *launch, int channel)
+{
+	struct run run = {
+		.launch = launch,
+		.front = channel,
+		.adoption = { .listeners = &launch->listeners,
+		    .maps = &launch->options->maps, .log = &launch->log,
+		    .service = launch->command[0], .notify = -1,
+		    .events = &run.events },
+		.service = { .name = "the service's process",
+		    .become = service_main, .channel = -1 },
+		.client = { .name = "the client's process",
+		    .become = client_main, .channel = -1 },
+	};
+	pid_t group = getpgrp();
+	struct failure failure;
+
+	if (become_keeper(&run) == -1) {
+		fail(&failure, errno, "keeper");
+		refuse(&run, STATUS_FAILED, &failure);
+	}
+	make_children(&run, group);
+	block_signals();
+	await_go(&run);
+	port_files_recognise(launch->files);
+	start_service(&run);
+	events_set(&run.events, run.notify_slot, run.adoption.notify, POLLIN);
+	while (keep_on(&run))
+		;
+	if (run_has_client(&run))
+		summarize(&run);
+	clean_up(&run);
+	run_tell_end(&run, MSG_ENDED);
+	_exit(0);
+}

@@ -1,0 +1,169 @@
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "process/tree.h"
+#include "supervise/client.h"
+#include "supervise/run.h"
+
+enum { SIGNAL_ECHO_MS = 250 };	/* timeout(1) may send a signal twice */
+
+bool
+run_has_client(const struct run *run)
+{
+	return run->launch->script != NULL;
+}
+
+void
+run_close(struct run *run)
+{
+	run->deadline = events_clock() + run->launch->options->kill_after;
+	if (run->state == RUN_GOING)
+		run->state = RUN_CLOSING;
+}
+
+void
+run_stop(struct run *run)
+{
+	if (run->state == RUN_STOPPING)
+		return;
+	run->state = RUN_STOPPING;
+	stop_begin(&run->stop, run->launch->options->kill_after);
+}
+
+void
+replace_with_null(int first, int last)
+{
+	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (fd = first; null != -1 && fd <= last; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
+static void
+close_front(struct run *run)
+{
+	close(run->front);
+	run->front = -1;
+	events_set(&run->events, run->front_slot, -1, 0);
+}
+
+/* The front left in good order: what still runs is a daemon. */
+static void
+detach(struct run *run)
+{
+	close_front(run);
+	replace_with_null(STDERR_FILENO, STDERR_FILENO);
+	run->launch->log.verbosity = QUIET;
+}
+
+static void
+remember_stop(struct run *run, int number)
+{
+	if (run->stop_signal != 0)
+		return;
+	run->stop_signal = number;
+	run->stop_time = events_clock();
+	if (run->cause != CAUSE_NO_CLIENT)
+		run->cause = CAUSE_SIGNAL;
+}
+
+/*
+ * With -c, signals the client's tree first: a shell that waits for its
+ * command does nothing on INT.  A second stop signal kills everything at
+ * once.
+ */
+static void
+stop_client(struct run *run, int number, bool delivered)
+{
+	if (run->stop_signal != 0 &&
+	    events_clock() - run->stop_time > SIGNAL_ECHO_MS) {
+		run->client_killed = true;
+		run_stop(run);
+		stop_hasten(&run->stop);
+		return;
+	}
+	run_close(run);
+	if (!delivered && run->client.pid != 0 && !run->client.ended)
+		tree_signal_from(run->client.pid, number);
+	remember_stop(run, number);
+}
+
+/* delivered: the terminal has sent the signal to the whole group. */
+static void
+forward(struct run *run, int number, bool delivered)
+{
+	if (signals_stop(number) && run_has_client(run)) {
+		stop_client(run, number, delivered);
+		return;
+	}
+	if (!delivered && !run->service.ended)
+		kill(run->service.pid, number);
+	if (signals_stop(number))
+		remember_stop(run, number);
+}
+
+enum message_kind
+run_hear_front(struct run *run)
+{
+	struct message message = { .kind = MSG_RELEASED };
+
+	if (channel_receive(run->front, &message, NULL) != 1) {
+		close_front(run);
+		run->stop_signal = SIGKILL;
+		run_stop(run);
+		return MSG_FAILED;
+	}
+	if (message.kind == MSG_RELEASED)
+		detach(run);
+	else if (message.kind == MSG_SIGNAL || message.kind == MSG_STOP)
+		forward(run, message.value, message.kind == MSG_STOP);
+	return message.kind;
+}
+
+/* The kernel sends a signal to the whole group before it lets one end. */
+void
+run_sync_signals(struct run *run)
+{
+	struct message message = { .kind = MSG_SYNC };
+
+	if (run->front == -1 || (channel_send(run->front, &message,
+	    -1) == -1 && errno != EPIPE))
+		return;
+	while (run->front != -1 && run_hear_front(run) != MSG_SYNC)
+		;
+}
+
+void
+run_describe_end(const struct child *child, char *text, size_t size)
+{
+	if (WIFSIGNALED(child->status))
+		snprintf(text, size, "was killed by signal %d",
+		    WTERMSIG(child->status));
+	else
+		snprintf(text, size, "ended with status %d",
+		    WEXITSTATUS(child->status));
+}
+
+double
+run_seconds(const struct run *run, int64_t when)
+{
+	return (double)(when - run->service.started_at) / 1000;
+}
+
+void
+run_tell_end(const struct run *run, enum message_kind kind)
+{
+	struct message message = { .kind = kind,
+	    .value = run_has_client(run) ? client_ending(run) :
+	    run->service.status };
+
+	if (run->front != -1)
+		channel_send(run->front, &message, -1);
+}

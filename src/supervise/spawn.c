@@ -1,0 +1,248 @@
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adopt/bind_call.h"
+#include "adopt/filter.h"
+#include "handoff/exec.h"
+#include "process/tree.h"
+#include "supervise/spawn.h"
+
+enum { KILLABLE = 1, PRIVILEGED = 2 };	/* MSG_READY of the service */
+
+static bool
+has_unix(const struct listeners *listeners)
+{
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++)
+		if (listener_is_unix(&listeners->list[i]))
+			return true;
+	return false;
+}
+
+static const char *
+explain(int error)
+{
+	switch (error) {
+	case EBUSY:
+		return "another seccomp listener is there already";
+	case ENOSYS:
+	case EINVAL:
+		return "this kernel has no seccomp user notification";
+	case EPERM:
+	case EACCES:
+		return "seccomp is not permitted here";
+	default:
+		return strerror(error);
+	}
+}
+
+/* In a child that cannot execute: message->failure says why. */
+static _Noreturn void
+report_and_exit(int channel, int status, struct message *message)
+{
+	message->kind = MSG_FAILED;
+	message->value = status;
+	channel_send(channel, message, -1);
+	_exit(status);
+}
+
+/* Waits for MSG_GO, then becomes what the child is to be. */
+static _Noreturn void
+execute(struct launch *launch, int channel,
+    struct outcome (*become)(struct launch *, struct failure *))
+{
+	struct message message = { .kind = MSG_FAILED };
+	struct outcome outcome = { .status = STATUS_FAILED };
+
+	if (channel_receive(channel, &message, NULL) == 1)
+		outcome = become(launch, &message.failure);
+	else
+		channel_fail(&message.failure, "the keeper");
+	report_and_exit(channel, outcome.status, &message);
+}
+
+/* The keeper does not wait for this execve(2): it may come at any time. */
+static _Noreturn void
+execute_on_demand(struct launch *launch, int channel)
+{
+	struct message message = { .kind = MSG_FAILED };
+	struct outcome outcome;
+
+	if (channel_receive(channel, &message, NULL) != 1 ||
+	    message.kind != MSG_GO)
+		_exit(STATUS_FAILED);
+	close(channel);
+	outcome = exec_service(launch, &message.failure);
+	if (outcome.signal != 0)
+		_exit(signals_die(outcome.signal));
+	log_failure(&message.failure);
+	_exit(outcome.status);
+}
+
+/* dup2(2) of a socket to its place would close a channel that stands there. */
+static int
+move_channel(const struct launch *launch, int channel)
+{
+	int high, end = FIRST_FD + (int)launch->listeners.count;
+
+	if (channel >= end)
+		return channel;
+	high = fcntl(channel, F_DUPFD_CLOEXEC, end);
+	if (high != -1)
+		close(channel);
+	return high;
+}
+
+void
+service_main(struct launch *launch, int channel)
+{
+	struct message message = { .kind = MSG_READY };
+	bool killable = false, privileged = true;
+	int notify = -1, high = move_channel(launch, channel);
+
+	if (high == -1) {
+		fail(&message.failure, errno, "keeper");
+		report_and_exit(channel, STATUS_FAILED, &message);
+	}
+	channel = high;
+	if (launch->handoff == ADOPT) {
+		notify = filter_install(has_unix(&launch->listeners),
+		    &killable, &privileged);
+		if (notify == -1) {
+			fail(&message.failure, 0, "%s", explain(errno));
+			report_and_exit(channel, STATUS_FAILED, &message);
+		}
+	}
+	message.value = (killable ? KILLABLE : 0) |
+	    (privileged ? PRIVILEGED : 0);
+	if (channel_send(channel, &message, notify) == -1)
+		_exit(STATUS_FAILED);
+	if (notify != -1)
+		close(notify);
+	/* While the keeper tries, and the front listens. */
+	if (exec_prepare(launch, &message.failure) == -1)
+		report_and_exit(channel, STATUS_FAILED, &message);
+	if (launch->options->on_demand)
+		execute_on_demand(launch, channel);
+	execute(launch, channel, exec_service);
+}
+
+void
+client_main(struct launch *launch, int channel)
+{
+	execute(launch, channel, exec_client);
+}
+
+int
+child_fork(struct child *child, struct launch *launch, pid_t group,
+    int front, int children, struct failure *failure)
+{
+	int ends[2];
+
+	if (channel_open(ends) == -1)
+		return fail(failure, errno, "socketpair");
+	child->pid = fork();
+	if (child->pid == 0) {
+		close(ends[0]);
+		close(front);
+		close(children);
+		setpgid(0, group);
+		child->become(launch, ends[1]);
+	}
+	if (child->pid == -1)
+		fail(failure, errno, "fork");
+	close(ends[1]);
+	child->channel = ends[0];
+	if (child->pid != -1)
+		return 0;
+	child->pid = 0;
+	return -1;
+}
+
+int
+child_try(const struct child *service, const struct launch *launch,
+    struct adoption *adoption, struct failure *failure)
+{
+	struct message message = { .kind = MSG_FAILED };
+	bool readable = launch->handoff == ADOPT &&
+	    bind_call_try(service->pid) == 0;
+	int error = errno;
+
+	if (channel_receive(service->channel, &message,
+	    &adoption->notify) != 1)
+		return channel_fail(failure, service->name);
+	if (message.kind != MSG_READY) {
+		*failure = message.failure;
+		return -1;
+	}
+	if (!tree_is_visible())
+		return fail(failure, 0, "/proc: it does not show the "
+		    "service");
+	if (launch->handoff != ADOPT)
+		return 0;
+	adoption->killable = (message.value & KILLABLE) != 0;
+	if ((message.value & PRIVILEGED) == 0 && exec_is_set_id(launch))
+		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
+		    launch->command[0]);
+	if (!readable)
+		return fail(failure, error, "the service's memory cannot be "
+		    "read");
+	return 0;
+}
+
+int
+child_release(const struct child *child)
+{
+	struct message message = { .kind = MSG_GO };
+
+	return channel_send(child->channel, &message, -1) == 0 ? 0 : errno;
+}
+
+/* A child that ended before it was released may have said why. */
+int
+child_await_exec(struct child *child, int error, struct message *message)
+{
+	int result = 0;
+
+	if ((error == 0 || error == EPIPE) &&
+	    channel_receive(child->channel, message, NULL) == 1)
+		result = -1;
+	else if (error != 0) {
+		message->value = STATUS_FAILED;
+		errno = error;
+		result = channel_fail(&message->failure, child->name);
+	}
+	close(child->channel);
+	child->channel = -1;
+	return result;
+}
+
+/* Once a child was reaped, its pid may be another process's. */
+static void
+note_end(struct child *child, pid_t pid, int status)
+{
+	if (child->pid != pid || child->ended)
+		return;
+	child->status = status;
+	child->ended = true;
+	child->ended_at = events_clock();
+}
+
+bool
+children_reap(struct child *const list[], size_t count)
+{
+	int status;
+	pid_t pid;
+	size_t i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 ||
+	    (pid == -1 && errno == EINTR))
+		for (i = 0; pid > 0 && i < count; i++)
+			note_end(list[i], pid, status);
+	return pid == 0;
+}
