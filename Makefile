@@ -22,10 +22,13 @@ warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 fortify = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if \
 	$(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(findstring \
 	-fsanitize,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+# What is built does not say in which folder; gcc takes $PWD's word for it.
+export PWD := $(CURDIR)
+anywhere = '-ffile-prefix-map=$(CURDIR)=.'
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
-	$(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
+	$(anywhere) $(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
 	-Isrc $(CPPFLAGS) $(CFLAGS) -MMD -MP
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \

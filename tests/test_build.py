@@ -171,6 +171,27 @@ class Build(BuildCase):
         self.assertEqual(self.make('PKG_CONFIG=not-there',
                                    'CC=' + self.path('fake-cc')), '')
 
+    def test_the_same_bytes_in_any_folder(self):
+        """Whatever its name, and by whichever name it was entered."""
+        first = self.tree
+        other = shutil.copytree(first, self.path('another: its name is long'),
+                                symlinks=True)
+        os.symlink(first, self.path('link'))
+        for compiler, static in (('gcc', 'auto'), ('clang', 'no')):
+            if shutil.which(compiler) is None:
+                self.skipTest('no ' + compiler)
+            built = []
+            for self.tree in first, other, self.path('link'):
+                with self.subTest(compiler, tree=self.tree):
+                    self.make('clean')
+                    self.make('-j2', 'CC=' + compiler, 'STATIC=' + static,
+                              PWD=self.tree)
+                    with open(self.in_tree('portexec'), 'rb') as file:
+                        built.append(file.read())
+                    self.assertTrue(built[0] == built[-1])
+                    self.assertFalse(self.directory.encode() in built[-1])
+                    self.assertIn('.debug_info', self.readelf('-S'))
+
     def test_the_version_is_that_of_the_tree(self):
         self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
         with open(self.in_tree('VERSION'), 'w') as file:
