@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # portexec: `make help` lists the targets.
 
 VERSION := $(shell cat VERSION)

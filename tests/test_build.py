@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The Makefile, in a copy of the tree."""
 
 import glob

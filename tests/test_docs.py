@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The documents: against the code, against each other, and as they run."""
 
 import contextlib
