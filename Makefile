@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # portexec: `make help` lists the targets.
 
 VERSION := $(shell cat VERSION)
@@ -6,6 +7,7 @@ BINDIR = $(PREFIX)/bin
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/portexec
 INSTALL ?= install
+STRIP ?= strip
 PKG_CONFIG ?= pkg-config
 STATIC ?= auto
 BUILD = build
@@ -22,10 +24,13 @@ warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 fortify = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if \
 	$(findstring FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(findstring \
 	-fsanitize,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+# What is built does not say in which folder; gcc takes $PWD's word for it.
+export PWD := $(CURDIR)
+anywhere = '-ffile-prefix-map=$(CURDIR)=.'
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
-	$(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
+	$(anywhere) $(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
 	-Isrc $(CPPFLAGS) $(CFLAGS) -MMD -MP
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
@@ -73,7 +78,7 @@ all: $(PROGRAM) ## build ./portexec
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 24
 	@echo
-	@echo 'Variables: CC CPPFLAGS CFLAGS LDFLAGS PKG_CONFIG PREFIX DESTDIR'
+	@echo 'Variables: CC CPPFLAGS CFLAGS LDFLAGS PKG_CONFIG STRIP PREFIX DESTDIR'
 	@echo '  V=1                 show the commands'
 	@echo '  STATIC=auto|yes|no  link statically where it can be, or fail, or not'
 	@echo '  PORTEXEC=PATH       with check: test that program, not the tree'\''s'
@@ -230,18 +235,32 @@ lint: $(BUILD)/flags ## run the analysers
 	$(need_tests)@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
 	$(PKG_CONFIG) --cflags libbsd-overlay libsystemd check)' tests/lint
 
+# README, and what it and the pages link to.
+pages = README.md NEWS COPYING $(wildcard docs/*.md docs/*.svg \
+	docs/bench/*.svg tests/examples/*.* tests/servers/*.toml) \
+	tests/bench/floor.c tests/bench/launch.c tests/memory/allocate.c
+
 install: $(PROGRAM) ## install to DESTDIR and PREFIX
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
-	'$(DESTDIR)$(DOCDIR)'
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/portexec'
 	$(INSTALL) -m 644 man/portexec.1 '$(DESTDIR)$(MANDIR)/man1'
-	$(INSTALL) -m 644 README.md NEWS COPYING '$(DESTDIR)$(DOCDIR)'
+	@echo "$(INSTALL) -m 644 README.md ... '$(DESTDIR)$(DOCDIR)'"
+	@for folder in $(sort $(dir $(pages))); do \
+	$(INSTALL) -d '$(DESTDIR)$(DOCDIR)'/$$folder || exit; done; \
+	for page in $(pages); do \
+	$(INSTALL) -m 644 $$page '$(DESTDIR)$(DOCDIR)'/$$page || exit; done
+
+install-strip: install ## the same, without symbols
+	$(STRIP) '$(DESTDIR)$(BINDIR)/portexec'
 
 uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(BINDIR)/portexec' '$(DESTDIR)$(MANDIR)/man1/portexec.1'
-	rm -f '$(DESTDIR)$(DOCDIR)/README.md' '$(DESTDIR)$(DOCDIR)/NEWS' \
-	'$(DESTDIR)$(DOCDIR)/COPYING'
-	[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir '$(DESTDIR)$(DOCDIR)'
+	@echo "rm -f '$(DESTDIR)$(DOCDIR)/README.md' ..."
+	@[ ! -d '$(DESTDIR)$(DOCDIR)' ] || { cd '$(DESTDIR)$(DOCDIR)' && \
+	rm -f $(pages) && for folder in $(sort $(dir $(pages))); do \
+	rmdir -p $$folder 2>/dev/null; done; true; }
+	@[ ! -d '$(DESTDIR)$(DOCDIR)' ] || \
+	rmdir '$(DESTDIR)$(DOCDIR)' 2>/dev/null || true
 
 dist: ## make portexec-VERSION.tar.gz of what is committed
 	git archive --prefix=portexec-$(VERSION)/ \
@@ -253,6 +272,6 @@ clean: ## remove what was built
 FORCE:
 .PHONY: all help check check-servers check-servers-mutant check-faults docs \
 	asan fuzz soak coverage bench demo deps-build deps deps-servers deps-lint \
-	deps-bench lint install uninstall dist clean
+	deps-bench lint install install-strip uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

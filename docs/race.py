@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Draws docs/race.svg: docs/race.py >docs/race.svg
 
 Two panels over the same time: a port that is found, closed and bound again,

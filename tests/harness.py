@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the black-box tests share.
 
 A Case has a directory of its own, self.directory, in which everything runs;

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """What tests/servers/*.toml say: one file a service (docs/HACKING.md).
 
     tests/services.py >new      docs/services.md, made from them

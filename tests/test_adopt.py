@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The handoff adopt as its user sees it: when it is chosen, which socket is
 handed over, what is said, and what a service that restarts keeps."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Every way in which a service may call bind(), under adopt.
 
 A client connects before the probe (tests/probes/binder.c) has done anything;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The Makefile, in a copy of the tree."""
 
 import glob
@@ -170,6 +171,27 @@ class Build(BuildCase):
         self.make('CC=' + self.script('fake-cc', FAKE_CC))
         self.assertEqual(self.make('PKG_CONFIG=not-there',
                                    'CC=' + self.path('fake-cc')), '')
+
+    def test_the_same_bytes_in_any_folder(self):
+        """Whatever its name, and by whichever name it was entered."""
+        first = self.tree
+        other = shutil.copytree(first, self.path('another: its name is long'),
+                                symlinks=True)
+        os.symlink(first, self.path('link'))
+        for compiler, static in (('gcc', 'auto'), ('clang', 'no')):
+            if shutil.which(compiler) is None:
+                self.skipTest('no ' + compiler)
+            built = []
+            for self.tree in first, other, self.path('link'):
+                with self.subTest(compiler, tree=self.tree):
+                    self.make('clean')
+                    self.make('-j2', 'CC=' + compiler, 'STATIC=' + static,
+                              PWD=self.tree)
+                    with open(self.in_tree('portexec'), 'rb') as file:
+                        built.append(file.read())
+                    self.assertTrue(built[0] == built[-1])
+                    self.assertFalse(self.directory.encode() in built[-1])
+                    self.assertIn('.debug_info', self.readelf('-S'))
 
     def test_the_version_is_that_of_the_tree(self):
         self.make('-j2', 'STATIC=no', 'CFLAGS=-O0')
@@ -374,12 +396,14 @@ class Targets(BuildCase):
             with self.subTest(given):
                 root = self.path('a root')
                 output = self.quick('install', 'DESTDIR=' + root, *given)
-                self.assertEqual(self.files(root), sorted(
-                    os.path.join(place, name) for name in (
-                        'bin/portexec', 'share/man/man1/portexec.1',
-                        'share/doc/portexec/README.md',
-                        'share/doc/portexec/NEWS',
-                        'share/doc/portexec/COPYING')), output)
+                installed = self.files(root)
+                for name in ('bin/portexec', 'share/man/man1/portexec.1',
+                             *('share/doc/portexec/' + name for name in (
+                                 'README.md', 'NEWS', 'COPYING',
+                                 'docs/race.svg', 'docs/bench/launch.svg',
+                                 'tests/examples/ci.sh'))):
+                    self.assertIn(os.path.join(place, name), installed,
+                                  output)
                 for name, mode in (('bin/portexec', 0o755),
                                    ('share/man/man1/portexec.1', 0o644),
                                    ('share/doc/portexec/NEWS', 0o644)):
@@ -394,12 +418,53 @@ class Targets(BuildCase):
 
     def test_uninstall_leaves_what_is_not_ours(self):
         root = self.path('root')
+        mine = ['usr/bin/other', 'usr/share/doc/portexec/docs/mine',
+                'usr/share/doc/portexec/tests/examples/mine']
         self.quick('install', 'DESTDIR=' + root, 'PREFIX=/usr')
-        mine = os.path.join(root, 'usr/bin/other')
-        with open(mine, 'w'):
-            pass
+        for name in mine:
+            with open(os.path.join(root, name), 'w'):
+                pass
         self.quick('uninstall', 'DESTDIR=' + root, 'PREFIX=/usr')
-        self.assertEqual(self.files(root), ['usr/bin/other'])
+        self.assertEqual(self.files(root), mine)
+
+    def test_no_installed_page_has_a_dead_link(self):
+        """And what is linked is what is installed, as it is in the tree."""
+        root = self.path('root')
+        self.quick('install', 'DESTDIR=' + root, 'DOCDIR=/doc')
+        doc = os.path.join(root, 'doc')
+        pages = [name for name in self.files(doc) if name.endswith('.md')]
+        self.assertIn('README.md', pages)
+        self.assertIn('docs/services.md', pages)
+        linked = {'README.md', 'NEWS', 'COPYING'}
+        for page in pages:
+            with open(os.path.join(doc, page)) as file:
+                text = file.read()
+            for target in re.findall(r'\]\(([^)#]+)', text):
+                if ':' not in target:
+                    linked.add(os.path.normpath(os.path.join(
+                        os.path.dirname(page), target)))
+        self.assertEqual(linked - set(self.files(doc)), set())
+        self.assertEqual(set(map(os.path.dirname, self.files(doc))),
+                         set(map(os.path.dirname, linked)))
+        for name in self.files(doc):
+            with open(os.path.join(doc, name), 'rb') as ours, \
+                    open(os.path.join(TOP, name), 'rb') as tree:
+                self.assertTrue(ours.read() == tree.read(), name)
+
+    def test_install_strip(self):
+        root = self.path('root')
+        self.make('-j2', 'STATIC=no', 'install-strip', 'PREFIX=/usr',
+                  'DESTDIR=' + root)
+        self.assertIn('.symtab', self.readelf('-S'))
+        before = self.files(root)
+        self.tree = os.path.join(root, 'usr/bin')
+        self.assertIn('.dynsym', self.readelf('-S'))
+        self.assertNotRegex(self.readelf('-S'), r'\.symtab|\.debug_')
+        self.assertRegex(self.version(), r'^portexec \d')
+        self.tree = self.path('tree')
+        self.make('-j2', 'STATIC=no', 'install', 'PREFIX=/usr',
+                  'DESTDIR=' + root)
+        self.assertEqual(self.files(root), before)
 
     def test_clean(self):
         before = self.files()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """--client: what the client is given, when it starts, and what is refused."""
 
 import ctypes

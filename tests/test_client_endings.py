@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """--client: how each ending of service and client is taken, and what is said
 of it."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """--client: portexec is told to stop, or killed; and many runs in a row."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """docs/cookbook.md: every recipe, read from it and run as it stands there.
 
 A recipe's heading is named by the test that runs it; a heading that no test

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """tests/deps, with an apt-get, sudo and id that only say what they were
 asked; and that make runs it before anything else."""
 

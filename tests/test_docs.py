@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The documents: against the code, against each other, and as they run."""
 
 import contextlib
@@ -20,7 +21,8 @@ from harness import PORTEXEC, TOP, source, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
             'HANDOFFS', 'CLIENT MODE', 'ENVIRONMENT', 'FILES',
-            'EXIT STATUS', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO', 'CAVEATS']
+            'EXIT STATUS', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO', 'HISTORY',
+            'AUTHORS', 'CAVEATS', 'BUGS']
 
 # What the examples call ./server, which takes its sockets, ./myserver, which
 # is told a port, and ./legacy, which has one wired in.  All say hello to
@@ -281,6 +283,18 @@ class Manual(harness.Case):
         for name in re.findall(r'^\.Sx (.*?)(?: [.,;:])?$', text,
                                re.MULTILINE):
             self.assertIn(name, parts)
+
+    def test_version(self):
+        """At the foot of the page."""
+        self.assertEqual(
+            re.findall(r'^\.Os.*', text_of('man/portexec.1'), re.MULTILINE),
+            [f'.Os "portexec {text_of("VERSION").strip()}"'])
+
+    def test_authors(self):
+        """As COPYING has them."""
+        holders = re.search(r'^Copyright \(c\) \d+ the (.*)$',
+                            text_of('COPYING'), re.MULTILINE)[1]
+        self.assertEqual(manual()['AUTHORS'], ['.An The ' + holders])
 
     def test_lint(self):
         if shutil.which('mandoc') is None:

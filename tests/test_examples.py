@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The CI jobs of tests/examples: that they run, and what they come to."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Each system call that can fail, made to fail by strace's injection: one
 clear line, status 125, and neither a file nor a socket's path left."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The files of -p and -w."""
 
 import os

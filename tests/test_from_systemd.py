@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """docs/from-systemd-socket-activate.md, line by line: both commands of a row
 are run, and libsystemd (tests/probes/sdprobe.c) is to see the same in both.
 """

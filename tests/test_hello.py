@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The services of tests/examples that take a socket, one a language."""
 
 import contextlib

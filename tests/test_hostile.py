@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Surroundings that portexec was not made for, and other users who mean it
 ill: it works, or says in one line why not, and leaves nothing behind.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """--inetd: the one socket as standard input and output."""
 
 import json

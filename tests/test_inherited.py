@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Sockets that portexec was passed itself: kept, or stale."""
 
 import os

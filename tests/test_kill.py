@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """SIGKILL of front, keeper, service, client and group: nothing is left
 behind, and nobody hangs.
 

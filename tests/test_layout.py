@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """tests/layout: it finds what it is to find."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Many launches side by side, each of which holds its sockets until all do.
 
 Shells start them, several at once, so that this process needs no pipes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Under valgrind: no failure leaves memory or a descriptor behind, and no
 memory is misused on the way to the service."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """--on-demand: executed when the first client comes, and not before."""
 
 import contextlib

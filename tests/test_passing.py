@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the service gets: descriptors, LISTEN_*, and all else untouched."""
 
 import itertools

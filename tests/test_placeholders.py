@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """<port>, <host>, <addr> and <fd> in arguments, -e and -w."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Other architectures, as far as a cross-compiler and an emulator show."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Numbers: two steps, fixed ports, groups, full ranges, no IPv6; and the
 facts about the kernel that all of it rests on."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Where adopt is impossible, or possible only in part."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """-H reserve: the number is kept for the service, and nobody listens before
 it does (design, section 6)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """tests/run, which runs the tests, on tests of its own."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The demonstration, and services side by side.  Services as they are, one by
 one: tests/servers, which `make check-servers` runs."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The services of tests/servers/*.toml, as they are, each with a real client.
 
 Under inherit and adopt the service is held back until its client waits in

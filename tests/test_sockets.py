@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """SPEC: types, addresses, names, options, unix paths (design, section 3)."""
 
 import ctypes

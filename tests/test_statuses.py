@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Statuses and messages: what portexec says, and how it ends."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Front, keeper and service under adopt: how they start and how they end."""
 
 import contextlib

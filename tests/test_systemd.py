@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """libsystemd as the judge of what is passed: see tests/probes/sdprobe.c."""
 
 import json

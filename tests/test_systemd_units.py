@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Units of systemd's whose service knows nothing of sockets: those of
 docs/from-systemd-socket-activate.md, as they stand there, first by hand and
 then under a systemd of the test's own.

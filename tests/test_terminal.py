@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Under adopt in a terminal: its keys, job control, and its end."""
 
 import fcntl

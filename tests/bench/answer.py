@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Time to the first answer of a service that takes a while to start."""
 
 import bench

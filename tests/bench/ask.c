@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * ask [-p] [HOST:]PORT: connects to the port on loopback, sends a request,
  * and when the answer is there says so on the FIFO that REPORT names.  With

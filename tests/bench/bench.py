@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the measurements share: contenders on the same work in one run, each
 round in an order of its own; medians and quartiles; a section of the page.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Collisions: many services at once, where numbers are few."""
 
 import collections

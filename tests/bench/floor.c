@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * floor PROGRAM [ARG]...: the least that passes a listening socket on a
  * port of the kernel's choice.  Nothing faster does what portexec does.

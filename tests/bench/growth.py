@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Growth: a launch over the number of sockets, the size of what is passed,
 and the number of services that run already."""
 

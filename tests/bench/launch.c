@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * launch REPORT ROUNDS <PLAN: launches commands in turn, and says of each
  * launch, on a line: its command's number, the round, ns until the service

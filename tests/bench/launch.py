@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Launch: from exec to exec of a program that does nothing."""
 
 import os

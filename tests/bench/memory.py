@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Memory: what stays as long as the service runs."""
 
 import contextlib

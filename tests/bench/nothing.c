@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * nothing [stay]: the service of the launches: says on the FIFO that REPORT
  * names when it began, and ends; or waits until it is ended.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * slow MILLISECONDS PORT|fd: a service that takes so long to start, and then
  * answers every connection as HTTP has it, until it is ended.  It binds PORT,

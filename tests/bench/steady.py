@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Steady state: what a service does that runs under portexec."""
 
 import csv

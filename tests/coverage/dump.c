@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Linked into the program that `make coverage` builds (--wrap of ld(1)):
  * a process writes its counts at those of its ends that gcov does not see.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # A CI job as a shell script.  Its status is the test's, or 124 after five
 # minutes; the service is stopped, whatever it was.
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A service that takes its listening socket at fd 3, as under systemd, and
  * has no port.  With libsystemd, sd_listen_fds(3) is what passed_one() does.

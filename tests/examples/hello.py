@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A service that takes its listening socket at fd 3, as under systemd."""
 
 import http.server

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A service that is told its port: server.py --port PORT."""
 
 import argparse

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A test of the service at BASE_URL, which is not patient."""
 
 import os

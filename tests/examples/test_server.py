@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A fixture for pytest: the service, at a port that the kernel picks."""
 
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any environment, a variable a line, and with it the option words of those
  * lines that begin with '-': what it passes has names that can be passed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A bind() of any address, by any socket: it is answered only with a socket
  * of ours that has the number or the path, of the same kind, at an address

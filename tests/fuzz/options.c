@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any command line, a word a line: it is refused for a reason; or what came
  * of it is in its bounds, the same with a "--" before COMMAND, and chooses

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any SPEC: it is refused for a reason; or each of its sockets, said in
  * full, is taken as one socket, and that is the same.

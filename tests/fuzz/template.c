@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Any text: what it expands to has no placeholder that was overlooked, each
  * line expands by itself, and the readers get the same but for what one of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Linked into the program of which `make check-faults` has each allocation
  * fail: every one is a system call first, of a number that no kernel has.

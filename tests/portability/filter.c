@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Prints the filter, an instruction a line: code, jt, jf, k. */
 
 #include <stdio.h>

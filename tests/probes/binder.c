@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A service that does with its sockets what the arguments say, one step
  * after the other:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Executes COMMAND where one system call fails:
  *

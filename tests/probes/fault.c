@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Runs portexec and has one system call fail, chosen by process: strace(1)
  * counts the calls of each process, and would have that of another fail

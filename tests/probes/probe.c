@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The service of the tests: says on standard output, as one JSON object,
  * what it was given.

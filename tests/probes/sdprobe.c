@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A service that asks libsystemd what it was given, and says it as JSON, on
  * standard output or to the file that it is told:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A buffer: what is appended, and what there is no room for. */
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * caller_read(), of this process itself: what lies in its memory whole, in
  * part, or not at all.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A channel: notes arrive whole, with a descriptor where there is room for
  * one, and who is gone is noticed.

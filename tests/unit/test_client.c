@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* client_ending(): how a run with a client ends. */
 
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The LISTEN_* protocol: what is taken from an environ, what is made. */
 
 #include <stdio.h>

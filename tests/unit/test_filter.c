@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The filter, as data: run here as the kernel would (seccomp(2)). */
 
 #include <sys/syscall.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* fail(): what it stores is one line, and a long one keeps its reason. */
 
 #include <errno.h>

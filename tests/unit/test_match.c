@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Which bind() is answered, and with what. */
 
 #include <arpa/inet.h>

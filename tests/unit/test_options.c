@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The command line: what it becomes, and what is refused and why. */
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Which handoff is chosen, and what the service is passed. */
 
 #include "plan.h"

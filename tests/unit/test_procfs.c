@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * procfs_number(): which word of a line, and whether it is a number; what is
  * read of files and folders, compared with what stdio and fcntl(2) say.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SPEC: what each becomes, and what is refused for which reason. */
 
 #include <arpa/inet.h>

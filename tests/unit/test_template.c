@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* Placeholders: every rule of what is one and what stands for itself. */
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef UNIT_H
 #define UNIT_H
 
