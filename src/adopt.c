@@ -463,13 +463,29 @@ listen_again(struct adoption *adoption, size_t which)
 	return true;
 }
 
+/* It would wait for ever for what happens on a socket that it lost. */
+static void
+yield_to_registered(struct adoption *adoption, const struct call *call,
+    size_t which)
+{
+	const char *why = strerror(errno);
+	char asked[ADDR_MAX];
+
+	leave_to(adoption, &call->target, which);
+	describe(&call->request, asked, sizeof(asked));
+	(adoption->said_epoll ? say_detail : say)(adoption->console,
+	    "process %d has an epoll instance that cannot be reached: %s; so "
+	    "it binds %s itself", call->target.process, why, asked);
+	adoption->said_epoll = true;
+}
+
 /* Returns whether the call was given listener's socket, or one for it. */
 static bool
 give(struct adoption *adoption, const struct call *call, size_t which)
 {
 	struct listener *listener = &adoption->listeners->list[which];
-	const struct place place = { adoption->notify, call->id, &call->target,
-	    &call->socket, call->copy };
+	struct place place = { adoption->notify, call->id, &call->target,
+	    &call->socket, call->copy, false };
 	char asked[ADDR_MAX];
 	int fd, flags, status;
 	bool companion;
@@ -497,6 +513,8 @@ give(struct adoption *adoption, const struct call *call, size_t which)
 	status = replace_socket(&place, fd);
 	if (companion)
 		close(fd);
+	if (status == -1 && place.deaf)
+		yield_to_registered(adoption, call, which);
 	if (status == -1)
 		return false;
 	if (!companion)

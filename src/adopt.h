@@ -32,7 +32,7 @@ struct adoption {
 	struct gift		*gifts;		/* owned; who got what */
 	size_t			 gift_count;
 	char			 elsewhere[ADDR_MAX];	/* what it bound */
-	bool			 said_unreadable;	/* unless -v: once */
+	bool			 said_unreadable, said_epoll;	/* once */
 	int64_t			 taken_at;	/* process_clock(); 0: never */
 	struct patience		*patience;	/* owned; with each listener */
 	struct pollfd		*polls;		/* owned; adopt_poll()'s */

@@ -1,7 +1,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -13,7 +13,9 @@
 
 /* One registration of the service's socket with an epoll instance. */
 struct registration {
-	int			epoll, number;
+	int			epoll;		/* a copy, owned; -1, and */
+	int			error;		/* errno */
+	int			number;
 	struct epoll_event	event;
 };
 
@@ -22,7 +24,7 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
     const struct descriptor *list, size_t count,
     struct registration **registrations, size_t have)
 {
-	struct registration registration = { .epoll = epoll }, *grown;
+	struct registration registration, *grown;
 	unsigned long long number, events, data;
 	char line[128];
 	struct procfs file;
@@ -48,47 +50,67 @@ read_registrations(const struct target *target, int epoll, ino_t inode,
 		if (grown == NULL)
 			continue;
 		*registrations = grown;
+		registration.epoll = target_copy(target, epoll);
+		registration.error = errno;
 		grown[have++] = registration;
 	}
 	procfs_close(&file);
 	return have;
 }
 
+/* Before anything is done; or sets errno. */
+static bool
+can_repair(int old, const struct registration *registrations, size_t count)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < count; i++) {
+		if (registrations[i].epoll == -1)
+			errno = registrations[i].error;
+		else if (old == -1)
+			errno = EPERM;
+		else if ((fd = fcntl(old, F_DUPFD_CLOEXEC,
+		    registrations[i].number)) == -1)
+			errno = EMFILE;
+		else {
+			close(fd);
+			continue;
+		}
+		return false;
+	}
+	return true;
+}
+
 /*
- * epoll knows a file by its number as well: the registration is made with
- * our socket at the service's number, in a process whose numbers are free.
+ * epoll knows a file by its number as well: that of the service is lent to
+ * the old socket, and then to ours, whatever we have there ourselves.  A
+ * forked process, with numbers of its own, would be no ancestor of the
+ * service: it might not copy from that.
  */
 static void
-repair_registrations(const struct target *target, int old, int fd,
-    const struct registration *registrations, size_t count)
+repair_registration(const struct registration *registration, int old, int fd)
 {
-	struct epoll_event event;
-	int epoll, number, ours, theirs;
-	size_t i;
-	pid_t child;
+	struct epoll_event event = registration->event;
+	int epoll = registration->epoll, number = registration->number;
+	int own = fcntl(number, F_DUPFD_CLOEXEC, 0);
 
-	if (count == 0 || (child = fork()) == -1)
+	if (own == -1 && errno != EBADF)
 		return;
-	if (child > 0) {
-		waitpid(child, NULL, 0);
-		return;
+	epoll = epoll == number ? own : epoll;
+	old = old == number ? own : old;
+	fd = fd == number ? own : fd;
+	/* The old socket lives on where another process has it. */
+	if (dup3(old, number, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL);
+	if (dup3(fd, number, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_ADD, number, &event);
+	if (own == -1)
+		close(number);
+	else {
+		dup3(own, number, O_CLOEXEC);
+		close(own);
 	}
-	for (i = 0; i < count; i++) {
-		number = registrations[i].number;
-		event = registrations[i].event;
-		epoll = target_copy(target, registrations[i].epoll);
-		epoll = fcntl(epoll, F_DUPFD, number + 1);
-		theirs = fcntl(old, F_DUPFD, number + 1);
-		ours = fcntl(fd, F_DUPFD, number + 1);
-		/* The old socket lives on where another process has it. */
-		if (dup2(theirs, number) != -1)
-			epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL);
-		if (dup2(ours, number) != -1)
-			epoll_ctl(epoll, EPOLL_CTL_ADD, number, &event);
-		old = theirs;
-		fd = ours;
-	}
-	_exit(0);
 }
 
 static int
@@ -108,28 +130,35 @@ replace_descriptor(const struct place *place, const struct descriptor *old,
 }
 
 int
-replace_socket(const struct place *place, int fd)
+replace_socket(struct place *place, int fd)
 {
 	const struct descriptor *socket = place->socket;
 	struct registration *registrations = NULL;
 	struct descriptor *list;
 	size_t i, known = 0, count = target_descriptors(place->target, &list);
-	int status;
+	int status, error;
 
 	for (i = 0; i < count; i++)
 		if (list[i].epoll)
 			known = read_registrations(place->target,
 			    list[i].number, socket->socket, list, count,
 			    &registrations, known);
-	status = replace_descriptor(place, socket, fd);
+	place->deaf = !can_repair(place->copy, registrations, known);
+	status = place->deaf ? -1 : replace_descriptor(place, socket, fd);
+	error = errno;
 	for (i = 0; status == 0 && i < count; i++)
 		if (list[i].socket == socket->socket &&
 		    list[i].number != socket->number)
 			replace_descriptor(place, &list[i], fd);
-	if (status == 0)
-		repair_registrations(place->target, place->copy, fd,
-		    registrations, known);
+	for (i = 0; i < known; i++) {
+		if (status == 0)
+			repair_registration(&registrations[i], place->copy,
+			    fd);
+		if (registrations[i].epoll != -1)
+			close(registrations[i].epoll);
+	}
 	free(registrations);
 	free(list);
+	errno = error;
 	return status;
 }

@@ -16,14 +16,16 @@ struct place {
 	const struct target	*target;	/* who waits */
 	const struct descriptor	*socket;	/* its own */
 	int			 copy;		/* of that; -1: none */
+	bool			 deaf;		/* says replace_socket() */
 };
 
 /*
  * Puts fd in the place of the socket, wherever the process has it: in the
- * descriptor, in duplicates of that, and, where there is a copy, in epoll
- * instances.  Returns 0; or -1 and errno where the call waits no more, or
- * the descriptor cannot be replaced.  What else fails is left as it was.
+ * descriptor, in duplicates of that, and in epoll instances.  Returns 0; or
+ * -1 and errno where the call waits no more, the descriptor cannot be
+ * replaced, or, where place->deaf is set and nothing was done, it could not
+ * hear of fd by an epoll instance.  What else fails is left as it was.
  */
-int	replace_socket(const struct place *place, int fd);
+int	replace_socket(struct place *place, int fd);
 
 #endif
