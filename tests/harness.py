@@ -670,6 +670,18 @@ def in_namespace(test):
     return run
 
 
+def in_pid_namespace(**options):
+    """The words before a command that runs it in a pid namespace, with a
+    /proc of its own; options as for Popen."""
+    ordinary = options.get('user') or not is_root()
+    words = ['unshare', '-rpf' if ordinary else '-pf', '--mount-proc']
+    tried = subprocess.run([*words, 'true'], capture_output=True, text=True,
+                           **options)
+    if tried.returncode != 0:
+        raise unittest.SkipTest('no pid namespace: ' + tried.stderr)
+    return words
+
+
 def refuse_ipv6():
     """From here on socket(AF_INET6) says EAFNOSUPPORT, as under a kernel
     without IPv6: for Popen's preexec_fn."""

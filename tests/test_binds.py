@@ -7,7 +7,9 @@ what became of each bind() and who answered is asserted.
 
 import contextlib
 import os
+import resource
 import socket
+import subprocess
 
 import harness
 from harness import connect, read_all
@@ -314,6 +316,123 @@ class Binds(harness.Binding):
                          [GIVEN if given else 'bind own'])
 
 
+# Registers one socket at the numbers that are its arguments, and binds it;
+# says which of them have an event, and whether a process was made meanwhile.
+REGISTER = '''
+import fcntl, os, resource, select, signal, socket, sys, time
+signal.alarm(60)
+port, *numbers = map(int, sys.argv[1:])
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+above = max(numbers) + 1
+server = socket.socket(fileno=fcntl.fcntl(socket.socket(), fcntl.F_DUPFD,
+                                          above))
+epoll = select.epoll.fromfd(fcntl.fcntl(select.epoll(), fcntl.F_DUPFD, above))
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+for number in numbers:
+    os.dup2(server.fileno(), number)
+    epoll.register(number, select.EPOLLIN)
+
+def last_pid():
+    return os.pread(last, 20, 0)
+
+last = os.open('/proc/sys/kernel/ns_last_pid', os.O_RDONLY)
+before = last_pid()
+while not os.path.exists('go'):
+    time.sleep(0.005)
+server.bind(('127.0.0.1', port))
+server.listen()
+found = set()
+while len(found) < len(numbers):
+    found.update(fd for fd, _ in epoll.poll(60, len(numbers)))
+server.accept()[0].sendall(b'0\\n')
+print(*sorted(found), before == last_pid(), flush=True)
+while not os.path.exists('over'):
+    time.sleep(0.005)
+'''
+
+
+class Registrations(harness.Binding):
+    """With epoll(7), at numbers that the keeper has to lend."""
+    NUMBERS = [0, *range(3, 60)]
+
+    def setUp(self):
+        super().setUp()
+        self.as_user = {name: value for name, value in self.user.items()
+                        if name != 'program'}
+
+    def start_registering(self, *numbers, before=(), **options):
+        words = [*before, self.user.get('program', harness.PORTEXEC), '-v',
+                 '--', 'python3', '-SEc', REGISTER, '{port}', *numbers]
+        process = self.launch(
+            *words[1:], env=self.env,
+            **{**self.user, 'program': words[0], **options})
+        return process, self.announced(process)
+
+    def answer(self, process, address, numbers):
+        """Returns whether no process was made."""
+        with connect(address) as client:
+            self.write('go', '')
+            self.assertEqual(read_all(client), b'0\n')
+        *found, word = process.stdout.readline().split()
+        self.assertEqual(found, list(map(str, numbers)))
+        return word == 'True'
+
+    def keepers(self, process):
+        keeper, _ = self.parts(process.pid)
+        folder = f'/proc/{keeper}/fd/'
+        return {name: os.readlink(folder + name)
+                for name in os.listdir(folder)}
+
+    def test_at_every_number(self):
+        """What the keeper has there itself is there afterwards."""
+        process, address = self.start_registering(*self.NUMBERS)
+        self.wait_for_line(process, 'started')
+        before = self.keepers(process)
+        self.answer(process, address, self.NUMBERS)
+        after = self.keepers(process)
+        more = {name: after.pop(name) for name in set(after) - set(before)}
+        self.assertEqual((after, list(more.values())),
+                         (before, ['anon_inode:[pidfd]']))
+        self.write('over', '')
+        self.finish(process)
+
+    def test_above_the_soft_limit(self):
+        process, address = self.start_registering(
+            500, preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (
+                    64, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+        self.answer(process, address, [500])
+        self.write('over', '')
+        self.finish(process)
+
+    def test_above_the_hard_limit(self):
+        process, address = self.start_registering(500)
+        self.wait_for_line(process, 'started')
+        keeper, _ = self.parts(process.pid)
+        subprocess.run(
+            ['prlimit', f'--pid={keeper}', '--nofile=64:64'], check=True,
+            **self.as_user)
+        self.write('go', '')
+        self.wait_for_line(
+            process, r'^portexec: process \d+ has an epoll instance that '
+            'cannot be reached: Too many open files; so it binds '
+            rf'{address} itself$')
+        with harness.wait_for(lambda: try_to_connect(address),
+                              'a listener') as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.write('over', '')
+        self.finish(process)
+
+    def test_nobody_helps(self):
+        """Under Yama only an ancestor could: the keeper makes no process."""
+        process, address = self.start_registering(
+            5, before=harness.in_pid_namespace(**self.as_user))
+        self.assertTrue(self.answer(process, address, [5]))
+        self.write('over', '')
+        self.finish(process)
+
+
 HELPED = '''
 "$0" dumpable=0 $1
 touch helped
@@ -615,4 +734,7 @@ if harness.is_root():
         ordinary = True
 
     class KindsOfAnOrdinaryUser(Kinds):
+        ordinary = True
+
+    class RegistrationsOfAnOrdinaryUser(Registrations):
         ordinary = True

@@ -357,6 +357,10 @@ class Manual(harness.Case):
                                 '{port}', other, '{addr:1}')
         yield self.run_portexec('-v', *python, SECRETIVE, '{port}',
                                 preexec_fn=give_up_tracing)
+        yield self.run_portexec(
+            'pidfd_getfd', 'EPERM', PORTEXEC, '--', harness.BINDER,
+            'socket=tcp4', 'epoll=level', 'bind=127.0.0.1:{port}',
+            program=os.path.join(harness.BUILD, 'tests', 'deny'))
         with socket.socket(socket.AF_UNIX) as unbound:
             yield self.run_portexec('-c', nameless, PORTEXEC,
                                     program='/bin/sh', status=125,

@@ -190,6 +190,46 @@ class Refusals(harness.Binding):
                 self.assertEqual(self.finish(process),
                                  ['bind ' + first] + shown.get(name, []))
 
+    def test_no_copy_of_an_epoll_instance(self):
+        """It could not hear of our socket: so the service, in each of its
+        lives, binds its own."""
+        self.write('twice', '"$@" touch=first wait=go answer && '
+                   '"$@" touch=second wait=again event answer\n')
+        process = self.start_denied(
+            'pidfd_getfd', 'EPERM', '--', 'sh', 'twice', self.binder, TCP,
+            'epoll=level', 'set=reuseaddr:1', HERE, 'listen')
+        address = self.announced(process)
+        for name, go in ('first', 'go'), ('second', 'again'):
+            self.wait_for_file(name)
+            with connect(address) as client:
+                self.write(go, '')
+                self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), [
+            'bind own', 'bind own', 'event fedcba9876543210'])
+        self.assertRegex(
+            process.said, r'^portexec: process \d+ has an epoll instance that '
+            r'cannot be reached: Operation not permitted; so it binds '
+            rf'{address} itself\n$')
+
+    def test_no_copy_of_an_epoll_instance_nor_another_socket(self):
+        """What it cannot bind fails, rather than hang."""
+        for listen, steps, said in (
+                ('udp:0', ['socket=udp4', 'epoll=level', HERE],
+                 ['bind EADDRINUSE']),
+                ('0', [TCP, HERE, TCP, 'epoll=level', HERE],
+                 ['bind given', 'bind EADDRINUSE']),
+                ('0', [TCP, HERE, 'socket=tcp6', 'epoll=level',
+                       'set=reuseaddr:1', 'bind=[::1]:{port}'],
+                 ['bind given', 'bind own'])):
+            with self.subTest(steps):
+                process = self.start_denied(
+                    'pidfd_getfd', 'EPERM', '-l', listen, '--', self.binder,
+                    *steps)
+                self.announced(process)
+                self.assertEqual(self.finish(process), said)
+                self.assertIn('has an epoll instance that cannot be reached',
+                              process.said)
+
     def test_no_pidfd(self):
         process = self.start_denied('pidfd_open', 'ENOSYS', '--',
                                     self.binder, TCP, HERE, 'listen',

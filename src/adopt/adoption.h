@@ -28,6 +28,7 @@ struct adoption {
 	struct queue_watch	*watches;	/* owned; see waiting.h */
 	char			 last_foreign_bind[ADDR_MAX];	/* or "" */
 	bool			 said_unreadable;	/* once is enough */
+	bool			 said_deaf;
 	int64_t			 adopted_at;	/* events_clock(); 0: never */
 };
 

@@ -237,12 +237,34 @@ choose_socket(const struct call *call, struct listener *listener, bool second)
 
 /* O_NONBLOCK belongs to the open file, close-on-exec to the descriptor. */
 static void
-copy_flags(const struct descriptor *from, int to)
+copy_nonblock(const struct call *call, int to)
 {
+	int wanted = caller_flags(&call->caller, call->socket.number);
 	int flags = fcntl(to, F_GETFL);
 
-	if (((flags ^ from->flags) & O_NONBLOCK) != 0)
+	if (((flags ^ wanted) & O_NONBLOCK) != 0)
 		fcntl(to, F_SETFL, flags ^ O_NONBLOCK);
+}
+
+/*
+ * The process would wait for ever for what happens on a socket that it has
+ * lost: it is to bind the port itself.
+ */
+static void
+yield_to_deaf(struct adoption *adoption, const struct call *call,
+    struct listener *listener)
+{
+	const char *why = strerror(errno);
+	struct holder_key key = { .listener = listener };
+	char asked[ADDR_MAX];
+
+	if (listener->reserve != -1 && holders_find(adoption, &key) == NULL)
+		holders_yield(adoption, listener, &call->caller);
+	address_format(&call->request.address, call->request.length, asked);
+	(adoption->said_deaf ? log_debug : log_info)(adoption->log,
+	    "process %d has an epoll instance that cannot be reached: %s; so "
+	    "it binds %s itself", call->caller.process, why, asked);
+	adoption->said_deaf = true;
 }
 
 /* Returns whether the call was given listener's socket, or one for it. */
@@ -250,8 +272,8 @@ static bool
 give(struct adoption *adoption, const struct call *call,
     struct listener *listener)
 {
-	const struct slot slot = { adoption->notify, call->id, &call->caller,
-	    &call->socket, call->copy };
+	struct slot slot = { adoption->notify, call->id, &call->caller,
+	    &call->socket, call->copy, false };
 	const struct request *request = &call->request;
 	char asked[ADDR_MAX];
 	int fd, status;
@@ -267,10 +289,12 @@ give(struct adoption *adoption, const struct call *call,
 	if (call->copy != -1)
 		second_socket_copy_options(call->copy, fd, request->family,
 		    request->type);
-	copy_flags(&call->socket, fd);
+	copy_nonblock(call, fd);
 	status = install_listener(&slot, fd);
 	if (second)
 		close(fd);
+	if (slot.deaf)
+		yield_to_deaf(adoption, call, listener);
 	if (status == -1)
 		return false;
 	if (!second) {

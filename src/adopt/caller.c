@@ -74,28 +74,36 @@ caller_shares_network(const struct caller *caller)
 	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
+/* readlink(2) alone says "socket:[INODE]": proc(5), /proc/pid/fd. */
 bool
 caller_descriptor(const struct caller *caller, int number,
     struct descriptor *descriptor)
 {
+	static const char socket[] = "socket:[";
 	char path[PATH_SIZE], link[32];
-	struct procfs file;
-	struct stat status;
 	ssize_t length;
-	unsigned long long flags = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, number);
 	length = readlink(path, link, sizeof(link) - 1);
-	if (length == -1 || stat(path, &status) == -1)
+	if (length == -1)
 		return false;
 	link[length] = '\0';
 	descriptor->number = number;
-	descriptor->socket = S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+	descriptor->socket = strncmp(link, socket, strlen(socket)) == 0 ?
+	    strtoull(link + strlen(socket), NULL, 10) : 0;
 	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
+	return true;
+}
+
+int
+caller_flags(const struct caller *caller, int number)
+{
+	unsigned long long flags = 0;
+	struct procfs file;
+
 	if (procfs_open(&file, "%d/fdinfo/%d", caller->thread, number) == 0)
 		read_field(&file, "flags:", 8, &flags);
-	descriptor->flags = (int)flags;
-	return true;
+	return (int)flags;
 }
 
 size_t

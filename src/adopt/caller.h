@@ -19,7 +19,6 @@ struct caller {
 /* One open descriptor of a process. */
 struct descriptor {
 	int	number;
-	int	flags;		/* F_GETFL's, and O_CLOEXEC */
 	ino_t	socket;		/* a socket's inode; 0: something else */
 	bool	epoll;
 };
@@ -41,6 +40,9 @@ bool	caller_shares_network(const struct caller *caller);
 /* Looks at descriptor number; false where it is not open. */
 bool	caller_descriptor(const struct caller *caller, int number,
     struct descriptor *descriptor);
+
+/* The flags of descriptor number, F_GETFL's and O_CLOEXEC; 0 if unknown. */
+int	caller_flags(const struct caller *caller, int number);
 
 /* All that are open.  The caller frees *list.  Returns their count. */
 size_t	caller_descriptors(const struct caller *caller,

@@ -1,7 +1,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -11,125 +11,198 @@
 #include "adopt/install.h"
 #include "process/procfs.h"
 
-/* One registration of the service's socket with an epoll instance. */
+/* A registration of the service's socket with an epoll instance. */
 struct registration {
-	int			epoll, number;
+	int			epoll;	/* a copy of it, owned; -1: none */
+	int			error;	/* errno, where there is no copy */
+	int			fd;	/* the service's, that is registered */
 	struct epoll_event	event;
 };
 
-static size_t
-read_registrations(const struct caller *caller, int epoll, ino_t inode,
-    const struct descriptor *list, size_t count,
-    struct registration **registrations, size_t have)
+struct registrations {
+	struct registration	*list;	/* owned */
+	size_t			 count;
+};
+
+static bool
+has_socket(const struct descriptor *list, size_t count, int fd, ino_t inode)
 {
-	struct registration registration = { .epoll = epoll }, *grown;
-	unsigned long long number, events, data;
-	char line[128];
-	struct procfs file;
 	size_t i;
 
-	if (procfs_open(&file, "%d/fdinfo/%d", caller->thread, epoll) == -1)
-		return have;
-	while (procfs_text(&file, '\n', line, sizeof(line))) {
-		if (strncmp(line, "tfd:", 4) != 0 ||
-		    !procfs_number(line, 1, 10, &number) ||
-		    !procfs_number(line, 3, 16, &events) ||
-		    !procfs_number(line, 5, 16, &data))
-			continue;
-		registration.number = (int)number;
-		registration.event.events = (uint32_t)events;
-		registration.event.data.u64 = data;
-		for (i = 0; i < count; i++)
-			if (list[i].number == registration.number &&
-			    list[i].socket == inode)
-				break;
-		grown = i == count ? NULL : reallocarray(*registrations,
-		    have + 1, sizeof(*grown));
-		if (grown == NULL)
-			continue;
-		*registrations = grown;
-		grown[have++] = registration;
-	}
+	for (i = 0; i < count; i++)
+		if (list[i].number == fd)
+			return list[i].socket == inode;
+	return false;
+}
+
+/* "tfd: 3 events: 19 data: 7 ...", the last two in hexadecimal: proc(5). */
+static bool
+parse_registration(const char *line, struct registration *registration)
+{
+	unsigned long long fd, events, data;
+
+	if (strncmp(line, "tfd:", 4) != 0 || !procfs_number(line, 1, 10, &fd) ||
+	    !procfs_number(line, 3, 16, &events) ||
+	    !procfs_number(line, 5, 16, &data))
+		return false;
+	registration->fd = (int)fd;
+	registration->event.events = (uint32_t)events;
+	registration->event.data.u64 = data;
+	return true;
+}
+
+static void
+append(struct registrations *registrations, struct registration *registration,
+    const struct caller *caller, int epoll)
+{
+	struct registration *grown = reallocarray(registrations->list,
+	    registrations->count + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return;
+	registration->epoll = caller_copy(caller, epoll);
+	registration->error = errno;
+	registrations->list = grown;
+	grown[registrations->count++] = *registration;
+}
+
+/* Appends the registrations of the socket with one epoll instance. */
+static void
+read_registrations(const struct slot *slot, int epoll,
+    const struct descriptor *list, size_t count,
+    struct registrations *registrations)
+{
+	struct registration registration;
+	struct procfs file;
+	char line[128];
+
+	if (procfs_open(&file, "%d/fdinfo/%d", slot->caller->thread,
+	    epoll) == -1)
+		return;
+	while (procfs_text(&file, '\n', line, sizeof(line)))
+		if (parse_registration(line, &registration) &&
+		    has_socket(list, count, registration.fd,
+		    slot->socket->socket))
+			append(registrations, &registration, slot->caller,
+			    epoll);
 	procfs_close(&file);
-	return have;
+}
+
+/* Whether every registration can be repaired; or sets errno. */
+static bool
+can_repair(const struct slot *slot, const struct registrations *registrations)
+{
+	const struct registration *registration;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < registrations->count; i++) {
+		registration = &registrations->list[i];
+		if (registration->epoll == -1) {
+			errno = registration->error;
+			return false;
+		}
+		if (slot->copy == -1) {
+			errno = EPERM;
+			return false;
+		}
+		fd = fcntl(slot->copy, F_DUPFD_CLOEXEC, registration->fd);
+		if (fd == -1) {
+			errno = EMFILE;
+			return false;
+		}
+		close(fd);
+	}
+	return true;
 }
 
 /*
- * epoll knows a file by its number as well: the registration is made with
- * our socket at the service's number, in a process whose numbers are free.
+ * epoll knows a file by its descriptor as well (epoll(7), Q1).  So the keeper
+ * lends its own descriptor of that number first to the old socket and then to
+ * ours.  The keeper does this itself, and not a child of its own: under Yama
+ * only an ancestor of the service may copy the epoll instance.
  */
 static void
-repair_registrations(const struct caller *caller, int old, int fd,
-    const struct registration *registrations, size_t count)
+repair(const struct registration *registration, int old, int fd)
 {
-	struct epoll_event event;
-	int epoll, number, ours, theirs;
-	size_t i;
-	pid_t child;
+	struct epoll_event event = registration->event;
+	int epoll = registration->epoll, lent = registration->fd;
+	int own = fcntl(lent, F_DUPFD_CLOEXEC, 0);
 
-	if (count == 0 || (child = fork()) == -1)
+	if (own == -1 && errno != EBADF)
 		return;
-	if (child > 0) {
-		waitpid(child, NULL, 0);
-		return;
+	epoll = epoll == lent ? own : epoll;
+	old = old == lent ? own : old;
+	fd = fd == lent ? own : fd;
+	/* The old socket stays registered if another process has it open. */
+	if (dup3(old, lent, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_DEL, lent, NULL);
+	if (dup3(fd, lent, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_ADD, lent, &event);
+	if (own == -1)
+		close(lent);
+	else {
+		dup3(own, lent, O_CLOEXEC);
+		close(own);
 	}
-	for (i = 0; i < count; i++) {
-		number = registrations[i].number;
-		event = registrations[i].event;
-		epoll = caller_copy(caller, registrations[i].epoll);
-		epoll = fcntl(epoll, F_DUPFD, number + 1);
-		theirs = fcntl(old, F_DUPFD, number + 1);
-		ours = fcntl(fd, F_DUPFD, number + 1);
-		/* The old socket lives on where another process has it. */
-		if (dup2(theirs, number) != -1)
-			epoll_ctl(epoll, EPOLL_CTL_DEL, number, NULL);
-		if (dup2(ours, number) != -1)
-			epoll_ctl(epoll, EPOLL_CTL_ADD, number, &event);
-		old = theirs;
-		fd = ours;
-	}
-	_exit(0);
 }
 
 static int
-replace_descriptor(const struct slot *slot, const struct descriptor *old,
-    int fd)
+replace_descriptor(const struct slot *slot, int number, int fd)
 {
 	struct seccomp_notif_addfd replacement = {
 		.id = slot->id,
 		.flags = SECCOMP_ADDFD_FLAG_SETFD,
 		.srcfd = (uint32_t)fd,
-		.newfd = (uint32_t)old->number,
-		.newfd_flags = (uint32_t)(old->flags & O_CLOEXEC),
+		.newfd = (uint32_t)number,
+		.newfd_flags = (uint32_t)(caller_flags(slot->caller, number) &
+		    O_CLOEXEC),
 	};
 
 	return ioctl(slot->notify, SECCOMP_IOCTL_NOTIF_ADDFD,
 	    &replacement) == -1 ? -1 : 0;
 }
 
-int
-install_listener(const struct slot *slot, int fd)
+/* Replaces the descriptor, and then its duplicates. */
+static int
+replace_all(const struct slot *slot, const struct descriptor *list,
+    size_t count, int fd)
 {
 	const struct descriptor *socket = slot->socket;
-	struct registration *registrations = NULL;
+	size_t i;
+
+	if (replace_descriptor(slot, socket->number, fd) == -1)
+		return -1;
+	for (i = 0; i < count; i++)
+		if (list[i].socket == socket->socket &&
+		    list[i].number != socket->number)
+			replace_descriptor(slot, list[i].number, fd);
+	return 0;
+}
+
+int
+install_listener(struct slot *slot, int fd)
+{
+	struct registrations registrations = { NULL, 0 };
 	struct descriptor *list;
-	size_t i, known = 0, count = caller_descriptors(slot->caller, &list);
-	int status;
+	size_t i, count = caller_descriptors(slot->caller, &list);
+	int status, error;
 
 	for (i = 0; i < count; i++)
 		if (list[i].epoll)
-			known = read_registrations(slot->caller,
-			    list[i].number, socket->socket, list, count,
-			    &registrations, known);
-	status = replace_descriptor(slot, socket, fd);
-	for (i = 0; status == 0 && i < count; i++)
-		if (list[i].socket == socket->socket &&
-		    list[i].number != socket->number)
-			replace_descriptor(slot, &list[i], fd);
-	if (status == 0)
-		repair_registrations(slot->caller, slot->copy, fd,
-		    registrations, known);
-	free(registrations);
+			read_registrations(slot, list[i].number, list, count,
+			    &registrations);
+	slot->deaf = !can_repair(slot, &registrations);
+	status = slot->deaf ? -1 : replace_all(slot, list, count, fd);
+	error = errno;
+	for (i = 0; i < registrations.count; i++) {
+		if (status == 0)
+			repair(&registrations.list[i], slot->copy, fd);
+		if (registrations.list[i].epoll != -1)
+			close(registrations.list[i].epoll);
+	}
+	free(registrations.list);
 	free(list);
+	errno = error;
 	return status;
 }

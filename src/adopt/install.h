@@ -2,10 +2,12 @@
 #define INSTALL_H
 
 /*
- * Another socket in the place of a service's own, while that waits for the
- * answer to a call (seccomp_unotify(2), SECCOMP_IOCTL_NOTIF_ADDFD).
+ * Installs another socket in the place of the calling process's own, while
+ * that process waits for the answer to its call (seccomp_unotify(2),
+ * SECCOMP_IOCTL_NOTIF_ADDFD).
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "adopt/caller.h"
@@ -14,16 +16,19 @@ struct slot {
 	int			 notify;	/* the filter's listener */
 	uint64_t		 id;		/* of the notification */
 	const struct caller	*caller;	/* who waits */
-	const struct descriptor	*socket;	/* its own */
-	int			 copy;		/* of that; -1: none */
+	const struct descriptor	*socket;	/* the caller's own */
+	int			 copy;		/* of that socket; -1: none */
+	bool			 deaf;		/* see install_listener() */
 };
 
 /*
- * Puts fd in the place of the socket, wherever the process has it: in the
- * descriptor, in duplicates of that, and, where there is a copy, in epoll
- * instances.  Returns 0; or -1 and errno where the call waits no more, or
- * the descriptor cannot be replaced.  What else fails is left as it was.
+ * Puts fd in the place of the socket, wherever the process has it: at its
+ * descriptor, at duplicates of that, and in its epoll instances.  Returns 0;
+ * or -1 and errno, and nothing was done: the call waits no more, or the
+ * descriptor cannot be replaced.  slot->deaf says that an epoll instance
+ * cannot be changed: the process would wait for ever for fd's clients.  What
+ * else fails is left as it was.
  */
-int	install_listener(const struct slot *slot, int fd);
+int	install_listener(struct slot *slot, int fd);
 
 #endif
