@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * binds KIND COUNT THREADS PORT DESCRIPTORS: what bind() costs.  KIND is udp,
+ * tcp or own; each thread binds COUNT sockets to 127.0.0.1:PORT, one after
+ * another, and closes them.  "own" listens first on PORT, which is the
+ * service's own, and binds but once.  DESCRIPTORS more are open meanwhile.
+ * Prints the nanoseconds that a bind() took, in the mean over all threads.
+ */
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct work {
+	pthread_t	thread;
+	int		type, count;
+	unsigned	port;
+	int64_t		spent;		/* ns */
+};
+
+static int64_t
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void *
+run(void *context)
+{
+	struct work *work = context;
+	struct sockaddr_in address = { .sin_family = AF_INET,
+	    .sin_addr = { htonl(INADDR_LOOPBACK) },
+	    .sin_port = htons((in_port_t)work->port) };
+	int64_t begun;
+	int fd, i, on = 1;
+
+	for (i = 0; i < work->count; i++) {
+		fd = socket(AF_INET, work->type | SOCK_CLOEXEC, 0);
+		if (work->type == SOCK_STREAM)
+			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+			    sizeof(on));
+		begun = now();
+		if (bind(fd, (struct sockaddr *)&address,
+		    sizeof(address)) == -1) {
+			perror("bind");
+			exit(1);
+		}
+		work->spent += now() - begun;
+		close(fd);
+	}
+	return NULL;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct work work[64] = { { .count = 0 } };
+	int64_t spent = 0;
+	int threads, count, more, i;
+
+	if (argc != 6 || (threads = atoi(argv[3])) < 1 || threads > 64)
+		return 2;
+	count = strcmp(argv[1], "own") == 0 ? 1 : atoi(argv[2]);
+	for (more = atoi(argv[5]); more > 0; more--)
+		if (open("/dev/null", O_RDONLY | O_CLOEXEC) == -1)
+			return 1;
+	for (i = 0; i < threads; i++) {
+		work[i].type = strcmp(argv[1], "udp") == 0 ? SOCK_DGRAM :
+		    SOCK_STREAM;
+		work[i].count = count;
+		work[i].port = (unsigned)atoi(argv[4]);
+		if (pthread_create(&work[i].thread, NULL, run, &work[i]) != 0)
+			return 1;
+	}
+	for (i = 0; i < threads; i++) {
+		pthread_join(work[i].thread, NULL);
+		spent += work[i].spent;
+	}
+	printf("%lld\n", (long long)(spent / count / threads));
+	return 0;
+}
