@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 
-/* Makes room for length bytes more, and for a NUL. */
+/* Makes room for length more bytes and a NUL. */
 static bool
 grow(struct buffer *buffer, size_t length)
 {

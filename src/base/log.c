@@ -26,7 +26,7 @@ keep_on_one_line(char *text)
 			*text = '?';
 }
 
-/* What is too long is cut in its middle: the reason is at its end. */
+/* Cuts the middle out of a long text: the reason is at its end. */
 static void
 copy_shortened(char *text, size_t size, const char *whole)
 {
@@ -78,7 +78,7 @@ write_line(const char *prefix, const char *format, va_list arguments)
 	length = strlen(line);
 	line[length++] = '\n';
 	if (write(STDERR_FILENO, line, length) == -1) {
-		/* There is nobody to tell. */
+		/* An error here cannot be reported anywhere. */
 	}
 	errno = error;
 }

@@ -2,8 +2,8 @@
 #define LOG_H
 
 /*
- * What portexec says on standard error, and how a function hands its
- * reason for failing up to the one place that says it.
+ * The lines that portexec writes to standard error, and struct failure: a
+ * function that fails passes the reason up in it, to be printed in one place.
  */
 
 #include <stdbool.h>
@@ -22,24 +22,29 @@ struct log {
 	struct timespec	start;		/* CLOCK_MONOTONIC, if VERBOSE */
 };
 
-/* Only a VERBOSE one needs the clock, which is not free to read at first. */
+/*
+ * Returns a log of that verbosity.  Reads the clock only if it is VERBOSE:
+ * the first reading of the clock costs time.
+ */
 struct log	log_open(enum verbosity verbosity);
 
 /*
- * Fills failure with the formatted text, and with ": " and strerror(error)
- * where error is not 0.  Control characters become '?', so that it stays
- * one line, and a long one is cut in its middle.  Sets errno to error,
- * and returns -1, always: `return fail(failure, errno, "...")`.
+ * Fills failure with the formatted text, then ": " and strerror(error)
+ * unless error is 0.  The text is one line: control characters become '?'.
+ * A text of LOG_MAX bytes or more is cut in its middle.  Sets errno to error
+ * and always returns -1, for `return fail(failure, errno, "...")`.
  */
 int	fail(struct failure *failure, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * Each writes one line, beginning with the program's name, to standard
- * error in a single write(2), and leaves errno alone.  A line that cannot
- * be written is lost.
- *	say		unless the log is QUIET
- *	log_debug	where it is VERBOSE, after the seconds since its start
+ * Each writes one line to standard error in a single write(2) and leaves
+ * errno alone.  The line begins with the program's name.  Control characters
+ * become '?'.  A line that is too long is cut at its end, and a line that
+ * cannot be written is lost.
+ *	log_info	unless the log is QUIET
+ *	log_debug	only if the log is VERBOSE; adds the seconds since
+ *			log_open()
  *	log_failure	always
  */
 void	log_info(const struct log *log, const char *format, ...)

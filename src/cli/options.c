@@ -7,7 +7,7 @@
 #include "socket/listen_fds.h"
 
 enum {
-	INETD = 256,	/* beyond every short option */
+	INETD = 256,	/* long options only: above every character */
 	ON_DEMAND,
 	NO_PID
 };
@@ -276,7 +276,8 @@ static const struct row {
 	{ NO_PID, set_no_pid, "no-pid", NULL,
 	    "leave out LISTEN_PID and LISTEN_PIDFDID" },
 	{ 'q', set_quiet, "quiet", NULL, "say nothing but errors" },
-	{ 'v', set_verbose, "verbose", NULL, "say everything that happens, and when" },
+	{ 'v', set_verbose, "verbose", NULL,
+	    "say everything that happens, and when" },
 	{ 'h', set_help, "help", NULL, "show this help" },
 	{ 'V', set_version, "version", NULL, "show the version" },
 };
@@ -325,7 +326,7 @@ is_long(const char *word)
 	return strncmp(word, "--", 2) == 0;
 }
 
-/* Why getopt_long(3) did not take the word, from what it leaves in optopt. */
+/* Explains why getopt_long(3) refused word; key is what it left in optopt. */
 static int
 invalid_option(const char *word, int key, struct failure *failure)
 {
@@ -390,10 +391,10 @@ options_parse(struct options *options, int argc, char *argv[],
 		if (rows[i].value != NULL)
 			shorts[length++] = ':';
 	}
-	optind = 0;	/* begin anew: getopt(3), NOTES */
+	optind = 0;	/* restarts the scan: getopt(3), NOTES */
 	opterr = 0;
 	do {
-		/* It stays at a word of several options until the last. */
+		/* optind stays at a word such as -qv until its last option. */
 		word = argv[optind == 0 ? 1 : optind];
 		key = getopt_long(argc, argv, shorts, longs, NULL);
 		if (key != -1 &&

@@ -2,7 +2,8 @@
 #define OPTIONS_H
 
 /*
- * The command line.  Options end at the first operand, as with env(1).
+ * The command line, parsed into struct options.  Options end at the first
+ * operand, as in env(1).
  */
 
 #include <stdio.h>
@@ -14,11 +15,11 @@ enum action { RUN, SHOW_HELP, SHOW_VERSION };
 
 enum handoff { INHERIT, ADOPT, RESERVE };
 
-/* -e NAME[=TEMPLATE], -p FILE, -w FILE=TEMPLATE: a template for something. */
+/* -e NAME[=TEMPLATE], -p FILE or -w FILE=TEMPLATE. */
 struct assignment {
 	char		*name;		/* a variable or a file; owned */
-	const char	*template;	/* as given, or a constant */
-	bool		 is_port_file;	/* -p: not for the service */
+	const char	*template;	/* of argv, or a constant; not owned */
+	bool		 is_port_file;	/* -p: the service does not read it */
 };
 
 struct assignments {
@@ -29,8 +30,8 @@ struct assignments {
 /* -m PORT[=SOCKET] */
 struct map {
 	unsigned	 port;
-	const char	*name;		/* of the socket, as given, or NULL */
-	size_t		 socket;	/* its number, once it is known */
+	const char	*name;		/* SOCKET, in argv; NULL: the first */
+	size_t		 socket;	/* its index; plan_maps() sets it */
 };
 
 struct maps {
@@ -40,34 +41,40 @@ struct maps {
 
 struct options {
 	enum action		 action;
-	struct spec		*specs;	/* owned; groups expanded */
+	struct spec		*specs;	/* owned; all members of groups */
 	size_t			 spec_count;
 	struct assignments	 settings;	/* -e, in order */
 	struct assignments	 files;		/* -p and -w, in order */
 	struct maps		 maps;
-	const char		*client;	/* -c, or NULL */
+	const char		*client;	/* -c, in argv; or NULL */
 	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
 	int			 kill_after;	/* -k, milliseconds */
 	bool			 inetd, on_demand, no_pid;
 	enum verbosity		 verbosity;
-	char			**command;	/* of argv; NULL-terminated */
+	char			**command;	/* in argv; ends with NULL */
 };
 
 /*
- * Parses argv.  Makes no system call but those of malloc(3), exits never.
- * Returns 0, or -1 with the reason in failure; either way options is for
- * options_free().
+ * Parses argv.  Never exits, and makes no system call except those of
+ * malloc(3).  If action is RUN, command has at least one word.  Returns 0, or
+ * -1 with the reason in failure.  Either way options_free() frees options.
+ * It points into argv, which must live as long.
  */
 int	options_parse(struct options *options, int argc, char *argv[],
     struct failure *failure);
+
+/* Frees everything that options owns. */
 void	options_free(struct options *options);
 
-/* Appends what -l SPEC asks for.  0, or -1 with the reason in failure. */
+/*
+ * Parses the SPEC of -l and appends its members to specs.  Returns 0, or -1
+ * with the reason in failure.  spec must live as long as options.
+ */
 int	options_add_socket(struct options *options, const char *spec,
     struct failure *failure);
 
-/* The text of --help. */
+/* Prints the text of --help. */
 void	options_print_help(FILE *output);
 
 #endif

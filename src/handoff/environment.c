@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "handoff/environment.h"
 
-/* Leaves room for all that can come, and for the NULL at the end. */
+/* Allocates room for all variables that can be added, and for the NULL. */
 static int
 borrow(struct environment *environment, char *const variables[],
     const struct options *options, struct failure *failure)
@@ -70,7 +70,7 @@ add_number(struct environment *environment, const char *name, uint64_t number,
 	return add(environment, name, value, failure);
 }
 
-/* One field a socket, colon separated: the names, or the ports. */
+/* Adds the names or the ports of all sockets, separated by colons. */
 static int
 add_fields(struct environment *environment, const char *name,
     const struct listeners *listeners, bool names, struct failure *failure)

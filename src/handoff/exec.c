@@ -13,15 +13,15 @@
 #include "handoff/exec.h"
 
 /*
- * A socket that stands where another is to go would be closed by dup2(2):
- * all are moved out of the way before the first is put into its place.
+ * dup2(2) would close a socket that is at the target of another one.  So all
+ * sockets that are not at their own target move to end or above first.
  */
 static int
-move_away(struct listener *listener, int number, int end)
+move_away(struct listener *listener, int target, int end)
 {
 	int fd;
 
-	if (listener->fd == number || listener->fd >= end)
+	if (listener->fd == target || listener->fd >= end)
 		return 0;
 	fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, end);
 	if (fd == -1)
@@ -32,28 +32,28 @@ move_away(struct listener *listener, int number, int end)
 }
 
 static int
-replace(int number, int fd, const struct log *log)
+replace(int target, int fd, const struct log *log)
 {
-	if (log->verbosity == VERBOSE && fcntl(number, F_GETFD) != -1)
-		log_debug(log, "fd %d was open and is closed", number);
-	return dup2(fd, number);
+	if (log->verbosity == VERBOSE && fcntl(target, F_GETFD) != -1)
+		log_debug(log, "fd %d was open and is closed", target);
+	return dup2(fd, target);
 }
 
-/* dup2(2) of a descriptor onto itself leaves close-on-exec as it is. */
+/* dup2(2) of a descriptor onto itself does not clear close-on-exec. */
 static int
-move_into_place(struct listener *listener, int number,
+move_into_place(struct listener *listener, int target,
     const struct log *log)
 {
-	if (listener->fd == number)
-		return fcntl(number, F_SETFD, 0);
-	if (replace(number, listener->fd, log) == -1)
+	if (listener->fd == target)
+		return fcntl(target, F_SETFD, 0);
+	if (replace(target, listener->fd, log) == -1)
 		return -1;
 	close(listener->fd);
-	listener->fd = number;
+	listener->fd = target;
 	return 0;
 }
 
-/* As inetd(8) does for a service that waits, but for standard error. */
+/* As inetd(8) with "wait", which passes it as standard error too. */
 static int
 pass_as_standard(struct launch *launch, struct failure *failure)
 {
@@ -71,7 +71,7 @@ pass_sockets(struct launch *launch, struct failure *failure)
 {
 	struct listener *list = launch->listeners.list;
 	size_t i, count = launch->listeners.count;
-	int end = FIRST_FD + (int)count, number;
+	int end = FIRST_FD + (int)count, fd;
 
 	for (i = 0; i < count; i++)
 		if (list[i].reserve != -1) {
@@ -84,10 +84,10 @@ pass_sockets(struct launch *launch, struct failure *failure)
 		if (move_away(&list[i], FIRST_FD + (int)i, end) == -1)
 			return fail(failure, errno, "pass %s", list[i].addr);
 	for (i = 0; i < count; i++) {
-		number = FIRST_FD + (int)i;
-		if (move_into_place(&list[i], number, &launch->log) == -1)
+		fd = FIRST_FD + (int)i;
+		if (move_into_place(&list[i], fd, &launch->log) == -1)
 			return fail(failure, errno, "pass %s as fd %d",
-			    list[i].addr, number);
+			    list[i].addr, fd);
 	}
 	return 0;
 }
@@ -110,7 +110,10 @@ pass_reserves(struct launch *launch, struct failure *failure)
 	return 0;
 }
 
-/* Waits for a client, and takes nothing of it: 0; the signal; or -1. */
+/*
+ * Waits for the first connection or datagram and leaves it in its queue.
+ * Returns 0, the signal that came first, or -1 with the reason in failure.
+ */
 static int
 await_demand(struct launch *launch, struct failure *failure)
 {
@@ -211,7 +214,7 @@ exec_client(struct launch *launch, struct failure *failure)
 	return outcome;
 }
 
-/* The directories of PATH as execvp(3) has them, with -e's PATH if any. */
+/* Returns the PATH that execvp(3) will use; that of -e is not expanded. */
 static const char *
 search_path(const struct launch *launch)
 {

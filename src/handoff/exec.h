@@ -2,40 +2,47 @@
 #define EXEC_H
 
 /*
- * Turns this process into the service.
+ * Turns this process into the service or the client: descriptors into place,
+ * then execve(2).
  */
 
 #include "handoff/launch.h"
 
 /*
- * Makes the service's environment, for this process.  Asks nothing of the
- * sockets but their addresses, so there may be a while until it is the
- * service.  Returns 0, or -1 with the reason in failure.
+ * Makes launch->environment for the service.  It has the pid of this process,
+ * so call it in the process that will call exec_service().  The sockets need
+ * an address, but need not listen yet.  Returns 0, or -1 with the reason in
+ * failure.
  */
 int	exec_prepare(struct launch *launch, struct failure *failure);
 
 /*
- * Makes this process, which is prepared, the service: its sockets at fd 3 and
- * up (or one at 0 and 1, or the reserves, at whatever numbers they are), its
- * signals; what the caller had open at those numbers is closed.  Where the
- * service is to start on demand it first waits for the first connection or
- * datagram, and takes neither.  Returns only where that failed, with the
- * exit status, and the reason in failure; or where a signal came first, of
- * which the process is to die.
+ * Executes COMMAND in this process, after exec_prepare().  With --on-demand,
+ * first waits for the first connection or datagram, and leaves it to the
+ * service.
+ *
+ * The sockets become fd 3 and up, or fds 0 and 1 with --inetd; descriptors
+ * that the caller had open there are closed.  Under reserve the reserve
+ * sockets stay open at whatever fd they have.  AUDIENCE_WITHOUT_FDS under
+ * adopt gets none.  The caller's signal settings are restored.
+ *
+ * Returns only if COMMAND was not executed: with an exit status and the
+ * reason in failure; or with the signal that came while it waited, of which
+ * the process is to die.
  */
 struct outcome	exec_service(struct launch *launch, struct failure *failure);
 
 /*
- * Makes this process the client, `sh -c script`, which has the service's
- * environment but for the sockets.  Returns only where that failed, with
- * STATUS_FAILED, the client being none of the caller's commands, and the
- * reason in failure.
+ * Executes the client in this process: /bin/sh -c script.  It has the
+ * environment of the service without the sockets, and the caller's signal
+ * settings.  Returns only if that failed, with the reason in failure and
+ * always STATUS_FAILED: 126 and 127 are about COMMAND alone.
  */
 struct outcome	exec_client(struct launch *launch, struct failure *failure);
 
 /*
- * Whether COMMAND, searched for along the PATH that the service will have,
- * runs with another's rights, which no_new_privs would deny it.
+ * Returns whether COMMAND, searched for in the PATH of the service, is
+ * set-user-ID or set-group-ID: no_new_privs (prctl(2)) would take that away.
  */
 bool	exec_is_set_id(const struct launch *launch);
 

@@ -2,8 +2,7 @@
 #define LAUNCH_H
 
 /*
- * One run of portexec: everything between the command line and the service,
- * and what came of it.
+ * One run of portexec: everything that is known of it, and its outcome.
  */
 
 #include <stdbool.h>
@@ -16,7 +15,7 @@
 #include "process/signals.h"
 #include "socket/listener.h"
 
-/* Exit statuses of portexec's own, as env(1) and timeout(1) have them. */
+/* The exit statuses of portexec itself; the same as in env(1), timeout(1). */
 enum {
 	STATUS_FAILED = 125,		/* portexec failed */
 	STATUS_CANNOT_EXECUTE = 126,	/* COMMAND could not be executed */
@@ -24,23 +23,26 @@ enum {
 };
 
 struct launch {
-	struct options		*options;
+	struct options		*options;	/* not owned */
 	struct log		 log;
-	struct signals		 signals;
+	struct signals		 signals;	/* the caller's settings */
 	enum handoff		 handoff;
-	enum audience		 audience;	/* the service */
+	enum audience		 audience;	/* of the service */
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
-	char			*script;	/* the client's; owned; NULL */
-	struct environment	 environment;	/* of exec_prepare() */
-	struct port_files		*files;
+	char			*script;	/* -c, expanded; owned; NULL */
+	struct environment	 environment;	/* from exec_prepare() */
+	struct port_files	*files;		/* not owned */
 };
 
-/* What came of a run. */
+/*
+ * The outcome of a run.  executed: COMMAND was executed, so the files and unix
+ * paths are to stay.  With -c the run is over and executed is false.
+ */
 struct outcome {
 	int	status;		/* the exit status */
-	int	signal;		/* that portexec is to die of; 0: none */
-	bool	executed;	/* COMMAND was: files and paths are its own */
+	int	signal;		/* portexec is to die of it; 0: none */
+	bool	executed;
 };
 
 #endif

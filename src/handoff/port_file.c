@@ -10,21 +10,21 @@
 #include "base/buffer.h"
 #include "handoff/port_file.h"
 
-/* N of /dev/fd/N or /proc/self/fd/N; -1 where it is neither. */
+/* Returns N of /dev/fd/N or /proc/self/fd/N; -1 if file is neither. */
 static int
 parse_descriptor(const char *file)
 {
 	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
-	const char *error, *number;
+	const char *error, *digits;
 	size_t i;
 	int fd;
 
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		number = file + strlen(folders[i]);
+		digits = file + strlen(folders[i]);
 		if (strncmp(file, folders[i], strlen(folders[i])) != 0 ||
-		    number[strspn(number, "0123456789")] != '\0')
+		    digits[strspn(digits, "0123456789")] != '\0')
 			continue;
-		fd = (int)strtonum(number, 0, 1 << 30, &error);
+		fd = (int)strtonum(digits, 0, 1 << 30, &error);
 		if (error == NULL)
 			return fd;
 	}
@@ -32,8 +32,8 @@ parse_descriptor(const char *file)
 }
 
 /*
- * The descriptor that file names, as /dev/stdout does, being a link to
- * /proc/self/fd/1; -1 where it names none.
+ * Returns the descriptor that file stands for, or -1.  /dev/stdout stands for
+ * one because it is a link to /proc/self/fd/1.
  */
 static int
 named_descriptor(const char *file)
@@ -204,7 +204,7 @@ write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-/* In the same directory, so that rename(2) can put it into place. */
+/* The same directory as file: rename(2) works within one file system. */
 static char *
 temporary_name(const char *file)
 {
@@ -217,7 +217,6 @@ temporary_name(const char *file)
 	return name;
 }
 
-/* mkostemp(3) follows no link and takes no file that is there. */
 static int
 replace(struct port_file *file)
 {
@@ -226,6 +225,7 @@ replace(struct port_file *file)
 	mode_t mask;
 	int fd, error;
 
+	/* mkostemp(3) follows no link and opens no file that exists. */
 	fd = temporary == NULL ? -1 : mkostemp(temporary, O_CLOEXEC);
 	if (fd == -1) {
 		error = errno;
@@ -275,7 +275,7 @@ write_report(struct port_file *file, const sigset_t *mask)
 	if (fd != -1)
 		return write_all(fd, file->text, file->text_length);
 	if (stat(file->name, &status) == -1) {
-		/* Not where it may be something else than a file of ours. */
+		/* Replace nothing that could not be looked at. */
 		if (errno != ENOENT && errno != ELOOP)
 			return -1;
 		return replace(file);

@@ -2,9 +2,10 @@
 #define PORT_FILE_H
 
 /*
- * The files of -p and -w.  A regular file appears whole, by rename(2), and
- * "-", /dev/fd/N, /proc/self/fd/N and a link to one, as /dev/stdout is, are
- * that descriptor itself; what else exists, a FIFO say, is opened.
+ * The files of -p and -w.  A regular file appears complete, by rename(2).
+ * "-", /dev/fd/N, /proc/self/fd/N and a link to one of these (/dev/stdout)
+ * mean that descriptor.  Any other file that exists, such as a FIFO, is opened
+ * and written to.
  */
 
 #include <signal.h>
@@ -14,13 +15,13 @@
 #include "socket/listener.h"
 
 struct port_file {
-	const char	*name;		/* options' */
+	const char	*name;		/* owned by struct options */
 	char		*template;	/* owned */
-	char		*text;		/* owned; expanded, with its newline */
-	size_t		 template_length, text_length;
-	bool		 is_port_file;
-	dev_t		 device;	/* of the regular file written, */
-	ino_t		 inode;		/* 0: none */
+	char		*text;		/* owned; expanded; ends with newline */
+	size_t		 template_length, text_length;	/* bytes */
+	bool		 is_port_file;	/* -p */
+	dev_t		 device;	/* of the regular file written */
+	ino_t		 inode;		/* of the same; 0: none written */
 };
 
 struct port_files {
@@ -29,39 +30,49 @@ struct port_files {
 };
 
 /*
- * Before the sockets are opened: reads the templates, sees that the
- * descriptors named are open, and removes regular files of an earlier run,
- * so that no reader takes yesterday's number for today's.
+ * Fills the list from the -p and -w of options.  Reads the templates, checks
+ * that each descriptor named is open, and removes regular files of an earlier
+ * run: a reader must not find an old port.  Call it before the sockets are
+ * opened.  Returns 0, or -1 with the reason in failure.  Either way
+ * port_files_discard() frees the list.
  */
-int	port_files_prepare(struct port_files *files, const struct options *options,
-    struct failure *failure);
+int	port_files_prepare(struct port_files *files,
+    const struct options *options, struct failure *failure);
 
-/* The placeholders (template.h) of those that the service may read: -w's. */
+/*
+ * Returns the placeholders, as template_placeholders() does, of the files that
+ * the service may read: those of -w.
+ */
 unsigned	port_files_placeholders(const struct port_files *files);
 
-/* Expands the templates for the service, the reader; writes nothing. */
+/*
+ * Expands the templates for audience, the service.  Each text ends with a
+ * newline.  Writes nothing.  Returns 0, or -1 with the reason in failure.
+ */
 int	port_files_expand(struct port_files *files,
     const struct listeners *listeners, enum audience audience,
     struct failure *failure);
 
 /*
- * Writes them, in order; blocks on a FIFO until there is a reader, and has
- * the signal mask only meanwhile.  A new file has mode 0644 less the umask.
- * Where it fails, what was written is for port_files_discard().  SIGPIPE is to
- * be ignored: a reader that went is an error, EPIPE.
+ * Writes the files in order.  open(2) of a FIFO blocks until there is a
+ * reader; only during this call the signal mask is mask, so that a signal can
+ * end the wait.  A regular file gets mode 0644 less the umask.  SIGPIPE must be
+ * ignored: the error of a reader that is gone is EPIPE.  Returns 0, or -1 with
+ * the reason in failure.  Then port_files_discard() removes the files that
+ * were written.
  */
 int	port_files_write(struct port_files *files, const sigset_t *mask,
     struct failure *failure);
 
 /*
- * For a process forked before port_files_write(): learns of the regular files
- * that it wrote.
+ * Finds the regular files that another process wrote by port_files_write()
+ * after it forked this one: the front, for the keeper.
  */
 void	port_files_recognise(struct port_files *files);
 
 /*
- * Frees the list; and unless a service ran, removes the regular files that
- * were written.
+ * Frees the list.  If ran is false, also removes the regular files that were
+ * written; if it is true, they stay for the service.
  */
 void	port_files_discard(struct port_files *files, bool ran);
 

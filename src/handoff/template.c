@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "handoff/template.h"
 
-/* A shell reads these as they are. */
+/* Characters that a shell takes as they are, without quotes. */
 #define UNQUOTED	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 	"abcdefghijklmnopqrstuvwxyz0123456789._/:@%[]-"
 
@@ -16,8 +16,8 @@ struct found {
 	enum placeholder	 word;
 	const char	*socket;	/* NULL: the first */
 	size_t		 socket_length;
-	bool		 literal;	/* {{port}} */
-	size_t		 length;	/* from the first bracket to the last */
+	bool		 literal;	/* {{port}}: stands for {port} */
+	size_t		 length;	/* bytes, all brackets included */
 };
 
 static bool
@@ -26,7 +26,7 @@ is_socket_character(char c)
 	return (unsigned char)c >= ' ' && strchr(":=/,\\", c) == NULL;
 }
 
-/* Whether a placeholder begins at text[at], which is '<' or '{'. */
+/* Returns whether a placeholder begins at text[at], a '<' or '{'. */
 static bool
 recognise(const char *text, size_t at, size_t length,
     struct found *placeholder)
@@ -70,7 +70,7 @@ recognise(const char *text, size_t at, size_t length,
 	return true;
 }
 
-/* Where the next may begin, or length. */
+/* Returns where the next placeholder may begin, or length. */
 static size_t
 find_bracket(const char *text, size_t at, size_t length)
 {
@@ -95,10 +95,12 @@ expand_one(struct buffer *output, const char *text,
 		return fail(failure, 0, "%.*s: the socket has no address",
 		    length, text);
 	if ((placeholder->word == PLACEHOLDER_PORT ||
-	    placeholder->word == PLACEHOLDER_HOST) && listener_is_unix(listener))
+	    placeholder->word == PLACEHOLDER_HOST) &&
+	    listener_is_unix(listener))
 		return fail(failure, 0, "%.*s: %s is a unix socket", length,
 		    text, listener->addr);
-	if (placeholder->word == PLACEHOLDER_ADDR && audience == AUDIENCE_SHELL &&
+	if (placeholder->word == PLACEHOLDER_ADDR &&
+	    audience == AUDIENCE_SHELL &&
 	    listener->addr[strspn(listener->addr, UNQUOTED)] != '\0')
 		return fail(failure, 0, "%.*s: a shell would read %s as more "
 		    "than a word: pass it with -e", length, text,
@@ -114,7 +116,8 @@ expand_one(struct buffer *output, const char *text,
 		buffer_append_string(output, listener->addr);
 		break;
 	default:
-		if (audience == AUDIENCE_WITHOUT_FDS || audience == AUDIENCE_SHELL)
+		if (audience == AUDIENCE_WITHOUT_FDS ||
+		    audience == AUDIENCE_SHELL)
 			return fail(failure, 0, "%.*s: the %s gets no "
 			    "descriptor", length, text,
 			    audience == AUDIENCE_SHELL ? "client" : "service");

@@ -52,7 +52,10 @@ forget(struct events *events, size_t slot)
 	events->sources[slot] = events->sources[events->count];
 }
 
-/* What moves to the slot of a source that is forgotten was seen already. */
+/*
+ * From the last source to the first: when one is forgotten, the source that
+ * moves to its slot was handled already, or was added after poll(2).
+ */
 void
 events_wait(struct events *events, int timeout)
 {

@@ -2,8 +2,8 @@
 #define EVENTS_H
 
 /*
- * An event loop over poll(2): each source is a file descriptor with a handler
- * of its own.
+ * An event loop over poll(2).  Each source is a file descriptor with its own
+ * handler.
  */
 
 #include <poll.h>
@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 /*
- * Attends to a source on which poll(2) saw revents.  Returns false where the
- * source is to be forgotten; its descriptor stays its owner's.
+ * Handles the revents that poll(2) returned for a source.  Returns false if
+ * the source is to be forgotten.  The loop never closes a descriptor: that is
+ * up to its owner.
  */
 typedef bool	event_handler(void *context, short revents);
 
@@ -22,34 +23,33 @@ struct event_source {
 	void		*context;
 };
 
-struct events {			/* begins as all zeros */
+struct events {			/* starts as all zeros */
 	struct pollfd		*polls;		/* owned */
-	struct event_source	*sources;	/* owned; one each of polls */
+	struct event_source	*sources;	/* owned; parallel to polls */
 	size_t			 count, room;
 };
 
 /*
- * Adds a source; wanted is of poll(2)'s events, and fd may be -1: then there
- * is nothing to see until events_set().  Returns its slot, or -1 and errno
- * without memory.
+ * Adds a source.  wanted has the events of poll(2) to wait for.  If fd is -1,
+ * nothing is watched until events_set().  Returns the slot of the source, or
+ * -1 with errno ENOMEM.
  *
- * Where a source is forgotten, the last one moves to its slot.  So sources
- * that come and go are added after all those whose slot is remembered.
+ * When a source is forgotten, the last source moves to its slot.  So first
+ * add the sources whose slots you keep, then those that come and go.
  */
 int	events_add(struct events *events, int fd, short wanted,
     event_handler *handle, void *context);
 
-/* Changes what is watched in a slot; fd -1: nothing. */
+/* Changes the descriptor and events of a slot.  fd -1: watch nothing. */
 void	events_set(struct events *events, int slot, int fd, short wanted);
 
 /*
- * Waits for events, timeout milliseconds at most, -1 being without a limit,
- * and calls the handlers, the last source's first.  A handler may add
- * sources.
+ * Waits up to timeout milliseconds for events (-1: without limit), then calls
+ * the handlers, from the last source to the first.  A handler may add sources.
  */
 void	events_wait(struct events *events, int timeout);
 
-/* Milliseconds on CLOCK_MONOTONIC. */
+/* Returns the time of CLOCK_MONOTONIC in milliseconds. */
 int64_t	events_clock(void);
 
 #endif

@@ -33,7 +33,7 @@ procfs_close(struct procfs *file)
 	file->fd = -1;
 }
 
-/* Whether something is there that was not taken. */
+/* Reads on if all was taken.  Returns whether there is anything to take. */
 static bool
 fill(struct procfs *file, ssize_t (*more)(int, void *, size_t))
 {

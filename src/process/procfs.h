@@ -2,10 +2,9 @@
 #define PROCFS_H
 
 /*
- * The files and folders of proc(5), read without memory of malloc(3)'s:
- * what is left is to be found, and stopped, also where there is none.  Nor
- * with scanf(3), which in a static program brings along all that reads
- * floating point.
+ * Reads the files and folders of proc(5).  Uses no malloc(3): the processes
+ * that are left must be found and stopped even when memory is short.  Uses no
+ * scanf(3): in a static program it links the code that reads floating point.
  */
 
 #include <dirent.h>
@@ -14,31 +13,35 @@
 
 struct procfs {
 	int	fd;			/* close-on-exec; -1: not open */
-	size_t	at, length;		/* what was read and is not taken */
+	size_t	at, length;		/* untaken data: from at to length */
 	_Alignas(struct dirent64) char	data[1024];
 };
 
 /*
- * Opens a file or a folder, for procfs_close(); its name below /proc is
- * formatted.  0; or -1 and errno, and then there is nothing in it to be read.
+ * Opens the file or folder whose name below /proc is given by format.  Close
+ * it with procfs_close().  Returns 0, or -1 and errno; then procfs_text() and
+ * procfs_entry() find nothing.
  */
 int	procfs_open(struct procfs *file, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void	procfs_close(struct procfs *file);
 
 /*
- * Stores what comes next of a file, up to end, a newline say, or its last
- * byte, without end, cut to size - 1 bytes and with a NUL.  False where
- * nothing is left.
+ * Reads a file up to the next byte that is end (a newline, for example) or to
+ * its last byte.  Stores this without end, cut to size - 1 bytes, and a NUL.
+ * Returns false when the file is at its end.
  */
 bool	procfs_text(struct procfs *file, char end, char *text, size_t size);
 
-/* Stores the next entry of a folder that is a number.  False: none is left. */
+/*
+ * Stores the next entry of a folder that is a number: a pid, a thread, a
+ * descriptor.  Returns false when none is left.
+ */
 bool	procfs_entry(struct procfs *folder, int *number);
 
 /*
- * Whether word n of line, from 0, is a number in that base, which it stores
- * then.  Blanks and colons are between words.
+ * Returns whether word n of line, counted from 0, is a number in that base,
+ * and stores it.  Blanks and colons separate words.
  */
 bool	procfs_number(const char *line, unsigned n, int base,
     unsigned long long *number);

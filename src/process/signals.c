@@ -39,7 +39,7 @@ signals_stop(int number)
 	return false;
 }
 
-/* A signal that is ignored still reaches a signalfd while it is blocked. */
+/* A signal that is blocked reaches a signalfd even if it is ignored. */
 bool
 signals_ignored(int number)
 {
@@ -62,13 +62,13 @@ signals_hold(const struct signals *signals, sigset_t *held)
 	sigprocmask(SIG_BLOCK, held, NULL);
 }
 
-/*
- * Job control's signals stop the front as they stop the service, which is in
- * the same process group.  A fault of the front's own must kill it.
- */
 int
 signals_open(void)
 {
+	/*
+	 * Front and service are in one process group: the signals of job
+	 * control stop both.  A fault of the front must kill the front.
+	 */
 	static const int not_forwarded[] = { SIGTSTP, SIGTTIN, SIGTTOU,
 	    SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
 	    SIGABRT, SIGPIPE };

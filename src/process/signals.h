@@ -2,50 +2,52 @@
 #define SIGNALS_H
 
 /*
- * Signals: what the caller had set, and is to find again after execve(2);
- * which of them are forwarded; how to die of one.
+ * Signals: the caller's settings, which are restored before execve(2); the
+ * signals that the front forwards; how to die of a signal.
  */
 
 #include <signal.h>
 #include <stdbool.h>
 
-/* What the caller had set for the signals that portexec uses itself. */
+/* The caller's settings that portexec changes. */
 struct signals {
 	sigset_t		mask;
-	struct sigaction	pipe, child;
+	struct sigaction	pipe, child;	/* SIGPIPE, SIGCHLD */
 };
 
 /*
- * Stores what the caller had set, ignores SIGPIPE, and gives SIGCHLD its
- * default action: where it is ignored the kernel reaps our children itself
- * (wait(2), NOTES).  signals_restore() undoes both.
+ * Stores the caller's settings, ignores SIGPIPE, and gives SIGCHLD its
+ * default action: while SIGCHLD is ignored, the kernel reaps our children
+ * itself (wait(2), NOTES).
  */
 void	signals_save(struct signals *signals);
+
+/* Restores the caller's settings, the signal mask included. */
 void	signals_restore(const struct signals *signals);
 
-/* Whether the signal asks a process to end: INT, TERM, HUP or QUIT. */
+/* Returns whether the signal is INT, TERM, HUP or QUIT. */
 bool	signals_stop(int number);
 
-/* Whether this process ignores the signal. */
+/* Returns whether this process ignores the signal. */
 bool	signals_ignored(int number);
 
 /*
- * Blocks the signals of signals_stop() that the caller neither blocked nor
- * ignored, so that portexec can remove what it made before it ends.  Stores
- * them in *held.
+ * Blocks the signals of signals_stop(), except those that the caller blocked
+ * or ignored, and stores the blocked ones in *held.  So portexec can remove
+ * its files and unix paths before it ends.  signals_restore() unblocks them.
  */
 void	signals_hold(const struct signals *signals, sigset_t *held);
 
 /*
- * Returns a signalfd for SIGCHLD and every signal that is forwarded, which
- * are blocked from now on: close-on-exec, non-blocking, owned by the caller.
- * Or -1 and errno.
+ * Blocks SIGCHLD and every signal that the front forwards.  Returns a signalfd
+ * for them, close-on-exec and non-blocking, which is to be closed with
+ * close(2); or -1 and errno.
  */
 int	signals_open(void);
 
 /*
- * Dies of the signal, without a core dump: the service has left its own.
- * Returns 128 + number where the signal does not kill.
+ * Dies of the signal.  Leaves no core dump: the service has left its own.
+ * Returns 128 + number if the signal does not kill.
  */
 int	signals_die(int number);
 

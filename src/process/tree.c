@@ -8,9 +8,12 @@
 #include "process/procfs.h"
 #include "process/tree.h"
 
-enum { GENERATIONS = 100 };	/* below us that are visited at once */
+enum { GENERATIONS = 100 };	/* bounds the recursion */
 
-/* The fourth field of proc_pid_stat(5), behind the command's name. */
+/*
+ * Reads the fourth field of proc_pid_stat(5).  The second, the command's name,
+ * may contain blanks and parentheses, so search for the last parenthesis.
+ */
 static pid_t
 parent_of(pid_t pid)
 {

@@ -2,9 +2,9 @@
 #define TREE_H
 
 /*
- * The descendants of this process, which is to be a subreaper
- * (PR_SET_CHILD_SUBREAPER): then all of them are found, those included that
- * left for a session of their own or whose parent has ended.
+ * Finds and signals the descendants of this process.  The process must be a
+ * subreaper (PR_SET_CHILD_SUBREAPER of prctl(2)).  Then descendants are found
+ * even in a session of their own, and after their parent has ended.
  */
 
 #include <sys/types.h>
@@ -12,34 +12,38 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether /proc is there, and shows the processes as we number them. */
+/* Returns whether /proc is mounted and has the pids of our pid namespace. */
 bool	tree_is_visible(void);
 
 /*
- * Calls visit for every descendant, the deepest first; returns how many
- * there are, zombies included.  One that is forked meanwhile may be missed,
- * and so is what is a hundred generations away: when those between have ended
- * it is near.
+ * Calls visit for every descendant, children before their parent.  Returns
+ * how many there are, zombies included.  A process that is forked meanwhile
+ * may be missed.  Descendants more than a hundred generations away are
+ * missed; they come nearer when the processes between have ended.
  */
 size_t	tree_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
     void *context);
 
 /*
- * Sends number to every descendant: call again until none is left.  No
- * recycled pid is hit.  Returns how many there were.
+ * Sends the signal number to every descendant and returns how many there
+ * were.  To kill all, call it until it returns 0.  Signals are sent through
+ * pidfds, so a recycled pid is never hit.
  */
 size_t	tree_signal(int number);
 
 /*
- * The same for root, a child of ours, and its descendants: it comes first,
- * so that it ends of the signal, not of what that did to its children.
+ * Sends the signal number to root, a child of this process, and to the
+ * descendants of root.  root is signalled first: it is to die of the signal,
+ * not to exit because its children died.  A process is left out if there is
+ * no memory or no descriptor for its pidfd.
  */
 void	tree_signal_from(pid_t root, int number);
 
 /*
- * A pidfd of a process whose parent is given, close-on-exec, owned by the
- * caller; or -1.  The pidfd is opened before the parent is asked: so it is
- * not of another process that got a recycled pid.
+ * Returns a pidfd of process pid if parent is its parent, else -1.  The pidfd
+ * is close-on-exec and is to be closed with close(2).  It is opened before
+ * the parent is looked up in /proc.  So it is not the pidfd of another process
+ * that was given a recycled pid.
  */
 int	tree_open_child(pid_t pid, pid_t parent);
 

@@ -99,7 +99,7 @@ address_host(const union address *address, char host[HOST_MAX])
 	}
 }
 
-/* An abstract name begins with a NUL and may contain more. */
+/* An abstract name begins with a NUL and may contain more NULs. */
 static void
 format_unix(const union address *address, socklen_t length,
     char text[ADDR_MAX])

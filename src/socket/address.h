@@ -2,8 +2,8 @@
 #define ADDRESS_H
 
 /*
- * Socket addresses: IPv4, IPv6 and unix.  IPv4 counts as IPv6 where two are
- * compared, in its mapped form ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
+ * Socket addresses: IPv4, IPv6 and unix.  An IPv4 address can be treated as
+ * IPv6, in its mapped form ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
  */
 
 #include <sys/socket.h>
@@ -25,39 +25,45 @@ union address {
 	struct sockaddr_un	un;
 };
 
-/* The port of an IP address, in host order; 0 of a unix address. */
+/* Returns the port of an IP address in host order; 0 for a unix address. */
 unsigned	address_port(const union address *address);
+
+/* Sets the port, in host order.  Leaves a unix address as it is. */
 void		address_set_port(union address *address, unsigned port);
 
-/* An IP address as IPv6, an IPv4 one in its mapped form. */
+/* Returns an IP address as IPv6; an IPv4 address in its mapped form. */
 struct in6_addr	address_as_ipv6(const union address *address);
 
-/* Whether an IP address is 0.0.0.0, :: or ::ffff:0.0.0.0. */
+/* Returns whether an IP address is 0.0.0.0, :: or ::ffff:0.0.0.0. */
 bool		address_is_wildcard(const union address *address);
 
-/* Whether an IP address is of 127.0.0.0/8, mapped or not, or ::1. */
+/* Returns whether an IP address is ::1 or in 127.0.0.0/8, mapped or not. */
 bool		address_is_loopback(const union address *address);
 
 /*
- * Whether two requests to bind() name one address: the same family, IP and
- * port.  Any two unix addresses do.
+ * Returns whether two calls of bind(2) that were answered with the same
+ * listener asked for the same address: family, IP and port.  Two unix
+ * addresses always count as the same.
  */
 bool		address_same(const union address *a, const union address *b);
 
-/* Whether length bytes of address name a path: a unix one, not abstract. */
+/*
+ * Returns whether the address, of length bytes, is a unix address with a path
+ * in the file system: not abstract, not unnamed.
+ */
 bool		address_has_path(const union address *address,
     socklen_t length);
 
 /*
  * Stores the host alone: "127.0.0.1", "::1", "fe80::1%eth0"; "" for a unix
- * address.  Asks the kernel for the name of an interface that is given.
+ * address.  Asks the kernel for the interface's name if there is a scope.
  */
 void		address_host(const union address *address,
     char host[HOST_MAX]);
 
 /*
- * Stores the address as one writes it: "127.0.0.1:80", "[::1]:80"; a unix
- * path; "@name" for an abstract one; "" for a unix socket without a name.
+ * Stores the address, of length bytes, as text: "127.0.0.1:80", "[::1]:80", a
+ * unix path, "@name" for an abstract name, "" for an unnamed unix socket.
  */
 void		address_format(const union address *address, socklen_t length,
     char text[ADDR_MAX]);

@@ -7,7 +7,7 @@
 
 #include "socket/bind.h"
 
-enum { TRIES = 64 };	/* numbers that a group may try */
+enum { TRIES = 64 };	/* ports that are tried for a group */
 
 static int
 set_option(int fd, int level, int option, int value)
@@ -36,7 +36,7 @@ set_options(int fd, const struct spec *spec)
 	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 	    option[OPTION_V6ONLY] == 1) == -1)
 		return -1;
-	/* For UDP it would let the kernel give one number twice. */
+	/* With SO_REUSEADDR the kernel may give one UDP port out twice. */
 	if (spec_is_tcp(spec) &&
 	    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
@@ -52,7 +52,10 @@ set_options(int fd, const struct spec *spec)
 	return 0;
 }
 
-/* Returns a socket with the endpoint's options and address, or -1. */
+/*
+ * Returns a socket with the options and the address of the spec, or -1 and
+ * errno.  A kernel without IPv6 gets 0.0.0.0 for "*".
+ */
 static int
 open_bound(const struct spec *wanted)
 {
@@ -84,8 +87,8 @@ open_bound(const struct spec *wanted)
 }
 
 /*
- * A number that is in use on another address only is reserved on the
- * endpoint's own address.
+ * A port that was asked for by number may be in use on some other address.
+ * Then it is reserved on the spec's own address only.
  */
 static int
 open_reserve(const struct spec *spec)
@@ -134,7 +137,7 @@ take_number(struct listener *listener, struct spec *spec)
 	return 0;
 }
 
-/* Takes from the listener the socket that holds its number. */
+/* Takes from the listener the socket that holds its port, and returns it. */
 static int
 take_holder(struct listener *listener)
 {
@@ -146,7 +149,10 @@ take_holder(struct listener *listener)
 	return fd;
 }
 
-/* Under somebody's adopt a bind may be given a socket that listens. */
+/*
+ * Under another portexec's adopt, bind(2) may have put a listening socket in
+ * the place of ours.
+ */
 static bool
 is_listening(int fd)
 {
@@ -158,16 +164,16 @@ is_listening(int fd)
 }
 
 /*
- * Binds one member of a group to *number, or where that is 0 to a number
- * of the kernel's choice, which it stores there.
+ * Binds one member of a group to *port.  If that is 0, the kernel chooses the
+ * port, which is stored there.
  */
 static int
 bind_member(struct listener *listener, const struct spec *wanted,
-    unsigned *number)
+    unsigned *port)
 {
 	struct spec spec = *wanted;
 
-	address_set_port(&spec.address, *number);
+	address_set_port(&spec.address, *port);
 	listener->type = spec.type;
 	listener->address = spec.address;
 	listener->length = spec.length;
@@ -180,7 +186,7 @@ bind_member(struct listener *listener, const struct spec *wanted,
 	if (spec_is_tcp(&spec) && !spec.same_port) {
 		if (take_number(listener, &spec) == -1)
 			return -1;
-		*number = address_port(&spec.address);
+		*port = address_port(&spec.address);
 	}
 	listener->fd = is_listening(listener->reserve) ?
 	    take_holder(listener) : open_bound(&spec);
@@ -189,22 +195,22 @@ bind_member(struct listener *listener, const struct spec *wanted,
 	listener_remember_path(listener);
 	if (listener_learn_address(listener) == -1)
 		return -1;
-	*number = listener->port;
+	*port = listener->port;
 	return 0;
 }
 
-/* Whether the next try, with another number, may succeed where one failed. */
+/* Whether the kernel chose the port, and another port may succeed. */
 static bool
-was_taken(const struct spec *first, unsigned number)
+was_taken(const struct spec *first, unsigned port)
 {
-	return errno == EADDRINUSE && number != 0 &&
+	return errno == EADDRINUSE && port != 0 &&
 	    address_port(&first->address) == 0;
 }
 
-/* Appends the members of a group that the number has room for; 0, or -1. */
+/* Appends all members of a group; without IPv6, leaves optional ones out. */
 static int
 try_group(struct listeners *listeners, const struct spec *group,
-    size_t size, unsigned *number)
+    size_t size, unsigned *port)
 {
 	struct listener *listener;
 	size_t i;
@@ -213,7 +219,7 @@ try_group(struct listeners *listeners, const struct spec *group,
 		listener = listeners_append(listeners);
 		if (listener == NULL)
 			return -1;
-		if (bind_member(listener, &group[i], number) == 0)
+		if (bind_member(listener, &group[i], port) == 0)
 			continue;
 		if (!group[i].optional ||
 		    (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT))
@@ -224,8 +230,8 @@ try_group(struct listeners *listeners, const struct spec *group,
 }
 
 /*
- * A number that was not free for the whole group is held to the end: else
- * the kernel may offer the same again and again.
+ * A port that is not free for the whole group stays bound until the end.
+ * Otherwise the kernel may choose the same port again and again.
  */
 static int
 bind_group(struct listeners *listeners, const struct spec *group,
@@ -233,13 +239,13 @@ bind_group(struct listeners *listeners, const struct spec *group,
 {
 	size_t start = listeners->count, tries = 0;
 	int held[TRIES], result;
-	unsigned number = address_port(&group->address);
+	unsigned port = address_port(&group->address);
 
-	while ((result = try_group(listeners, group, size, &number)) == -1 &&
-	    was_taken(group, number) && tries < TRIES) {
+	while ((result = try_group(listeners, group, size, &port)) == -1 &&
+	    was_taken(group, port) && tries < TRIES) {
 		held[tries++] = take_holder(&listeners->list[start]);
 		listeners_truncate(listeners, start);
-		number = 0;
+		port = 0;
 	}
 	if (result == -1 && tries > 0)
 		fail(failure, errno, "listen on '%s': no number was free for "
@@ -259,6 +265,10 @@ listeners_bind(struct listeners *listeners, const struct spec *specs,
 {
 	size_t first, size;
 
+	/*
+	 * Before any bind(2): a path that was just bound, and does not listen
+	 * yet, would look stale too.
+	 */
 	for (first = 0; first < count; first++)
 		socket_remove_stale_path(&specs[first].address,
 		    specs[first].length, specs[first].type);

@@ -2,24 +2,25 @@
 #define BIND_H
 
 /*
- * Endpoints made into sockets that hold a port number or a path.
+ * Makes specs into sockets that hold a port or a path.
  *
- * A TCP number is taken in two steps.  A reserve socket on [::], bound but
- * never listening, takes a number that is free on every address; then the
- * listening socket is bound to that number explicitly, so that it keeps it
- * through a shutdown(2).  Both have SO_REUSEADDR, without which they would
- * exclude each other (socket(7); inet_csk_get_port() in the kernel's
- * net/ipv4/inet_connection_sock.c).
+ * A TCP port is taken in two steps.  First a reserve socket is bound to [::]
+ * and never listens: it takes a port that is free on every address.  Then the
+ * listening socket is bound to that port by number: a socket that was bound
+ * to port 0 would lose its port at a shutdown(2).  Both sockets have
+ * SO_REUSEADDR; without it each would exclude the other (socket(7);
+ * inet_csk_get_port() in the kernel's net/ipv4/inet_connection_sock.c).
  */
 
 #include "socket/listener.h"
 
 /*
- * Appends a bound socket for each endpoint; nothing listens yet.  No socket
- * takes a number below 3.  A unix path is there from now on, with its
- * permissions; one that was left by a socket which nobody holds any more is
- * replaced.  Returns 0, or -1 with the reason in failure: then what has
- * been appended is for listeners_discard().
+ * Appends a bound socket for each of count specs.  None listens yet.  Every
+ * descriptor is FIRST_FD or above and close-on-exec.  A stale unix path is
+ * replaced (socket_remove_stale_path()), and a new path has its permissions
+ * from the start.  An optional spec is left out if its address is not there.
+ * Returns 0, or -1 with the reason in failure.  Either way listeners_discard()
+ * removes what was appended.
  */
 int	listeners_bind(struct listeners *listeners,
     const struct spec *specs, size_t count, struct failure *failure);

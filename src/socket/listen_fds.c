@@ -16,7 +16,7 @@
 #define PIDFS_MAGIC	0x50494446	/* linux/magic.h, since 6.9 */
 #endif
 
-enum { OF_SOCKETS = 4 };	/* the first of protocol: what is passed */
+enum { OF_SOCKETS = 4 };	/* the first of protocol: for passed sockets */
 
 static const char *const protocol[LISTEN_FDS_VARIABLES] = {
 	"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES",
@@ -58,7 +58,7 @@ find(char *const variables[], const char *name)
 	return NULL;
 }
 
-/* Returns false where text is not a plain decimal number. */
+/* Stores the number; returns false if text is not plain decimal digits. */
 static bool
 parse_decimal(const char *text, uint64_t *number)
 {
@@ -131,7 +131,6 @@ listen_fds_inherited(char *const variables[], const struct identity *self,
 	return 0;
 }
 
-/* Whether it is one of protocol; most variables are not even near. */
 bool
 listen_fds_is_variable(const char *variable)
 {
@@ -145,7 +144,12 @@ listen_fds_is_variable(const char *variable)
 	return false;
 }
 
-/* As listen(2) set it, where the kernel tells; else the longest. */
+/*
+ * Returns the backlog of a listening TCP socket, which the kernel has in
+ * tcpi_sacked (tcp_get_info() in its net/ipv4/tcp.c); 0 if the TCP socket
+ * does not listen.  Returns INT_MAX for other sockets: the kernel does not
+ * tell their backlog.
+ */
 static int
 queue_limit(int fd)
 {

@@ -2,8 +2,8 @@
 #define LISTEN_FDS_H
 
 /*
- * The protocol of sd_listen_fds(3): which variables it has, and which sockets
- * portexec itself was passed by it.
+ * The protocol of sd_listen_fds(3): its variables, and the sockets that the
+ * caller passed to portexec.
  */
 
 #include <sys/types.h>
@@ -12,47 +12,52 @@
 
 #include "socket/listener.h"
 
-enum { LISTEN_FDS_VARIABLES = 7 };	/* of the protocol, in all */
+enum { LISTEN_FDS_VARIABLES = 7 };	/* variables of the protocol */
 
-/* Who will read LISTEN_*. */
+/* The process for which LISTEN_* is meant. */
 struct identity {
 	pid_t		pid;
-	uint64_t	pidfd_id;	/* 0: there is none */
+	uint64_t	pidfd_id;	/* for LISTEN_PIDFDID; 0: none */
 };
 
 /*
- * This process: its pid, and the inode number of its pidfd where that is
- * unique to the process, on pidfs (Linux 6.9), the same after exec.
+ * Returns the identity of this process: its pid, and the inode number of its
+ * pidfd.  Only on pidfs (Linux 6.9) is that number unique to the process; it
+ * stays the same after execve(2).  Elsewhere pidfd_id is 0.
  */
 struct identity	listen_fds_identify(void);
 
 /*
- * Whether variables, an environ(7), pass sockets to self: LISTEN_PID is its
- * pid, LISTEN_PIDFDID is its own or absent.  Stores their number, and their
- * names in one piece of memory that the caller frees; an empty name, and all
- * where the counts differ, are "unknown".  *count is 0 where nothing
- * is passed.  Returns 0, or -1 without memory.
+ * Reads from variables, an environ(7), which sockets are passed to self.
+ * LISTEN_PID must be the pid of self, and LISTEN_PIDFDID its pidfd_id unless
+ * it is absent.  Stores the number of sockets in *count: 0 if none is passed.
+ * Stores their names in *names, one piece of memory to be freed with free(3);
+ * NULL if none is passed.  An empty name becomes "unknown".  So do all names
+ * if LISTEN_FDNAMES has another count than LISTEN_FDS.  Returns 0, or -1 with
+ * the reason in failure: no memory.
  */
 int	listen_fds_inherited(char *const variables[],
     const struct identity *self, size_t *count, char ***names,
     struct failure *failure);
 
 /*
- * The variable of those that name passed sockets, so portexec's alone to
- * set, whose name is the length bytes at name; or NULL.
+ * Returns the variable's name if the length bytes at name are a variable of
+ * the protocol that describes passed sockets; else NULL.  Only portexec sets
+ * those: -e may not.
  */
 const char	*listen_fds_reserved(const char *name, size_t length);
 
-/* Whether variable, "NAME=value", is one of the protocol's. */
+/* Returns whether variable, "NAME=value", belongs to the protocol. */
 bool	listen_fds_is_variable(const char *variable);
 
-/* Whether variable, "NAME=value", has that name. */
+/* Returns whether variable, "NAME=value", has that name. */
 bool	variable_is_named(const char *variable, const char *name);
 
 /*
- * Appends the sockets that portexec was passed itself, at fds 3 and up,
- * names[i] being the name of fd 3 + i.  Fails, with nothing appended, where
- * one of them is not a socket.
+ * Appends the count sockets that the caller passed at fds 3 and up, and sets
+ * close-on-exec on them.  names[i] is the name of fd 3 + i.  Returns 0, or -1
+ * with the reason in failure.  If one of them is not a socket, nothing is
+ * appended.
  */
 int	listeners_inherit(struct listeners *listeners, size_t count,
     char *const names[], struct failure *failure);

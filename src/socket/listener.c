@@ -8,7 +8,7 @@
 
 #include "socket/listener.h"
 
-/* The standard three are the caller's, also where they are closed. */
+/* Descriptors 0, 1 and 2 belong to the caller, even if they are closed. */
 int
 socket_open(int family, int type)
 {
@@ -73,7 +73,6 @@ listeners_append(struct listeners *listeners)
 	return listener;
 }
 
-/* A live socket of another type says EPROTOTYPE. */
 void
 socket_remove_stale_path(const union address *address, socklen_t length,
     int type)
@@ -88,6 +87,7 @@ socket_remove_stale_path(const union address *address, socklen_t length,
 	fd = socket_open(AF_UNIX, type | SOCK_NONBLOCK);
 	if (fd == -1)
 		return;
+	/* A live socket of another type says EPROTOTYPE. */
 	if (connect(fd, &address->any, length) == -1 &&
 	    errno == ECONNREFUSED)
 		unlink(path);
@@ -105,7 +105,6 @@ listener_lost_path(const struct listener *listener)
 	    status.st_ino != listener->inode);
 }
 
-/* A service may have put a socket of its own in the place of our path. */
 static void
 discard(struct listener *listener)
 {
@@ -113,6 +112,7 @@ discard(struct listener *listener)
 	close_socket(&listener->reserve);
 	if (listener->inode == 0 || listener->inherited)
 		return;
+	/* The service may have bound a socket of its own at our path. */
 	if (listener_lost_path(listener))
 		socket_remove_stale_path(&listener->address, listener->length,
 		    listener->type);
@@ -166,7 +166,7 @@ const struct listener *
 listeners_find(const struct listeners *listeners, const char *text,
     size_t length)
 {
-	size_t i, number = 0;
+	size_t i, index = 0;
 
 	if (text == NULL)
 		return listeners->count > 0 ? &listeners->list[0] : NULL;
@@ -176,11 +176,11 @@ listeners_find(const struct listeners *listeners, const char *text,
 			return &listeners->list[i];
 	for (i = 0; i < length; i++) {
 		if (text[i] < '0' || text[i] > '9' ||
-		    number >= listeners->count)
+		    index >= listeners->count)
 			return NULL;
-		number = number * 10 + (size_t)(text[i] - '0');
+		index = index * 10 + (size_t)(text[i] - '0');
 	}
-	return number < listeners->count ? &listeners->list[number] : NULL;
+	return index < listeners->count ? &listeners->list[index] : NULL;
 }
 
 int

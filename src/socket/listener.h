@@ -2,7 +2,8 @@
 #define LISTENER_H
 
 /*
- * Listening sockets, and the sockets and paths that go with them.
+ * The list of listeners: sockets that listen, or take datagrams, each with
+ * its reserve socket and its unix path.
  */
 
 #include <sys/types.h>
@@ -20,84 +21,95 @@ enum {
 struct listener {
 	char		 name[SPEC_NAME_MAX + 1];	/* in LISTEN_FDNAMES */
 	int		 type;		/* SOCK_STREAM, ... */
-	union address	 address;	/* as getsockname(2) says */
-	socklen_t	 length;
+	union address	 address;	/* from getsockname(2) */
+	socklen_t	 length;	/* bytes of address */
 	unsigned	 port;		/* 0 for unix */
 	char		 host[HOST_MAX];	/* "" for unix */
-	char		 addr[ADDR_MAX];	/* for a URL; a path; or "" */
+	char		 addr[ADDR_MAX];	/* of address_format() */
 	int		 fd;		/* owned; close-on-exec */
-	int		 reserve;	/* owned; close-on-exec; -1: none */
-	int		 backlog;
-	bool		 inherited;	/* was passed to portexec itself */
-	dev_t		 device;	/* of its unix path, */
-	ino_t		 inode;		/* 0: it has none */
+	int		 reserve;	/* of bind.h; owned; -1: none */
+	int		 backlog;	/* for listen(2) */
+	bool		 inherited;	/* the caller passed it to portexec */
+	dev_t		 device;	/* of its unix path */
+	ino_t		 inode;		/* of its unix path; 0: no path */
 };
 
 struct listeners {
-	struct listener	*list;		/* owned; list[i] is for fd 3 + i */
+	struct listener	*list;		/* owned; list[i] becomes fd 3 + i */
 	size_t		 count;
 };
 
 /*
- * Returns a new socket, close-on-exec, at 3 or above: a standard descriptor
- * that the caller had closed stays closed.  type may have SOCK_NONBLOCK.  Or
- * -1 and errno.
+ * Returns a new socket, close-on-exec, at FIRST_FD or above: a standard
+ * descriptor that the caller closed stays closed.  type may include
+ * SOCK_NONBLOCK.  Returns -1 and errno if it fails.
  */
 int	socket_open(int family, int type);
 
 /*
- * Removes the path of a unix address where it is a socket on which
- * connect(2) says ECONNREFUSED: nobody holds that socket any more.
+ * Removes the path of a unix address if it is a socket and connect(2) to it,
+ * with that type, says ECONNREFUSED.  The kernel says so when no process has
+ * the socket open any more; but also of a stream socket that is bound and
+ * does not listen, or was shut down (unix_stream_connect() in the kernel's
+ * net/unix/af_unix.c).
  */
 void	socket_remove_stale_path(const union address *address,
     socklen_t length, int type);
 
-/* Fills in port, host and addr from address and length. */
+/* Sets port, host and addr from address and length. */
 void	listener_describe(struct listener *listener);
 
-/* Whether the listener has a path or a name, not an IP address and a port. */
+/* Returns whether the listener is a unix socket, not an IP socket. */
 bool	listener_is_unix(const struct listener *listener);
 
 /*
- * The socket of that name, or of that number from 0, or the first where
- * text is NULL; NULL where there is none.
+ * Returns the listener that text, of length bytes, means: the first with that
+ * name, else the one with that index, counted from 0.  If text is NULL,
+ * returns the first of the list.  Returns NULL if there is no such listener.
  */
 const struct listener	*listeners_find(const struct listeners *listeners,
     const char *text, size_t length);
 
-/* Asks getsockname(2) for address and length, and describes.  0, or -1. */
+/*
+ * Sets address and length by getsockname(2), then does listener_describe().
+ * Returns 0, or -1 and errno.
+ */
 int	listener_learn_address(struct listener *listener);
 
-/* Stores device and inode of the listener's unix path, if it has one. */
+/* Sets device and inode from the listener's unix path, if it has one. */
 void	listener_remember_path(struct listener *listener);
 
 /*
- * Appends a listener without sockets, whose members are zero.  Returns it; it
- * moves when another is appended.  NULL without memory.
+ * Appends a listener whose fd and reserve are -1 and whose other members are
+ * zero.  Returns it, or NULL and errno ENOMEM.  The pointer is valid until the
+ * next listener is appended.
  */
 struct listener	*listeners_append(struct listeners *listeners);
 
 /*
- * Takes all from number count off the list: closes their sockets, and removes
- * the paths that they made.
+ * Cuts the list down to count listeners.  Closes the sockets of the others and
+ * removes the unix paths that portexec made for them.
  */
 void	listeners_truncate(struct listeners *listeners, size_t count);
 
 /*
- * Whether the unix path of the listener is gone, or is another's: then no
- * client can come by it.
+ * Returns whether the unix path of the listener was removed or replaced: then
+ * no client can reach the listener by it.
  */
 bool	listener_lost_path(const struct listener *listener);
 
-/* listen(2) on all that can and were not inherited.  0, or -1. */
+/*
+ * Calls listen(2) on every listener, except datagram sockets and those that
+ * were inherited.  Returns 0, or -1 with the reason in failure.
+ */
 int	listeners_listen(struct listeners *listeners, struct failure *failure);
 
-/* Closes all sockets; the list and the paths stay. */
+/* Closes all sockets.  The list and the unix paths stay. */
 void	listeners_close(struct listeners *listeners);
 
 /*
- * Closes all sockets and frees the list; and unless a service ran, removes
- * the paths that they made.
+ * Closes all sockets and frees the list.  If ran is false, also removes the
+ * unix paths that portexec made; if it is true, they belong to the service.
  */
 void	listeners_discard(struct listeners *listeners, bool ran);
 

@@ -36,8 +36,8 @@ const struct socket_option socket_options[OPTION_COUNT] = {
 
 static const struct transport {
 	const char	*name;
-	int		 family;	/* AF_UNIX, or AF_INET for both IPs */
-	int		 types[2];	/* SOCK_*; second 0: only one */
+	int		 family;	/* AF_UNIX; AF_INET: IPv4 and IPv6 */
+	int		 types[2];	/* SOCK_*; the second may be 0: none */
 } transports[] = {
 	{ "tcp", AF_INET, { SOCK_STREAM } },
 	{ "udp", AF_INET, { SOCK_DGRAM } },
@@ -54,7 +54,7 @@ spec_is_tcp(const struct spec *spec)
 	    spec->address.any.sa_family != AF_UNIX;
 }
 
-/* Digits only: strtol() and strtonum() take blanks and signs. */
+/* Takes digits only: strtol(3) and strtonum(3) allow blanks and signs. */
 static int
 parse_number(const char *text, int base, int minimum, int maximum,
     int *number)
@@ -107,7 +107,7 @@ parse_unix(struct spec *spec, const char *text, struct failure *failure)
 	if (length == 0)
 		return fail(failure, 0, "socket '%s': the path is empty",
 		    spec->text);
-	/* One byte stays for the NUL that most readers expect. */
+	/* Leave a byte for a NUL: most readers of sun_path expect one. */
 	if (length >= sizeof(un->sun_path))
 		return fail(failure, 0, "socket '%s': the path is longer than "
 		    "%zu bytes", spec->text, sizeof(un->sun_path) - 1);
@@ -164,7 +164,7 @@ parse_host(struct spec *spec, char *host, struct failure *failure)
 	return 0;
 }
 
-/* Whether it is a host alone, or a word, rather than a number gone wrong. */
+/* Whether text is a host or a word without a port, not a mistyped port. */
 static bool
 lacks_port(const char *text)
 {
@@ -176,14 +176,14 @@ lacks_port(const char *text)
 	    strchr(text, '.') != NULL;
 }
 
-/* Returns how many of members it filled: two for localhost. */
+/* Returns how many members it filled (two for localhost), or -1. */
 static int
 parse_ip(struct spec members[2], char *text, struct failure *failure)
 {
 	char ipv6[] = "[::1]", ipv4[] = "127.0.0.1";
 	char *hosts[] = { ipv4, ipv6 };
-	char *port = text, *colon = strrchr(text, ':');
-	int count = 1, i, number;
+	char *digits = text, *colon = strrchr(text, ':');
+	int count = 1, i, port;
 
 	if (*text != '\0' && strchr("/.@", *text) != NULL)
 		return fail(failure, 0, "socket '%s': a path is for unix, "
@@ -194,9 +194,9 @@ parse_ip(struct spec members[2], char *text, struct failure *failure)
 	if (colon != NULL) {
 		*colon = '\0';
 		hosts[0] = text;
-		port = colon + 1;
+		digits = colon + 1;
 	}
-	if (parse_number(port, 10, 0, 65535, &number) == -1)
+	if (parse_number(digits, 10, 0, 65535, &port) == -1)
 		return fail(failure, 0, "socket '%s': the port is not a number "
 		    "from 0 to 65535", members[0].text);
 	if (strcmp(hosts[0], "localhost") == 0) {
@@ -208,7 +208,7 @@ parse_ip(struct spec members[2], char *text, struct failure *failure)
 	for (i = 0; i < count; i++) {
 		if (parse_host(&members[i], hosts[i], failure) == -1)
 			return -1;
-		address_set_port(&members[i].address, (unsigned)number);
+		address_set_port(&members[i].address, (unsigned)port);
 	}
 	return count;
 }
@@ -236,24 +236,24 @@ applicable(const struct spec *spec)
 	return applies;
 }
 
-/* An option of a group is for those of its members that can have it. */
+/* Sets an option on those members of a group that it applies to. */
 static int
 parse_option(struct spec *members, int count, char *text,
     struct failure *failure)
 {
 	const struct socket_option *row;
 	char *value = strchr(text, '=');
-	int i, number = 1, taken = 0, which;
+	int i, number = 1, taken = 0, option;
 
 	if (value != NULL)
 		*value++ = '\0';
-	for (which = 0; which < OPTION_COUNT; which++)
-		if (strcmp(text, socket_options[which].name) == 0)
+	for (option = 0; option < OPTION_COUNT; option++)
+		if (strcmp(text, socket_options[option].name) == 0)
 			break;
-	if (which == OPTION_COUNT)
+	if (option == OPTION_COUNT)
 		return fail(failure, 0, "socket '%s': unknown option '%s'",
 		    members[0].text, text);
-	row = &socket_options[which];
+	row = &socket_options[option];
 	if (row->value == NULL && value != NULL)
 		return fail(failure, 0, "socket '%s': option '%s' takes no "
 		    "value", members[0].text, text);
@@ -266,7 +266,7 @@ parse_option(struct spec *members, int count, char *text,
 		    "%d", members[0].text, text, row->minimum, row->maximum);
 	for (i = 0; i < count; i++)
 		if ((applicable(&members[i]) & row->applies) != 0) {
-			members[i].option[which] = number;
+			members[i].option[option] = number;
 			taken++;
 		}
 	if (taken == 0)
@@ -287,7 +287,11 @@ find_transport(const char *text, size_t length)
 	return NULL;
 }
 
-/* Takes TYPE: off the text; what looks like a path is one without it. */
+/*
+ * Skips TYPE: at the beginning of *text.  Without it, a text that begins like
+ * a path is of type unix and any other of type tcp.  Returns NULL if a word is
+ * there that is no type.
+ */
 static const struct transport *
 parse_transport(char **text)
 {

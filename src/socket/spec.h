@@ -2,7 +2,8 @@
 #define SPEC_H
 
 /*
- * What a socket is to be: the SPEC of -l, parsed.  Pure: no system call.
+ * The SPEC of -l, parsed: the address, type and options of a socket that is
+ * to be opened.  Makes no system call.
  */
 
 #include <net/if.h>
@@ -12,11 +13,11 @@
 #include "socket/address.h"
 
 enum {
-	SPEC_NAME_MAX = 255,	/* as systemd has it: FDNAME_MAX */
-	SPEC_MEMBERS_MAX = 4	/* tcp+udp:localhost:0 */
+	SPEC_NAME_MAX = 255,	/* bytes; FDNAME_MAX in systemd */
+	SPEC_MEMBERS_MAX = 4	/* of a group: tcp+udp:localhost:0 */
 };
 
-/* The rows of the table of socket options. */
+/* The rows of socket_options. */
 enum option_row {
 	OPTION_BACKLOG,
 	OPTION_REUSEPORT,
@@ -30,37 +31,38 @@ enum option_row {
 
 struct socket_option {
 	const char	*name;
-	const char	*value;		/* "N", "OCTAL"; NULL: takes none */
+	const char	*value;		/* "N", "OCTAL"; NULL: no value */
 	const char	*meaning;	/* for --help */
 	int		 minimum, maximum;
-	unsigned	 applies;	/* to what; private to endpoint.c */
+	unsigned	 applies;	/* APPLIES_* of spec.c */
 	const char	*domain;	/* the same in words, for messages */
 };
 
 extern const struct socket_option	socket_options[OPTION_COUNT];
 
 struct spec {
-	const char	*text;		/* as given; belongs to the caller */
+	const char	*text;		/* the whole SPEC; not owned */
 	char		 name[SPEC_NAME_MAX + 1];	/* "unknown" if none */
 	int		 type;		/* SOCK_STREAM, SOCK_DGRAM, ... */
-	union address	 address;	/* port 0: the kernel's choice */
-	socklen_t	 length;
+	union address	 address;	/* port 0: the kernel chooses */
+	socklen_t	 length;	/* bytes of address */
 	char		 interface[IF_NAMESIZE];	/* of [V6%IF], or "" */
-	bool		 wildcard;		/* "*": 0.0.0.0 without IPv6 */
-	bool		 same_port;	/* takes the number of the one before */
-	bool		 optional;	/* localhost's ::1, without IPv6 */
+	bool		 wildcard;	/* "*": [::], or 0.0.0.0 without IPv6 */
+	bool		 same_port;	/* has the port of the one before it */
+	bool		 optional;	/* ::1 of localhost: may be missing */
 	int		 option[OPTION_COUNT];	/* -1: not given */
 };
 
 /*
- * Parses [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]... into one endpoint, or
- * into the two or four of a group (localhost, tcp+udp), whose members but
- * the first are joined.  Returns how many, or -1 with the reason in
- * failure.
+ * Parses [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]... into one member, or into a
+ * group of two or four (localhost, tcp+udp).  All members of a group except
+ * the first have same_port.  Each member's text points to spec.  Returns the
+ * number of members, or -1 with the reason in failure.
  */
 int	spec_parse(const char *spec,
     struct spec members[SPEC_MEMBERS_MAX], struct failure *failure);
 
+/* Returns whether the socket is TCP, over IPv4 or IPv6. */
 bool	spec_is_tcp(const struct spec *spec);
 
 #endif
