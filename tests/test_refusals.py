@@ -121,10 +121,12 @@ class Refusals(harness.Binding):
         filter; root needs no such promise."""
         service = shutil.copy(harness.BINDER, self.path('service'))
         for mode in 0o4755, 0o2755:
-            for env in self.env, {**self.env, 'PATH': self.directory}:
-                name = service if env is self.env else 'service'
+            for path in (None, self.directory, '/nowhere::/nowhere',
+                         '/nowhere:', ':/nowhere', ''):
+                env = self.env if path is None else {**self.env, 'PATH': path}
+                name = service if path is None else 'service'
                 os.chmod(service, mode)
-                with self.subTest(oct(mode), name=name):
+                with self.subTest(oct(mode), name=name, path=path):
                     if harness.is_root() and not self.ordinary:
                         done = self.run_portexec(
                             '--', name, TCP, HERE, env=env)

@@ -228,6 +228,7 @@ search_path(const struct launch *launch)
 	return path == NULL ? "/bin:/usr/bin" : path;
 }
 
+/* An empty part of PATH is the working directory, as for execvp(3). */
 bool
 exec_is_set_id(const struct launch *launch)
 {
@@ -239,13 +240,14 @@ exec_is_set_id(const struct launch *launch)
 	if (strchr(name, '/') != NULL)
 		return stat(name, &status) == 0 &&
 		    (status.st_mode & (S_ISUID | S_ISGID)) != 0;
-	for (; *path != '\0'; path += length + (path[length] == ':')) {
+	do {
 		length = strcspn(path, ":");
-		snprintf(file, sizeof(file), "%.*s/%s", (int)length, path,
-		    name);
+		snprintf(file, sizeof(file), "%.*s%s%s", (int)length, path,
+		    length == 0 ? "" : "/", name);
 		if (access(file, X_OK) == 0 && stat(file, &status) == 0 &&
 		    S_ISREG(status.st_mode))
 			return (status.st_mode & (S_ISUID | S_ISGID)) != 0;
-	}
+		path += length + 1;
+	} while (path[-1] == ':');
 	return false;
 }
