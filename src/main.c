@@ -1,12 +1,18 @@
 /*
  * portexec: run a service on a port that the kernel picks.
  *
- * The sockets are bound, and listen, before the service is executed in
- * this same process: so nobody can take the port in between, and a client
- * can connect at once.  A service that binds its port itself is handed the
- * socket when it does (adopt); then portexec stays, as its parent.
+ * portexec binds its sockets first and hands them to the service, so that no
+ * other process can take the port in between.  There are three handoffs:
  *
- * argv -> options -> endpoints -> listeners -> templates -> handoff
+ * inherit	The sockets listen, and this process becomes the service.
+ * adopt	The sockets listen, and portexec stays.  When the service
+ *		calls bind(2), it is given the listening socket.
+ * reserve	This process becomes the service, which binds the port itself.
+ *		Nothing listens, but the kernel gives the port to nobody else.
+ *
+ * With -c portexec stays under every handoff.
+ *
+ * argv -> options -> specs -> listeners -> templates -> handoff
  */
 
 #include <errno.h>
@@ -56,7 +62,7 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 	return status;
 }
 
-/* Whether the caller has something open where the sockets are to go. */
+/* Whether the caller has a descriptor open that a new socket would replace. */
 static bool
 is_occupied(const struct launch *launch)
 {
@@ -71,7 +77,6 @@ is_occupied(const struct launch *launch)
 	return false;
 }
 
-/* Which handoff, and what the service is passed. */
 static int
 make_plan(struct launch *launch, struct failure *failure)
 {
@@ -121,7 +126,7 @@ expand_command(struct launch *launch, struct failure *failure)
 	    &launch->script, NULL, failure);
 }
 
-/* Everything that can be wrong with templates is, before anything starts. */
+/* Finds the mistakes in the templates of -e before anything is started. */
 static int
 try_environment(const struct launch *launch, struct failure *failure)
 {
@@ -135,7 +140,7 @@ try_environment(const struct launch *launch, struct failure *failure)
 	return status;
 }
 
-/* The sockets are bound, the texts are made; nobody was told anything. */
+/* Binds the sockets and expands the templates.  Publishes nothing yet. */
 static int
 prepare(struct launch *launch, struct failure *failure)
 {
@@ -152,7 +157,10 @@ prepare(struct launch *launch, struct failure *failure)
 	    launch->audience, failure);
 }
 
-/* adopt, or where that is impossible reserve, with the same numbers. */
+/*
+ * Makes the front and its children, if portexec has to stay.  Where adopt is
+ * impossible, falls back to reserve with the same ports.
+ */
 static int
 settle_handoff(struct launch *launch, struct front *front,
     struct failure *failure)
@@ -212,9 +220,9 @@ publish(struct launch *launch, struct failure *failure)
 }
 
 /*
- * Runs the service.  Returns what came of it, or a status of our own with the
- * reason in failure; where nobody has to stay, the service takes the place of
- * this process, and nothing is returned.
+ * Runs the service.  If portexec has to stay, returns the outcome of the run.
+ * Otherwise this process becomes the service, and run() returns only where
+ * that failed, or where a signal came first.  The reason is in failure.
  */
 static struct outcome
 run(struct launch *launch, struct failure *failure)
@@ -224,8 +232,9 @@ run(struct launch *launch, struct failure *failure)
 	sigset_t held;
 
 	/*
-	 * Whoever sees that a service on demand waits may end it; what
-	 * portexec made is to be removed then.
+	 * With --on-demand a stop signal may come as soon as the sockets are
+	 * announced.  Hold it until exec_service() waits for signals: then
+	 * portexec removes its files and paths before it dies.
 	 */
 	if (launch->options->on_demand && launch->options->client == NULL)
 		signals_hold(&launch->signals, &held);

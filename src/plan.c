@@ -6,31 +6,37 @@ unsigned
 plan_placeholders(const struct options *options, const struct port_files *files)
 {
 	const struct assignments *settings = &options->settings;
-	unsigned words = port_files_placeholders(files);
+	unsigned placeholders = port_files_placeholders(files);
 	char *const *argument;
 	size_t i;
 
 	for (argument = options->command + 1; *argument != NULL; argument++)
-		words |= template_placeholders(*argument, strlen(*argument));
+		placeholders |= template_placeholders(*argument,
+		    strlen(*argument));
 	for (i = 0; i < settings->count; i++)
-		words |= template_placeholders(settings->list[i].template,
+		placeholders |= template_placeholders(
+		    settings->list[i].template,
 		    strlen(settings->list[i].template));
-	return words;
+	return placeholders;
 }
 
 enum handoff
-plan_handoff(const struct options *options, unsigned words)
+plan_handoff(const struct options *options, unsigned placeholders)
 {
-	bool takes = options->inetd || (words & 1U << PLACEHOLDER_FD) != 0;
-	bool binds = options->maps.count > 0 ||
-	    (words & (1U << PLACEHOLDER_PORT | 1U << PLACEHOLDER_ADDR)) != 0;
+	bool takes = options->inetd ||
+	    (placeholders & 1U << PLACEHOLDER_FD) != 0;
+	bool binds = options->maps.count > 0 || (placeholders &
+	    (1U << PLACEHOLDER_PORT | 1U << PLACEHOLDER_ADDR)) != 0;
 
 	if (options->has_handoff)
 		return options->handoff;
 	return binds && !takes ? ADOPT : INHERIT;
 }
 
-/* A reserved udp socket would swallow datagrams, and unix has no port. */
+/*
+ * reserve is for TCP alone: a UDP socket that is reserved would swallow
+ * datagrams, and a unix socket has no port.
+ */
 static int
 check_sockets(const struct options *options, enum handoff handoff,
     size_t inherited, struct failure *failure)

@@ -2,53 +2,63 @@
 #define PLAN_H
 
 /*
- * What portexec is going to do, from what the caller asked for: which
- * handoff, what the service is passed, what each map means, and which
- * combinations are refused.  Pure.
+ * The decisions that follow from the options: which handoff, what the service
+ * is passed, which socket each map means, and which combinations are refused.
+ * Makes no system call.
  */
 
 #include "handoff/launch.h"
 
 /*
- * The placeholders (template.h) that stand where the service will read them:
- * in COMMAND's arguments, in -e and in -w.  A set of 1 << enum placeholder.
+ * Returns the placeholders (template.h) that the service will read: those in
+ * COMMAND's arguments, in -e and in -w.  A set of 1 << enum placeholder.
  */
 unsigned	plan_placeholders(const struct options *options,
     const struct port_files *files);
 
 /*
- * The handoff: -H's; else inherit, where <fd> or --inetd says that the
- * service takes a descriptor; else adopt, where <port>, <addr> or --map says
- * that it binds its port itself; else inherit.
+ * Returns the handoff.  The first of these that applies decides:
+ *	-H		the one that it names
+ *	<fd>, --inetd	inherit: the service takes a descriptor
+ *	<port>, <addr>, --map
+ *			adopt: the service binds its port itself
+ *	none of these	inherit
+ * placeholders is what plan_placeholders() returned.
  */
-enum handoff	plan_handoff(const struct options *options, unsigned words);
+enum handoff	plan_handoff(const struct options *options,
+    unsigned placeholders);
 
 /*
- * Refuses every combination that makes no sense: 0, or -1 with the reason in
- * failure.  inherited is how many sockets portexec was passed itself.
+ * Refuses combinations of options that make no sense.  inherited is the
+ * number of sockets that portexec itself inherited.  Returns 0, or -1 with
+ * the reason in failure.
  */
 int		plan_check(const struct options *options,
     enum handoff handoff, size_t inherited, struct failure *failure);
 
 /*
- * How the service reads its sockets.  Under adopt it binds its port, so it
- * can do without descriptors: where one of those that it would get is
- * occupied by the caller's, it gets none.
+ * Returns how the service is passed its sockets.  Under adopt it can do
+ * without descriptors, because it binds its port.  So it is passed none if
+ * occupied: the caller has one of their numbers open.
  */
 enum audience	plan_audience(const struct options *options,
     enum handoff handoff, bool occupied);
 
 /*
- * Finds the socket of each map among the listeners.  0, or -1 with the reason
- * in failure.
+ * Stores in each map the index of its socket among the listeners.  Returns 0,
+ * or -1 with the reason in failure: there is no such socket, or it is a unix
+ * socket.
  */
 int		plan_maps(const struct maps *maps,
     const struct listeners *listeners, struct failure *failure);
 
-/* Whether reserve may take the place of an adopt that is impossible. */
+/*
+ * Whether portexec may fall back to reserve where adopt is impossible: without
+ * -H and --map, and if portexec made all the sockets and all are for TCP.
+ */
 bool		plan_may_reserve(const struct launch *launch);
 
-/* Whether portexec stays, as the service's parent. */
+/* Whether portexec stays while the service runs: under adopt, and with -c. */
 bool		plan_is_supervised(const struct launch *launch);
 
 #endif

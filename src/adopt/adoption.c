@@ -40,7 +40,7 @@ adoption_find(const struct adoption *adoption, ino_t inode)
 
 /*
  * Closes queued connections.  On a unix socket they would hang until the last
- * descriptor of it, perhaps the service's, is closed.
+ * descriptor, perhaps the service's, is closed.
  */
 static void
 refuse_queued(int fd)
@@ -52,7 +52,10 @@ refuse_queued(int fd)
 		close(client);
 }
 
-/* The service may have a copy at fd 3: shutdown(2) ends listening on all. */
+/*
+ * close(2) alone would leave the service's copy at fd 3 listening.  shutdown(2)
+ * ends the listening of the socket itself.
+ */
 void
 adoption_close(struct listener *listener)
 {

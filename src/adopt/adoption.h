@@ -2,8 +2,9 @@
 #define ADOPTION_H
 
 /*
- * The state of adopt, in the keeper: the listening sockets that the service
- * is given at bind(), who holds them, and which clients wait for them.
+ * The state of adopt, in the keeper: the listeners that the service is given
+ * at bind(2), which processes hold them, and whether clients wait.  Also how a
+ * listener listens again, and how it is closed.
  */
 
 #include <stdint.h>
@@ -17,50 +18,52 @@ struct holder;
 struct queue_watch;
 
 struct adoption {
-	int			 notify;	/* the filter's; owned; -1: none */
-	bool			 killable;	/* WAIT_KILLABLE_RECV */
+	int			 notify;	/* filter's; owned; -1: none */
+	bool			 killable;	/* see filter_install() */
 	struct listeners	*listeners;
 	const struct maps	*maps;
 	const struct log	*log;
-	const char		*service;	/* its name, for messages */
+	const char		*service;	/* COMMAND, for messages */
 	struct events		*events;
 	struct holder		*holders;	/* owned; see holders.h */
 	struct queue_watch	*watches;	/* owned; see waiting.h */
 	char			 last_foreign_bind[ADDR_MAX];	/* or "" */
-	bool			 said_unreadable;	/* once is enough */
-	bool			 said_deaf;
+	bool			 said_unreadable;	/* it is said once */
+	bool			 said_deaf;	/* likewise, of epoll */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */
 };
 
-/* Whether the listener is open, and not for datagrams. */
+/* Whether the listener is open and not for datagrams: listen(2) is possible. */
 bool	adoption_can_listen(const struct listener *listener);
 
 /* Whether the listener is open, and for TCP. */
 bool	adoption_is_tcp(const struct listener *listener);
 
-/* The inode of a socket of this process; 0 where fd is -1. */
+/* Returns the inode number of the keeper's socket fd, or 0 if fd is -1. */
 ino_t	adoption_inode(int fd);
 
-/* The listener whose socket has the inode; NULL where none has. */
+/* Returns the listener whose socket has the inode number, or NULL. */
 const struct listener	*adoption_find(const struct adoption *adoption,
     ino_t inode);
 
 /*
- * Has a listener listen again, with its full queue, after the service called
- * shutdown(2) or listen(2) on it, or ended.  Where there is no filter the
- * socket is the service's own: nothing is done.  Returns false where it does
- * not listen, as where another socket listens on the port by now.
+ * Calls listen(2) again, with the listener's own backlog, after the service
+ * called shutdown(2) or listen(2) on the socket, or ended.  Without a filter
+ * the socket is left to the service, and nothing is done.  Returns false if
+ * the listener cannot listen: it is closed or for datagrams, or another socket
+ * listens on the port by now.
  */
 bool	adoption_listen(struct adoption *adoption, struct listener *listener);
 
 /*
- * Closes a listener, whoever else has its socket: clients are refused.  Not
- * one that portexec inherited, which belongs to the caller: only our copy is
- * closed.
+ * Closes a listener.  First ends the listening of its socket, whichever
+ * processes have it open, so that clients are refused.  A socket that portexec
+ * inherited belongs to our caller: only the keeper's descriptor is closed, as
+ * for a datagram socket.  The reserve stays open.
  */
 void	adoption_close(struct listener *listener);
 
-/* The same for all listeners. */
+/* Calls adoption_close() for all listeners. */
 void	adoption_close_all(struct adoption *adoption);
 
 #endif

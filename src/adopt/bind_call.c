@@ -16,12 +16,11 @@
 #include "adopt/second_socket.h"
 #include "adopt/waiting.h"
 
-/* One bind() on its way. */
 struct call {
 	uint64_t		 id;	/* the notification's cookie */
 	struct caller		 caller;
 	struct descriptor	 socket;
-	int			 copy;	/* of the socket, owned; -1: refused */
+	int			 copy;	/* of socket; owned; -1: refused */
 	struct request		 request;
 };
 
@@ -38,7 +37,10 @@ bind_call_try(pid_t child)
 	    sizeof(value));
 }
 
-/* A unix path that was unlinked, or replaced, brings no client any more. */
+/*
+ * Closes the listeners whose unix path was unlinked or replaced: no client can
+ * reach them.
+ */
 static void
 close_lost_paths(struct adoption *adoption, const struct caller *caller)
 {
@@ -55,7 +57,10 @@ close_lost_paths(struct adoption *adoption, const struct caller *caller)
 	}
 }
 
-/* Returns whether any listener listened until now. */
+/*
+ * Yields the TCP listeners that no process holds.  Returns whether any of them
+ * listened until now.
+ */
 static bool
 yield_ports(struct adoption *adoption, const struct caller *caller)
 {
@@ -74,10 +79,10 @@ yield_ports(struct adoption *adoption, const struct caller *caller)
 }
 
 /*
- * The keeper cannot look into this process.  What it binds is not known, but
- * from the length of the address it is whether that may be IP: then the
- * process is to bind the port itself.  The reserve lets it, as long as
- * nothing listens there.
+ * The keeper cannot read the address that this process binds; errno says why.
+ * But the length of the address tells whether it may be an IP address.  If so,
+ * the process may be about to bind our port itself.  The kernel allows this
+ * beside the reserve, as long as nothing listens on the port.
  */
 static void
 yield_to_unreadable(struct adoption *adoption, const struct caller *caller,
@@ -100,7 +105,10 @@ yield_to_unreadable(struct adoption *adoption, const struct caller *caller,
 		    caller->process, why);
 }
 
-/* Learns type and protocol from the socket itself, else from its name. */
+/*
+ * Learns type, family and protocol from a copy of the socket.  Where
+ * pidfd_getfd(2) is refused, learns them from the name of the protocol.
+ */
 static void
 examine_socket(struct call *call)
 {
@@ -118,7 +126,7 @@ examine_socket(struct call *call)
 		    &request->family, &length);
 		getsockopt(call->copy, SOL_SOCKET, SO_PROTOCOL, &protocol,
 		    &length);
-		/* Multipath TCP falls back to TCP; Go asks for it by itself. */
+		/* Go uses MPTCP by default, which falls back to TCP. */
 		request->standard = protocol == IPPROTO_TCP ||
 		    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
 		return;
@@ -158,8 +166,8 @@ examine_path(struct call *call)
 }
 
 /*
- * Learns what a decision needs.  Returns false where there is nothing to
- * decide: the kernel has its own answer.
+ * Learns what match_listener() needs.  Returns false where nothing is to be
+ * matched, and the kernel has its own answer.
  */
 static bool
 examine(struct adoption *adoption, const struct seccomp_notif *notification,
@@ -183,7 +191,10 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 			    given);
 		return false;
 	}
-	/* What was read is the caller's only while the call still waits. */
+	/*
+	 * If the notification is not valid any more, another process may have
+	 * got the pid before its memory was read: seccomp_unotify(2).
+	 */
 	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
 	    &call->id) == -1 ||
 	    !caller_descriptor(&call->caller, (int)arguments[0],
@@ -191,7 +202,10 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 		return false;
 	request->same_network = caller_shares_network(&call->caller);
 	examine_socket(call);
-	/* __inet_bind() takes a wildcard without a family for an IPv4 one. */
+	/*
+	 * __inet_bind() in net/ipv4/af_inet.c accepts the wildcard address with
+	 * AF_UNSPEC on an IPv4 socket.
+	 */
 	if (request->family == AF_INET &&
 	    request->address.any.sa_family == AF_UNSPEC &&
 	    request->address.in.sin_addr.s_addr == htonl(INADDR_ANY))
@@ -201,9 +215,9 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 }
 
 /*
- * A process that holds the listener for another address gets a second socket,
- * which it owns alone: two accept loops on one open file would block or
- * starve each other.
+ * A process that holds the listener for another address, and still has it open,
+ * gets a second socket.  Two accept loops on one open file description would
+ * block or starve each other.
  */
 static bool
 needs_second_socket(const struct adoption *adoption, const struct call *call,
@@ -217,8 +231,8 @@ needs_second_socket(const struct adoption *adoption, const struct call *call,
 }
 
 /*
- * Returns the socket that the call is to be given: the listener's own, or a
- * second one, which the caller closes; -1 where there is none.
+ * Returns the socket that the calling process is to be given: the listener's
+ * own; or a second one, which give() closes; or -1.
  */
 static int
 choose_socket(const struct call *call, struct listener *listener, bool second)
@@ -235,7 +249,11 @@ choose_socket(const struct call *call, struct listener *listener, bool second)
 	return listener->fd;
 }
 
-/* O_NONBLOCK belongs to the open file, close-on-exec to the descriptor. */
+/*
+ * Sets O_NONBLOCK as it was on the process's own socket: it belongs to the open
+ * file description.  Close-on-exec belongs to the descriptor, and
+ * install_listener() sets it.
+ */
 static void
 copy_nonblock(const struct call *call, int to)
 {
@@ -247,8 +265,8 @@ copy_nonblock(const struct call *call, int to)
 }
 
 /*
- * The process would wait for ever for what happens on a socket that it has
- * lost: it is to bind the port itself.
+ * An epoll instance of the process would never report a client on the new
+ * socket.  So the process binds the port itself.
  */
 static void
 yield_to_deaf(struct adoption *adoption, const struct call *call,
@@ -267,7 +285,7 @@ yield_to_deaf(struct adoption *adoption, const struct call *call,
 	adoption->said_deaf = true;
 }
 
-/* Returns whether the call was given listener's socket, or one for it. */
+/* Returns whether the calling process was given a socket for the listener. */
 static bool
 give(struct adoption *adoption, const struct call *call,
     struct listener *listener)
@@ -311,7 +329,10 @@ give(struct adoption *adoption, const struct call *call,
 	return true;
 }
 
-/* The kernel handles this bind(): what it says of the service is noted. */
+/*
+ * The kernel will handle this bind(2); records what it tells us.  The call has
+ * not been made yet, and may fail.
+ */
 static void
 continue_bind(struct adoption *adoption, const struct call *call)
 {
@@ -329,8 +350,9 @@ continue_bind(struct adoption *adoption, const struct call *call)
 }
 
 /*
- * Without WAIT_KILLABLE_RECV a signal may have the kernel issue the call
- * again after it was answered: then the socket is ours already.
+ * Whether this call was answered before.  Without WAIT_KILLABLE_RECV a signal
+ * may interrupt a call whose descriptor was replaced already, and the kernel
+ * then restarts it: seccomp_unotify(2).
  */
 static bool
 is_issued_again(const struct adoption *adoption, const struct call *call)
@@ -345,13 +367,13 @@ static bool
 answer(struct adoption *adoption, const struct call *call)
 {
 	struct listener *list = adoption->listeners->list;
-	int which;
+	int match;
 
 	if (adoption_find(adoption, call->socket.socket) != NULL)
 		return is_issued_again(adoption, call);
-	which = match_listener(&call->request, adoption->listeners,
+	match = match_listener(&call->request, adoption->listeners,
 	    adoption->maps);
-	if (which != -1 && give(adoption, call, &list[which]))
+	if (match != -1 && give(adoption, call, &list[match]))
 		return true;
 	continue_bind(adoption, call);
 	return false;
@@ -360,7 +382,7 @@ answer(struct adoption *adoption, const struct call *call)
 void
 bind_call_answer(struct adoption *adoption)
 {
-	/* The kernel's structures may be longer than those we know. */
+	/* A newer kernel's structures may be longer: seccomp_unotify(2). */
 	union {
 		struct seccomp_notif notification;
 		char room[1024];
@@ -378,7 +400,7 @@ bind_call_answer(struct adoption *adoption)
 	if (!examine(adoption, &in.notification, &call) ||
 	    !answer(adoption, &call))
 		out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	/* The old socket stays open until our copy of it is closed. */
+	/* With our copy open, the old socket would outlive the call. */
 	if (call.copy != -1)
 		close(call.copy);
 	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);

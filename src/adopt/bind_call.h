@@ -2,12 +2,12 @@
 #define BIND_CALL_H
 
 /*
- * One bind() of the service, from its notification to its answer.
+ * One bind(2) of the service, from the notification to the answer.
  *
- * The service runs under a filter (filter.h) that reports bind().  Where one
- * names a port of ours, our socket takes the place of the service's own
- * descriptor and the call answers 0.  Every other continues untouched.  The
- * service's memory is only read.
+ * The service runs under a filter (filter.h) that reports bind(2) to the
+ * keeper.  If the call matches a listener (match.h), the listener's socket
+ * replaces the service's own, and the call returns 0.  Any other call continues
+ * in the kernel.  The memory of the calling process is only read.
  */
 
 #include <sys/types.h>
@@ -15,12 +15,13 @@
 #include "adopt/adoption.h"
 
 /*
- * Tries whether the memory of child can be read, which shares nothing with
- * us but was forked from us: 0, or -1 and errno.
+ * Tries to read the memory of child, which was forked from this process and
+ * has not called execve(2) yet.  Returns 0, or -1 and the errno of
+ * process_vm_readv(2).
  */
 int	bind_call_try(pid_t child);
 
-/* Answers one bind(), once adoption->notify is readable. */
+/* Answers one bind(2).  Call this when adoption->notify is readable. */
 void	bind_call_answer(struct adoption *adoption);
 
 #endif

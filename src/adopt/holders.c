@@ -42,7 +42,7 @@ forget(struct holder *holder)
 	free(holder);
 }
 
-/* poll(2) says POLLIN of a pidfd whose process has ended: pidfd_open(2). */
+/* A pidfd becomes readable when its process has ended: pidfd_open(2). */
 static bool
 handle_end(void *context, short revents)
 {
@@ -89,7 +89,10 @@ holders_add(struct adoption *adoption, struct listener *listener,
 
 	if (holders_find(adoption, &same) != NULL)
 		return;
-	/* Were that one still open, a second socket would have been given. */
+	/*
+	 * The process has closed the socket for the former address: otherwise
+	 * it would have been given a second socket now.
+	 */
 	holder = holders_find(adoption, &former);
 	if (holder != NULL) {
 		holder->fd = fd;

@@ -2,9 +2,11 @@
 #define HOLDERS_H
 
 /*
- * Which process holds which listener: it was given the socket at bind().  Or
- * the listener was yielded to it, a process that the keeper cannot read: it
- * is to bind the port itself, and nothing of ours listens meanwhile.
+ * Which process holds which listener.  A process holds a listener when it was
+ * given the listener's socket at bind(2).
+ *
+ * A process that the keeper cannot read has to bind the port itself.  The
+ * listener is then yielded to the process, and does not listen meanwhile.
  */
 
 #include <sys/types.h>
@@ -19,59 +21,65 @@ struct holder {
 	struct adoption	*adoption;
 	struct listener	*listener;
 	pid_t		 process;
-	int		 pidfd;		/* owned; -1: its end is not seen */
-	int		 fd;		/* the process's, that was replaced */
-	union address	 asked;		/* for this address */
-	bool		 yielded;	/* it was given nothing */
+	int		 pidfd;		/* owned; -1: its end is not noticed */
+	int		 fd;		/* the replaced one, in the process */
+	union address	 asked;		/* the address passed to bind(2) */
+	bool		 yielded;	/* instead of holding the listener */
 };
 
-/* What to look for; a member that is 0 or NULL matches all but yielded. */
+/*
+ * What to look for.  A member that is 0 or NULL matches every holder, except
+ * yielded, which has to be equal.
+ */
 struct holder_key {
 	bool			 yielded;
 	pid_t			 process;
 	const struct listener	*listener;
 	const union address	*asked;
-	const union address	*other;		/* asked for another one */
+	const union address	*other;		/* asked for any but this */
 };
 
-/* The first holder that matches, or NULL. */
+/* Returns a holder that matches, or NULL. */
 struct holder	*holders_find(const struct adoption *adoption,
     const struct holder_key *key);
 
 /*
- * Notes that the caller, whose descriptor fd was replaced, holds the listener
- * for the address that it asked for.  When the process ends, the listener
- * listens again with its full queue.  Without memory nothing is noted.
+ * Records that the calling process, whose descriptor fd was replaced, holds
+ * the listener for the address asked, in place of another address that it held
+ * the listener for.  When the process ends, adoption_listen() is called for the
+ * listener, and a listener that cannot listen, as one for datagrams, is closed.
+ * Without memory nothing is recorded.
  */
 void	holders_add(struct adoption *adoption, struct listener *listener,
     const struct caller *caller, int fd, const union address *asked);
 
 /*
- * Yields the listener to the caller, by shutdown(2).  It listens again when
- * that process has ended, or another one is to be given it.  Returns whether
- * it listened until now.
+ * Yields the listener to the calling process, by shutdown(2).  The listener
+ * listens again when that process has ended, or when it is to be given to
+ * another one.  Returns whether it was yielded to nobody until now.
  */
 bool	holders_yield(struct adoption *adoption, struct listener *listener,
     const struct caller *caller);
 
-/* Whether the listener is yielded to any process. */
+/* Whether the listener is yielded to a process. */
 bool	holders_is_yielded(const struct adoption *adoption,
     const struct listener *listener);
 
 /*
- * Has a listener that is yielded listen again.  Returns false where it cannot:
- * the process to which it was yielded listens on the port itself.
+ * Has a yielded listener listen again.  Returns false if it cannot, because
+ * the process that it was yielded to listens on the port itself.
  */
 bool	holders_reclaim(struct adoption *adoption, struct listener *listener);
 
 /*
- * Whether the process has the listener's socket open, other than as the copy
- * that was passed at fd 3 and up: of that the service may know nothing.
+ * Whether the calling process has the listener's socket open.  The copy that
+ * was passed at fd 3 and up does not count, because the service may not know of
+ * it, unless a bind(2) has replaced that descriptor.
  */
 bool	holders_uses(const struct adoption *adoption,
     const struct caller *caller, const struct listener *listener);
 
-/* The same, for any descendant and any listener. */
+/* Whether holders_uses() is true of any descendant and any listener. */
 bool	holders_any(const struct adoption *adoption);
 
 #endif

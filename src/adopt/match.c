@@ -22,14 +22,14 @@ compare(const struct request *request, const struct listener *listener)
 }
 
 static bool
-is_mapped(unsigned port, size_t which, const struct listeners *listeners,
+is_mapped(unsigned port, size_t index, const struct listeners *listeners,
     const struct maps *maps)
 {
 	size_t i;
 
 	for (i = 0; i < maps->count; i++)
 		if (maps->list[i].port == port && (maps->list[i].socket ==
-		    which || listeners->list[which].port ==
+		    index || listeners->list[index].port ==
 		    listeners->list[maps->list[i].socket].port))
 			return true;
 	return false;
@@ -42,7 +42,7 @@ decide_ip(const struct request *request, const struct listeners *listeners,
 	unsigned port = address_port(&request->address);
 	enum nearness nearness, best = FAR;
 	const struct listener *listener;
-	int which = -1;
+	int match = -1;
 	size_t i;
 
 	if (port == 0 || !request->standard || request->length <
@@ -60,10 +60,10 @@ decide_ip(const struct request *request, const struct listeners *listeners,
 		nearness = compare(request, listener);
 		if (nearness > best) {
 			best = nearness;
-			which = (int)i;
+			match = (int)i;
 		}
 	}
-	return which;
+	return match;
 }
 
 static bool

@@ -2,7 +2,7 @@
 #define MATCH_H
 
 /*
- * Which bind() is answered, and with what.  Pure.
+ * Which bind(2) is answered, and with which listener.  Makes no system call.
  */
 
 #include <stdbool.h>
@@ -11,25 +11,31 @@
 #include "cli/options.h"
 #include "socket/listener.h"
 
-/* A bind() as the kernel reports it, and what is known of its socket. */
+/* A bind(2) as the filter reports it, and what is known of its socket. */
 struct request {
-	union address	 address;	/* what was asked for */
-	socklen_t	 length;
+	union address	 address;	/* passed to bind(2) */
+	socklen_t	 length;	/* of address, in bytes */
 	int		 type;		/* SOCK_STREAM, ...; 0: unknown */
 	int		 family;	/* of the socket */
-	bool		 standard;	/* plain TCP or UDP, not MPTCP, say */
+	bool		 standard;	/* TCP, MPTCP or UDP, not SCTP, say */
 	bool		 same_network;	/* our network namespace */
-	dev_t		 device;	/* of the unix path now, */
+	dev_t		 device;	/* of the file at the unix path, */
 	ino_t		 inode;		/* 0: there is none */
 };
 
 /*
- * Returns the number of the listener that is to take the place of the
- * request's socket, or -1: the kernel's to decide.  The port is a
- * listener's own or mapped to it; the type is the same; the address is a
- * wildcard, or the listener's, or loopback while that is loopback or a
- * wildcard.  Among several the nearest in address, then in family.  A unix
- * path is a listener's while it is still the file that the listener made.
+ * Returns the index of the listener that is to replace the request's socket,
+ * or -1 if the kernel is to handle the bind(2).
+ *
+ * An open listener matches a request in our network namespace if
+ *	the type is the same, and the protocol is a standard one;
+ *	the port is the listener's, or --map maps it to the listener's port;
+ *	the address is a wildcard, or the listener's; or it is a loopback
+ *	address, and the listener's is loopback or a wildcard.
+ * If several match, the same address is preferred, then the same family.
+ *
+ * A unix listener matches if its type is the same and the path leads to the
+ * file that the listener made, or the abstract name is equal.
  */
 int	match_listener(const struct request *request,
     const struct listeners *listeners, const struct maps *maps);

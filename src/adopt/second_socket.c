@@ -63,7 +63,7 @@ second_socket_copy_options(int from, int to, int family, int type)
 		    (set_length == standard_length &&
 		    memcmp(&set, &standard, set_length) == 0))
 			continue;
-		/* The kernel doubles what it is given: socket(7). */
+		/* The kernel doubles the value that is set: socket(7). */
 		if (kept->level == SOL_SOCKET && (kept->option == SO_RCVBUF ||
 		    kept->option == SO_SNDBUF))
 			set.number /= 2;
@@ -76,7 +76,7 @@ second_socket_copy_options(int from, int to, int family, int type)
 		close(fresh);
 }
 
-/* Another socket in the listener's place has what -l asked for. */
+/* Copies what -l asked for to a socket that stands in for the listener. */
 static void
 keep_own_options(const struct listener *listener, int fd)
 {
@@ -150,6 +150,7 @@ second_socket_make_dual_stack(struct listener *listener)
 	mapped.in6.sin6_port = listener->address.in.sin_port;
 	mapped.in6.sin6_addr = address_as_ipv6(&listener->address);
 	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	/* Two UDP sockets at one address: both need SO_REUSEADDR. */
 	if (set_reuse(listener->fd, 1) == -1 || set_reuse(fd, 1) == -1 ||
 	    bind(fd, &mapped.any, sizeof(mapped.in6)) == -1) {
 		set_reuse(listener->fd, 0);

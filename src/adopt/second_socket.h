@@ -2,34 +2,37 @@
 #define SECOND_SOCKET_H
 
 /*
- * Sockets beside a listener's own that a service is given in its place, and
- * the options that each is to have.
+ * The sockets that a service is given in place of a listener's own, and the
+ * socket options that they keep.
  */
 
 #include "socket/listener.h"
 
 /*
- * Gives to the options that from has, where they differ from those of a new
- * socket of that family and type and still matter on one that listens, or
- * receives.  An option that cannot be set is left.
+ * Copies socket options from one socket to another.  Copies those that still
+ * matter on a socket that listens or receives, and that differ from the options
+ * of a new socket of this family and type, which are those of from.  An option
+ * that cannot be set is left as it is.
  */
 void	second_socket_copy_options(int from, int to, int family, int type);
 
 /*
- * A second socket for a process that binds a second address: two accept
- * loops on one open file would block or starve each other.  Where the
- * listener is on every address this one is at a number that nobody knows.
- * One for datagrams is of the family that was asked for: they are answered
- * through it.  Returns it, bound, close-on-exec, owned by the caller; or -1.
+ * Makes a second socket, for a process that holds the listener and binds
+ * another address.  It is bound to a loopback address at the listener's port.
+ * If no such address is free, as beside a listener on every address, it is
+ * bound to a port that the kernel picks and no client knows.  A datagram socket
+ * has the family that was asked for, because the service answers through it.
+ * Returns the socket, close-on-exec and owned by the caller, or -1.
  */
 int	second_socket_make(const struct listener *listener, int family);
 
 /*
- * Makes the listener for datagrams an AF_INET6 socket at the same address: a
- * service that asked for one could not answer on an AF_INET socket.  The old
- * one, of which the service may have a copy, is connected to itself, so that
- * nothing arrives there any more; so it must not be its giver's.  Returns 0;
- * or -1, and the listener is as it was.
+ * Replaces the AF_INET socket of a datagram listener with an AF_INET6 socket
+ * at the same address, for a service that binds an AF_INET6 socket: it could
+ * not answer through the other.  The old socket, of which the service may have
+ * a copy, is connected to itself, so that no datagram arrives there any more.
+ * So it must not be a socket that portexec inherited from its caller.  Returns
+ * 0; or -1, and the listener is unchanged.
  */
 int	second_socket_make_dual_stack(struct listener *listener);
 

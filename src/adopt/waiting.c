@@ -11,14 +11,14 @@
 #include "adopt/holders.h"
 #include "adopt/waiting.h"
 
-enum { PATIENCE_MS = 3000 };	/* that clients wait before it is said */
+enum { PATIENCE_MS = 3000 };	/* that clients wait before a report */
 
 struct queue_watch {
 	struct adoption	*adoption;
 	struct listener	*listener;
-	int		 slot;
-	int64_t		 since;		/* events_clock(); 0: none waits */
-	bool		 settled;	/* bound, or said that it is not */
+	int		 slot;		/* in events */
+	int64_t		 since;		/* events_clock(); 0: no client waits */
+	bool		 settled;	/* bound, or reported */
 };
 
 /* poll(2) says POLLHUP of a listening socket after its shutdown(2). */
@@ -96,7 +96,7 @@ report(const struct adoption *adoption, const struct listener *listener)
 	    PATIENCE_MS / 1000, clients, hint);
 }
 
-/* Returns the milliseconds until it has waited too long; INT_MAX: never. */
+/* Returns the milliseconds until a report is due; INT_MAX: none is. */
 static int
 check_watch(struct queue_watch *watch)
 {
@@ -116,10 +116,11 @@ check_watch(struct queue_watch *watch)
 }
 
 /*
- * Chooses what poll(2) watches: the first client, where none has come yet;
- * and a shutdown(2), under the filter.  After shutdown(2) POLLHUP stays set,
- * and poll(2) would spin: so unix listeners, and one that was yielded, are
- * not watched for it.
+ * Chooses what to poll for: the first client, if none has come yet, and while
+ * there is a filter a shutdown(2), which poll(2) reports as POLLHUP.  After
+ * shutdown(2) POLLHUP stays set, and poll(2) would spin.  TCP listeners listen
+ * again, which clears it, unless they are yielded: those are not polled.  Unix
+ * listeners cannot clear it, and are polled for the first client only.
  */
 static void
 choose_events(const struct queue_watch *watch)

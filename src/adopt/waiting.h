@@ -2,26 +2,27 @@
 #define WAITING_H
 
 /*
- * Clients that wait in a listener's queue, and that nobody takes: it is said
- * once, after some seconds.
+ * Clients that wait in a listener's accept queue and are not accepted.  After
+ * some seconds the keeper says so, once a listener.
  */
 
 #include "adopt/adoption.h"
 
 /*
- * Watches the queue of each listener.  Before a source of adoption->events is
- * added that is forgotten again: see events_add().  0, or -1 and errno.
+ * Adds an event source for the queue of each listener.  Call this before any
+ * source is added to adoption->events that will be forgotten again: see
+ * events_add().  Returns 0, or -1 and errno.
  */
 int	waiting_begin(struct adoption *adoption);
 
 /*
- * To be called before events_wait(): speaks of clients that have waited too
- * long.  Returns the milliseconds until it is to be called again at the
- * latest, or -1.
+ * Reports clients that have waited too long, and chooses what to poll for.
+ * Call this before each events_wait().  Returns the milliseconds until the next
+ * call at the latest, or -1 if only an event can change anything.
  */
 int	waiting_step(struct adoption *adoption);
 
-/* Nothing is to be said of the listener any more: it was bound. */
+/* The listener was bound: nothing is reported of it any more. */
 void	waiting_settle(struct adoption *adoption,
     const struct listener *listener);
 

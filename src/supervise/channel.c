@@ -19,22 +19,25 @@ channel_open(int ends[2])
 }
 
 int
-channel_send(int channel, const struct message *message, int descriptor)
+channel_send(int channel, const struct message *message, int fd)
 {
 	union control control = { 0 };
 	struct iovec vector = { (void *)(uintptr_t)message, sizeof(*message) };
 	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1 };
 	ssize_t sent;
 
-	if (descriptor != -1) {
+	if (fd != -1) {
 		msg.msg_control = &control;
 		msg.msg_controllen = sizeof(control);
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
 		control.header.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
 	}
-	/* A peer that had not read all is a reset first, and then EPIPE. */
+	/*
+	 * After a peer that left messages unread the error is ECONNRESET
+	 * once, then EPIPE: unix_release_sock() in net/unix/af_unix.c.
+	 */
 	do
 		sent = sendmsg(channel, &msg, MSG_NOSIGNAL);
 	while (sent == -1 && (errno == EINTR || errno == ECONNRESET));
@@ -42,7 +45,7 @@ channel_send(int channel, const struct message *message, int descriptor)
 }
 
 int
-channel_receive(int channel, struct message *message, int *descriptor)
+channel_receive(int channel, struct message *message, int *fd)
 {
 	union control control = { 0 };
 	struct iovec vector = { message, sizeof(*message) };
@@ -51,12 +54,12 @@ channel_receive(int channel, struct message *message, int *descriptor)
 	struct cmsghdr *header;
 	ssize_t received;
 
-	/* What is queued may come after the reset of a peer that is gone. */
+	/* Messages of a peer that is gone may follow its ECONNRESET. */
 	do
 		received = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
 	while (received == -1 && (errno == EINTR || errno == ECONNRESET));
-	if (descriptor != NULL)
-		*descriptor = -1;
+	if (fd != NULL)
+		*fd = -1;
 	if (received == 0)
 		errno = EPIPE;
 	if (received <= 0)
@@ -66,9 +69,8 @@ channel_receive(int channel, struct message *message, int *descriptor)
 		return -1;
 	}
 	header = CMSG_FIRSTHDR(&msg);
-	if (descriptor != NULL && header != NULL &&
-	    header->cmsg_type == SCM_RIGHTS)
-		memcpy(descriptor, CMSG_DATA(header), sizeof(int));
+	if (fd != NULL && header != NULL && header->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(header), sizeof(int));
 	return 1;
 }
 

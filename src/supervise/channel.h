@@ -2,24 +2,38 @@
 #define CHANNEL_H
 
 /*
- * Messages between front, keeper and service, over a pair of SOCK_SEQPACKET
- * sockets: each arrives whole or not at all, and end-of-file says that the
- * other process is gone.
+ * Messages between the front and the keeper, and between the keeper and its
+ * two children, the service and the client.  A channel is a pair of
+ * SOCK_SEQPACKET sockets.  A message arrives whole or not at all.  End-of-file
+ * says that the other process is gone, or that a child was executed.
  */
 
 #include "base/log.h"
 
 enum message_kind {
-	MSG_READY,	/* the filter works; descriptor: its listener */
-	MSG_FAILED,	/* value: exit status; failure says why */
-	MSG_GO,	/* execute the service */
-	MSG_SIGNAL,	/* value: deliver it to the service */
-	MSG_STOP,	/* value: the same, but the terminal has delivered it */
+	/*
+	 * The sender waits for MSG_GO.  From the service, value is a set of
+	 * flags of spawn.c.  Under adopt the notification fd comes along.
+	 */
+	MSG_READY,
+	MSG_FAILED,	/* value: exit status; failure: the reason */
+
+	/* From the front to the keeper; MSG_GO from there to a child. */
+	MSG_GO,		/* execute */
+	MSG_SIGNAL,	/* value: a signal to forward */
+	MSG_STOP,	/* value: a signal that the terminal has delivered */
+	MSG_RELEASED,	/* the front leaves in good order */
+
+	/* From the keeper to the front. */
 	MSG_STARTED,	/* the service was executed */
-	MSG_ENDED,	/* value: its wait(2) status; nothing is left */
-	MSG_LEFT,	/* the same, but it left processes that go on */
-	MSG_SYNC,	/* tell what signals there are, then answer the same */
-	MSG_RELEASED	/* the front leaves in good order */
+	MSG_ENDED,	/* value: a wait(2) status; no process is left */
+	MSG_LEFT,	/* the same, but the service left processes behind */
+
+	/*
+	 * The keeper asks the front for all signals that it has received.
+	 * The front forwards them, then answers with MSG_SYNC.
+	 */
+	MSG_SYNC
 };
 
 struct message {
@@ -28,25 +42,29 @@ struct message {
 	struct failure	failure;
 };
 
-/* Both close-on-exec, owned by the caller.  0, or -1 and errno. */
+/*
+ * Makes a channel: two sockets, close-on-exec, owned by the caller.  Returns
+ * 0, or -1 and errno.
+ */
 int	channel_open(int ends[2]);
 
 /*
- * Sends a message, with descriptor unless that is -1, of which the peer gets a
- * copy.  0, or -1 and errno; a peer that is gone is EPIPE and no signal.
+ * Sends a message, and a copy of fd unless that is -1.  Returns 0, or -1 and
+ * errno.  If the peer is gone errno is EPIPE, and there is no SIGPIPE.
  */
-int	channel_send(int channel, const struct message *message, int descriptor);
+int	channel_send(int channel, const struct message *message, int fd);
 
 /*
- * Waits for a message.  Returns 1; 0 and EPIPE where the peer is gone; -1 and
- * errno, also where there is no room for a descriptor that came along.
- * *descriptor, unless NULL, is one that did, close-on-exec, or -1.
+ * Waits for a message.  Stores in *fd, unless fd is NULL, the descriptor that
+ * came along, close-on-exec and owned by the caller, or -1.  Returns 1; or 0
+ * with errno EPIPE if the peer is gone; or -1 and errno, which is EMFILE if
+ * there is no room for the descriptor.
  */
-int	channel_receive(int channel, struct message *message, int *descriptor);
+int	channel_receive(int channel, struct message *message, int *fd);
 
 /*
- * Says of a peer that could not be told, or heard, that it was killed, or
- * what else errno is.  Returns -1.
+ * Fills failure after channel_send() or channel_receive() failed, according
+ * to errno: EPIPE says that the peer was killed.  Returns -1.
  */
 int	channel_fail(struct failure *failure, const char *peer);
 

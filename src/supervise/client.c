@@ -8,7 +8,7 @@
 #include "process/tree.h"
 #include "supervise/client.h"
 
-enum { POLL_PORT_MS = 5 };	/* between two looks for a reserved port */
+enum { POLL_PORT_MS = 5 };	/* until a reserved port is looked at again */
 
 int
 client_ending(const struct run *run)
@@ -33,6 +33,7 @@ client_ending(const struct run *run)
 	return by_itself ? client->status : W_EXITCODE(STATUS_FAILED, 0);
 }
 
+/* table is a file of proc(5): net/tcp or net/tcp6. */
 static bool
 is_listening(const char *table, unsigned port)
 {
@@ -51,9 +52,9 @@ is_listening(const char *table, unsigned port)
 }
 
 /*
- * Whether the service listens on every port that is reserved.  The kernel is
- * asked, without a connection: proc_net_tcp(5).  Under another handoff our
- * own sockets listen.
+ * Whether something listens on every reserved port.  Asks /proc, because the
+ * service would see a connection.  Under inherit and adopt our own sockets
+ * listen already.
  */
 static bool
 may_start(const struct launch *launch)
@@ -84,7 +85,10 @@ start(struct run *run)
 		    "%d", client->pid);
 		return;
 	}
-	/* A client that was killed with its whole group has not failed. */
+	/*
+	 * If a stop signal to the process group killed the client, the run
+	 * was told to stop, and the client did not fail.
+	 */
 	run_sync_signals(run);
 	if (run->stop_signal == 0) {
 		log_failure(&message.failure);
@@ -107,7 +111,11 @@ search_one(pid_t pid, pid_t parent, void *context)
 		search->found = true;
 }
 
-/* Whether nobody is left who might serve the client. */
+/*
+ * Whether nobody is left who might serve the client.  A service that ended
+ * with status 0 may have left a daemon: under adopt a process under the
+ * filter, else a process that has become a child of the keeper.
+ */
 static bool
 is_service_over(const struct run *run)
 {
@@ -123,7 +131,6 @@ is_service_over(const struct run *run)
 	return !search.found;
 }
 
-/* The service was over first: the client has a while to end by itself. */
 static void
 lose_service(struct run *run)
 {
@@ -151,7 +158,10 @@ client_step(struct run *run)
 		lose_service(run);
 	run->client_killed = !client->ended && run->state == RUN_CLOSING &&
 	    (client->channel != -1 || events_clock() >= run->deadline);
-	/* One that ended before its start, and was not told to, says why. */
+	/*
+	 * A client that ended before it was released may have sent the
+	 * reason, which start() reads.  After a stop signal it did not fail.
+	 */
 	if (client->channel != -1 && !run->client_killed && (client->ended ?
 	    run->stop_signal == 0 : may_start(run->launch)))
 		start(run);

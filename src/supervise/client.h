@@ -2,8 +2,8 @@
 #define CLIENT_H
 
 /*
- * A run with a client, -c: when the client starts, when it has to end, and
- * what the run comes to.
+ * The client of -c, in the keeper: when it starts, when it has to end, and how
+ * portexec ends with it.
  */
 
 #include <stdbool.h>
@@ -11,20 +11,33 @@
 #include "supervise/run.h"
 
 /*
- * How portexec is to end, as a status of wait(2): as the client did.  Where
- * the service was over first: with the service's status, 128+N for a
- * signal; and where that is 0, as the client did, if it ended by itself,
- * else with 125.  Told to stop, and the client had to be stopped: killed by
- * that signal.  Where the client could not be executed: 125.  Pure.
+ * Returns how portexec is to end, as a status of wait(2):
+ *	the client ended first
+ *		as the client did
+ *	the service was over first
+ *		with the service's status, or 128+N if signal N killed it; if
+ *		its status is 0, as the client did, or with 125 if the client
+ *		had to be stopped
+ *	portexec was told to stop
+ *		as the client did, or killed by the stop signal if the client
+ *		had to be stopped
+ *	the client could not be executed
+ *		with 125
+ * Makes no system call.
  */
 int	client_ending(const struct run *run);
 
 /*
- * Moves the run on: starts the client, sees who ends first, begins the stop.
- * To be called whenever something may have changed, and after
- * client_timeout() milliseconds; -1 is without a limit.
+ * Moves the run on: starts the client, notices who is over first, begins the
+ * stop.  Call this whenever a child may have ended, and when
+ * client_timeout() has gone by.
  */
 void	client_step(struct run *run);
+
+/*
+ * Returns the milliseconds until client_step() is to be called again, or -1
+ * if only an event can change anything.
+ */
 int	client_timeout(const struct run *run);
 
 #endif

@@ -17,8 +17,8 @@
 #include "supervise/stop.h"
 
 /*
- * The standard three are the caller's, also where they are closed: nothing
- * of ours takes their numbers, and nothing is there after execve(2).
+ * Opens /dev/null at each of fds 0 to 2 that the caller had closed: otherwise
+ * a descriptor of ours would get that number.  execve(2) closes it again.
  */
 static int
 hold_standard(void)
@@ -40,9 +40,8 @@ wait_for_end(pid_t pid)
 }
 
 /*
- * Signals have their usual effect here and until front_run(): the front
- * may wait for the reader of a FIFO, and ^C is to end that.  The keeper then
- * sees that the front is gone.
+ * Blocks no signals: until front_run() the front may wait for the reader of a
+ * FIFO, and ^C has to end it.  The keeper then sees that the front is gone.
  */
 int
 front_start(struct front *front, struct launch *launch,
@@ -84,7 +83,10 @@ front_abandon(struct front *front)
 		wait_for_end(front->keeper);
 }
 
-/* A keeper that is gone has left a message, or its end is seen. */
+/*
+ * EPIPE is not an error here: after it await_end() reads the keeper's last
+ * message, or end-of-file.
+ */
 static int
 tell(const struct front *front, const struct message *message)
 {
@@ -100,7 +102,7 @@ read_signal(const struct front *front,
 	    sizeof(*signal);
 }
 
-/* Forwards one signal: 1; 0 where none is there; or -1. */
+/* Forwards one signal.  Returns 1; 0 if none is pending; or -1 and errno. */
 static int
 forward_signal(const struct front *front)
 {
@@ -112,7 +114,10 @@ forward_signal(const struct front *front)
 	message.value = (int)signal.ssi_signo;
 	if (message.value == SIGCHLD || signals_ignored(message.value))
 		return 1;
-	/* The terminal's keys reach the whole group: once is enough. */
+	/*
+	 * The terminal sends these to its whole foreground process group, so
+	 * the service has received the signal too.
+	 */
 	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
 	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
 		message.kind = MSG_STOP;
@@ -131,8 +136,8 @@ tell_signals(const struct front *front)
 }
 
 /*
- * Waits for the message that says how it ended; false, and errno, where the
- * keeper died, or cannot be heard or told.
+ * Waits for the message that says how the run ended.  Returns false, and
+ * errno, if the keeper died or the channel failed.
  */
 static bool
 await_end(const struct front *front, struct message *message,
@@ -163,7 +168,10 @@ await_end(const struct front *front, struct message *message,
 	}
 }
 
-/* What the keeper kept is ours now: we are the next subreaper. */
+/*
+ * The keeper is gone, so its descendants are children of the front, which is
+ * the next subreaper.
+ */
 static void
 stop_orphans(const struct front *front, int grace)
 {
@@ -202,7 +210,7 @@ front_run(struct front *front, struct launch *launch,
 		channel_fail(failure, "the keeper");
 	else if (message.kind != MSG_FAILED)
 		outcome.executed = true;
-	/* With a client the run is over, and its files go with it. */
+	/* With -c the files are removed at the end of the run. */
 	if (launch->script != NULL)
 		outcome.executed = false;
 	if (!alive) {

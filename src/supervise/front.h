@@ -2,17 +2,21 @@
 #define FRONT_H
 
 /*
- * Two processes around a service that stays apart from portexec:
+ * The front: the process that the caller started, where portexec stays.
  *
- * The front is what the caller started.  It forwards signals and ends as
- * the service ended.  The keeper is its child, in a process group of its
- * own; it holds the sockets, answers bind() and is the service's parent.
- * The service is in the front's process group.  It is not the front itself:
- * to read the address of a bind() takes the right to trace, which under
- * Yama only an ancestor has (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS).
+ * The front forwards signals, and ends as the service ended, or with -c as
+ * client_ending() says.  Its child, the keeper, is in a process group of its
+ * own: it holds the sockets, answers bind(2), and is the parent of the service
+ * and of the client.  These two are in the front's process group.
  *
- * Both are subreapers, and each sees end-of-file on the channel between
- * them when the other is gone, so SIGKILL of one leaves nothing behind.
+ * The service is not the front itself, because the keeper has to read the
+ * address that the service passes to bind(2).  This needs permission to
+ * ptrace(2), which Yama grants only to an ancestor
+ * (PTRACE_MODE_ATTACH_REALCREDS).
+ *
+ * Front and keeper are both subreapers.  When one of them is gone, the other
+ * sees end-of-file on the channel between them and stops the rest.  So
+ * SIGKILL of either leaves nothing behind.
  */
 
 #include "base/log.h"
@@ -21,25 +25,25 @@
 struct front {
 	pid_t	keeper;
 	int	channel;	/* to the keeper; owned */
-	int	signals;	/* a signalfd; owned; front_run()'s */
+	int	signals;	/* signalfd(2); owned; opened by front_run() */
 };
 
 /*
- * In the front: makes keeper and service.  The service is under the filter,
- * its memory was read as a trial, and it waits.  Returns 0; or -1, with the
- * reason in failure, where that is impossible here, and nothing is left.
+ * Makes the keeper and its children, which wait to be executed.  Under adopt
+ * the service is under the filter then, and the keeper has read its memory as
+ * a trial.  Returns 0; or -1 with the reason in failure if this is impossible
+ * here, and then no process is left.
  */
 int	front_start(struct front *front,
     struct launch *launch, struct failure *failure);
 
-/* Ends what front_start() made; instead of front_run(). */
+/* Ends what front_start() made.  Call this instead of front_run(). */
 void	front_abandon(struct front *front);
 
 /*
- * Lets the service be executed, and waits for its end.  Returns its exit
- * status and the signal that killed it.  Where the service could not be
- * executed, or the keeper is gone, the reason is in failure, whose text is
- * empty otherwise.
+ * Has the keeper execute the service, and waits for the end of the run.
+ * Returns the outcome.  If the service could not be executed, or the keeper is
+ * gone, the reason is in failure.  Otherwise its text is empty.
  */
 struct outcome	front_run(struct front *front, struct launch *launch,
     struct failure *failure);

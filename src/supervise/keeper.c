@@ -18,7 +18,7 @@
 #include "supervise/keeper.h"
 #include "supervise/run.h"
 
-enum { SPARE_FDS = 8 };		/* to answer bind(), and to read /proc */
+enum { SPARE_FDS = 8 };	/* for answering bind(2) and reading /proc */
 
 static bool
 is_needed(const struct run *run, int fd)
@@ -36,8 +36,8 @@ is_needed(const struct run *run, int fd)
 }
 
 /*
- * The reader of a pipe that the caller passed waits for all that hold it: the
- * keeper holds nothing that is not its own.
+ * Closes the caller's descriptors, except standard error.  If the keeper kept
+ * the write end of a pipe, the pipe's reader would see no end-of-file.
  */
 static void
 close_callers_descriptors(const struct run *run)
@@ -55,7 +55,7 @@ close_callers_descriptors(const struct run *run)
 	procfs_close(&folder);
 }
 
-/* The summary, the last of -v's lines: in seconds since the start. */
+/* Logs the last line of -v.  Its times count from the service's start. */
 static void
 summarize(const struct run *run)
 {
@@ -79,7 +79,11 @@ summarize(const struct run *run)
 	    service, run_seconds(run, run->service.ended_at));
 }
 
-/* Without a client: what a service leaves is a daemon if it ended itself. */
+/*
+ * Without -c.  If the service ended by itself, the processes that it left are
+ * daemons and go on.  If it failed and none of them has a listener open, closes
+ * the listeners, so that no client waits for a dead service.
+ */
 static void
 handle_service_end(struct run *run, bool children_left)
 {
@@ -92,7 +96,7 @@ handle_service_end(struct run *run, bool children_left)
 	}
 }
 
-/* Returns whether there is still something to keep. */
+/* Reaps and follows up on what ended.  Returns whether a child is left. */
 static bool
 handle_ends(struct run *run)
 {
@@ -125,7 +129,7 @@ handle_front(void *context, short revents)
 	return true;
 }
 
-/* SIGCHLD itself; handle_ends() sees to those that ended. */
+/* Only empties the signalfd: handle_ends() reaps the children. */
 static bool
 handle_child_signal(void *context, short revents)
 {
@@ -138,7 +142,7 @@ handle_child_signal(void *context, short revents)
 	return true;
 }
 
-/* POLLHUP says that no process is under the filter any more. */
+/* poll(2) says POLLHUP when no process is under the filter any more. */
 static bool
 handle_notify(void *context, short revents)
 {
@@ -155,7 +159,7 @@ handle_notify(void *context, short revents)
 	return true;
 }
 
-/* The sooner of two times to wait, -1 being for ever. */
+/* The shorter of two timeouts; -1 is without a limit. */
 static int
 sooner(int a, int b)
 {
@@ -172,7 +176,7 @@ choose_timeout(struct run *run)
 	return sooner(timeout, client_timeout(run));
 }
 
-/* One round: waits, then attends to whatever has something to say. */
+/* One round of the loop.  Returns whether the keeper has to go on. */
 static bool
 keep_on(struct run *run)
 {
@@ -182,7 +186,10 @@ keep_on(struct run *run)
 	return run->adoption.notify != -1;
 }
 
-/* Nothing has been executed yet: our two children are all there is to kill. */
+/*
+ * Reports to the front and exits.  Nothing has been executed yet, so our two
+ * children are all there is to kill.
+ */
 static _Noreturn void
 refuse(const struct run *run, int status, const struct failure *failure)
 {
@@ -199,7 +206,10 @@ refuse(const struct run *run, int status, const struct failure *failure)
 	_exit(status);
 }
 
-/* The caller's soft limit is for the service and the client, which have it. */
+/*
+ * Raises the keeper's own limit.  Service and client were forked before, and
+ * keep the caller's.
+ */
 static void
 raise_limit(void)
 {
@@ -211,7 +221,7 @@ raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Whether SPARE_FDS descriptors are free: 0, or -1 and errno. */
+/* Returns 0 if SPARE_FDS descriptors are free, or -1 and errno. */
 static int
 check_room(const struct run *run)
 {
@@ -246,7 +256,7 @@ make_children(struct run *run, pid_t group)
 	}
 }
 
-/* Tells the front that all is ready, and waits for it to have listened. */
+/* Waits until the front has listened, announced the ports and written files. */
 static void
 await_go(const struct run *run)
 {
@@ -276,7 +286,10 @@ start_service(struct run *run)
 	    run->launch->command[0], service->pid);
 }
 
-/* What the front would remove, were it still there. */
+/*
+ * With -c the front removes files and unix paths at the end.  If the front is
+ * gone, the keeper does it.
+ */
 static void
 clean_up(const struct run *run)
 {
@@ -286,7 +299,10 @@ clean_up(const struct run *run)
 	listeners_discard(&run->launch->listeners, false);
 }
 
-/* Room to poll is there before a service is started: 0, or -1 and errno. */
+/*
+ * Adds the lasting event sources before a service is started, so that a
+ * lack of memory is found in time.  Returns 0, or -1 and errno.
+ */
 static int
 add_sources(struct run *run)
 {
@@ -310,7 +326,7 @@ become_keeper(struct run *run)
 
 	setpgid(0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	/* Wakes a keeper that was stopped, to see that the front is gone. */
+	/* When the front dies: a keeper that is stopped has to see it. */
 	prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
@@ -321,8 +337,8 @@ become_keeper(struct run *run)
 
 /*
  * Whoever signals every process of the tree, as systemd does, means the
- * service; and the keeper, which is not in the terminal's foreground group,
- * may have something to say.
+ * service.  And the keeper is not in the terminal's foreground process group:
+ * unless SIGTTOU is blocked, it may stop the keeper when it writes a line.
  */
 static void
 block_signals(void)

@@ -2,18 +2,25 @@
 #define KEEPER_H
 
 /*
- * The keeper's life: see supervise.h.
+ * The keeper: makes service and client, answers bind(2), and waits until no
+ * process is left.  front.h says what it is for.
  */
 
 #include "handoff/exec.h"
 
 /*
- * In a new child of the front.  channel is to the front: MSG_READY or
- * MSG_FAILED is sent first, then MSG_GO awaited; then MSG_STARTED is
- * sent, or MSG_FAILED where the service could not be executed; MSG_SIGNAL
- * and MSG_STOP are obeyed; MSG_ENDED or MSG_LEFT ends it.  End-of-file
- * without MSG_RELEASED says that the front was killed: then everything is
- * stopped.
+ * Makes this process, a new child of the front, the keeper.  channel is to the
+ * front.  The keeper
+ *	sends MSG_READY, or MSG_FAILED and exits;
+ *	waits for MSG_GO;
+ *	sends MSG_STARTED, or MSG_FAILED and exits if the service could not be
+ *	executed;
+ *	obeys MSG_SIGNAL and MSG_STOP;
+ *	sends MSG_LEFT if the service ended and left processes that go on, and
+ *	stays for these after MSG_RELEASED;
+ *	else sends MSG_ENDED when no process is left, and exits.
+ * End-of-file without MSG_RELEASED says that the front was killed.  Then the
+ * keeper stops all descendants.
  */
 _Noreturn void	keeper_main(struct launch *launch, int channel);
 

@@ -54,7 +54,10 @@ close_front(struct run *run)
 	events_set(&run->events, run->front_slot, -1, 0);
 }
 
-/* The front left in good order: what still runs is a daemon. */
+/*
+ * The front has left in good order, and what still runs is a daemon: lets go of
+ * the caller's standard error, and is silent from now on.
+ */
 static void
 detach(struct run *run)
 {
@@ -64,23 +67,23 @@ detach(struct run *run)
 }
 
 static void
-remember_stop(struct run *run, int number)
+remember_stop(struct run *run, int signo)
 {
 	if (run->stop_signal != 0)
 		return;
-	run->stop_signal = number;
+	run->stop_signal = signo;
 	run->stop_time = events_clock();
 	if (run->cause != CAUSE_NO_CLIENT)
 		run->cause = CAUSE_SIGNAL;
 }
 
 /*
- * With -c, signals the client's tree first: a shell that waits for its
- * command does nothing on INT.  A second stop signal kills everything at
- * once.
+ * With -c, a stop signal goes to the client and its descendants, because a
+ * shell that waits for its command does nothing on INT.  A second stop signal
+ * kills everything at once.
  */
 static void
-stop_client(struct run *run, int number, bool delivered)
+stop_client(struct run *run, int signo, bool delivered)
 {
 	if (run->stop_signal != 0 &&
 	    events_clock() - run->stop_time > SIGNAL_ECHO_MS) {
@@ -91,22 +94,22 @@ stop_client(struct run *run, int number, bool delivered)
 	}
 	run_close(run);
 	if (!delivered && run->client.pid != 0 && !run->client.ended)
-		tree_signal_from(run->client.pid, number);
-	remember_stop(run, number);
+		tree_signal_from(run->client.pid, signo);
+	remember_stop(run, signo);
 }
 
-/* delivered: the terminal has sent the signal to the whole group. */
+/* delivered: the terminal has sent the signal to the whole process group. */
 static void
-forward(struct run *run, int number, bool delivered)
+forward(struct run *run, int signo, bool delivered)
 {
-	if (signals_stop(number) && run_has_client(run)) {
-		stop_client(run, number, delivered);
+	if (signals_stop(signo) && run_has_client(run)) {
+		stop_client(run, signo, delivered);
 		return;
 	}
 	if (!delivered && !run->service.ended)
-		kill(run->service.pid, number);
-	if (signals_stop(number))
-		remember_stop(run, number);
+		kill(run->service.pid, signo);
+	if (signals_stop(signo))
+		remember_stop(run, signo);
 }
 
 enum message_kind
@@ -127,7 +130,11 @@ run_hear_front(struct run *run)
 	return message.kind;
 }
 
-/* The kernel sends a signal to the whole group before it lets one end. */
+/*
+ * A signal to a process group reaches all its members, the front among them,
+ * before the end of any of them can be seen: __kill_pgrp_info() in
+ * kernel/signal.c runs under tasklist_lock.
+ */
 void
 run_sync_signals(struct run *run)
 {

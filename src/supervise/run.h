@@ -2,8 +2,8 @@
 #define RUN_H
 
 /*
- * The state of a run, in the keeper: its processes, what the front says, and
- * how it comes to its end.
+ * The state of a run, in the keeper: its processes, the messages between the
+ * keeper and the front, and how the run is brought to its end.
  */
 
 #include "adopt/adoption.h"
@@ -14,14 +14,14 @@
 #include "supervise/stop.h"
 
 enum run_state {
-	RUN_GOING,	/* service, and client with -c, run */
-	RUN_CLOSING,	/* with -c: the client has until the deadline to end */
-	RUN_STOPPING	/* all that is left is being stopped */
+	RUN_GOING,	/* the service runs, and the client of -c */
+	RUN_CLOSING,	/* the client of -c has until the deadline to end */
+	RUN_STOPPING	/* all descendants are being stopped */
 };
 
-/* With -c: what ended the run. */
+/* What ended a run with -c. */
 enum cause {
-	CAUSE_CLIENT,	/* the client ended, or nothing has happened yet */
+	CAUSE_CLIENT,	/* the client ended, or nothing has ended the run yet */
 	CAUSE_SERVICE,	/* the service was over before the client */
 	CAUSE_SIGNAL,	/* portexec was told to stop */
 	CAUSE_NO_CLIENT	/* the client could not be executed */
@@ -31,56 +31,65 @@ struct run {
 	struct launch	*launch;
 	struct adoption	 adoption;
 	struct events	 events;
-	int		 front;		/* the channel; -1: the front is gone */
-	int		 front_slot;	/* of events */
-	int		 notify_slot;
-	int		 children;	/* a signalfd for SIGCHLD */
+	int		 front;		/* channel; owned; -1: front is gone */
+	int		 front_slot;	/* in events */
+	int		 notify_slot;	/* in events */
+	int		 children;	/* signalfd(2) for SIGCHLD; owned */
 	struct child	 service, client;
 	enum run_state	 state;
-	int64_t		 deadline;	/* on events_clock(), while closing */
+	int64_t		 deadline;	/* of RUN_CLOSING, events_clock() */
 	enum cause	 cause;
-	int		 stop_signal;	/* that we were told; 0: none */
-	int64_t		 stop_time;	/* when */
-	bool		 client_killed;	/* it had to be stopped */
+	int		 stop_signal;	/* the first one; 0: none */
+	int64_t		 stop_time;	/* when it came, events_clock() */
+	bool		 client_killed;	/* the client had to be stopped */
 	struct stop	 stop;
 };
 
+/* Whether the run has a client: -c. */
 bool	run_has_client(const struct run *run);
 
-/* Gives the client until the deadline, -k from now, to end by itself. */
+/* Gives the client the time of -k, from now, to end by itself. */
 void	run_close(struct run *run);
 
-/* Begins to stop all descendants, unless that was begun. */
+/* Begins to stop all descendants.  Does nothing if this was begun before. */
 void	run_stop(struct run *run);
 
 /*
- * Hears one message of the front.  A front that is gone without having said
- * MSG_RELEASED was killed: then everything is stopped.  Returns the kind of
- * the message, MSG_FAILED where the front is gone.
+ * Receives one message from the front, and obeys it.  If the front is gone
+ * without MSG_RELEASED it was killed, and all descendants are stopped.
+ * Returns the kind of the message, or MSG_FAILED if the front is gone.
  */
 enum message_kind	run_hear_front(struct run *run);
 
 /*
- * Hears of all signals that the front was sent before now.  A signal to the
- * whole group may have ended a child, whose end is seen first.
+ * Learns of all signals that the front has received by now, with MSG_SYNC.
+ * Call this when a child has ended: a signal to the whole process group may
+ * have ended it, and the keeper may see the end before the front's message.
  */
 void	run_sync_signals(struct run *run);
 
-/* "ended with status 3", "was killed by signal 9". */
+/*
+ * Writes how the child ended, at most size bytes: "ended with status 3",
+ * "was killed by signal 9".
+ */
 void	run_describe_end(const struct child *child, char *text, size_t size);
 
-/* The seconds from the service's start to a time on events_clock(). */
+/*
+ * Returns the seconds from the service's start to when, a time of
+ * events_clock().
+ */
 double	run_seconds(const struct run *run, int64_t when);
 
 /*
- * Tells the front, with MSG_ENDED or MSG_LEFT, as what the run ended: the
- * status of wait(2) of the service, or with -c what client_ending() says.
+ * Sends the front the status of wait(2) with which the run ended: the
+ * service's, or with -c that of client_ending().  kind is MSG_ENDED or
+ * MSG_LEFT.  Does nothing if the front is gone.
  */
 void	run_tell_end(const struct run *run, enum message_kind kind);
 
 /*
- * Has fds first to last stand for /dev/null.  Where that cannot be opened
- * nothing is changed.
+ * Replaces fds first to last with /dev/null.  If it cannot be opened, changes
+ * nothing.
  */
 void	replace_with_null(int first, int last);
 

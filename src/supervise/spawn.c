@@ -11,7 +11,8 @@
 #include "process/tree.h"
 #include "supervise/spawn.h"
 
-enum { KILLABLE = 1, PRIVILEGED = 2 };	/* MSG_READY of the service */
+/* What filter_install() says, in the service's MSG_READY. */
+enum { KILLABLE = 1, PRIVILEGED = 2 };
 
 static bool
 has_unix(const struct listeners *listeners)
@@ -41,7 +42,6 @@ explain(int error)
 	}
 }
 
-/* In a child that cannot execute: message->failure says why. */
 static _Noreturn void
 report_and_exit(int channel, int status, struct message *message)
 {
@@ -51,7 +51,6 @@ report_and_exit(int channel, int status, struct message *message)
 	_exit(status);
 }
 
-/* Waits for MSG_GO, then becomes what the child is to be. */
 static _Noreturn void
 execute(struct launch *launch, int channel,
     struct outcome (*become)(struct launch *, struct failure *))
@@ -66,7 +65,10 @@ execute(struct launch *launch, int channel,
 	report_and_exit(channel, outcome.status, &message);
 }
 
-/* The keeper does not wait for this execve(2): it may come at any time. */
+/*
+ * Closes the channel before it waits for a client: the keeper must not wait for
+ * this execve(2), which may come at any time.
+ */
 static _Noreturn void
 execute_on_demand(struct launch *launch, int channel)
 {
@@ -84,7 +86,10 @@ execute_on_demand(struct launch *launch, int channel)
 	_exit(outcome.status);
 }
 
-/* dup2(2) of a socket to its place would close a channel that stands there. */
+/*
+ * Moves the channel out of the way of the sockets: exec_service() puts them at
+ * FIRST_FD and up with dup2(2), which would close the channel.
+ */
 static int
 move_channel(const struct launch *launch, int channel)
 {
@@ -124,7 +129,7 @@ service_main(struct launch *launch, int channel)
 		_exit(STATUS_FAILED);
 	if (notify != -1)
 		close(notify);
-	/* While the keeper tries, and the front listens. */
+	/* Meanwhile the keeper tries to read this memory. */
 	if (exec_prepare(launch, &message.failure) == -1)
 		report_and_exit(channel, STATUS_FAILED, &message);
 	if (launch->options->on_demand)
@@ -203,7 +208,7 @@ child_release(const struct child *child)
 	return channel_send(child->channel, &message, -1) == 0 ? 0 : errno;
 }
 
-/* A child that ended before it was released may have said why. */
+/* A child that ended before it was released may have sent the reason. */
 int
 child_await_exec(struct child *child, int error, struct message *message)
 {
@@ -222,7 +227,7 @@ child_await_exec(struct child *child, int error, struct message *message)
 	return result;
 }
 
-/* Once a child was reaped, its pid may be another process's. */
+/* After a child was reaped, another process may get its pid. */
 static void
 note_end(struct child *child, pid_t pid, int status)
 {

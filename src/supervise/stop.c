@@ -9,9 +9,9 @@
 #include "supervise/stop.h"
 
 enum {
-	ORPHANS_MS = 100,	/* between looks for who lost its parent */
-	KILLS_MS = 20,		/* between KILLs: one may be forked meanwhile */
-	GIVE_UP_MS = 5000	/* after KILL, for one that the kernel holds */
+	ORPHANS_MS = 100,	/* between searches for new orphans */
+	KILLS_MS = 20,		/* between KILLs: a fork(2) may escape one */
+	GIVE_UP_MS = 5000	/* after KILL: the kernel may hold a process */
 };
 
 static bool
@@ -25,6 +25,7 @@ was_told(const struct stop *stop, pid_t pid)
 	return false;
 }
 
+/* SIGCONT has a stopped process act on SIGTERM. */
 static void
 tell(struct stop *stop, pid_t pid, pid_t parent)
 {

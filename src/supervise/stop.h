@@ -2,17 +2,16 @@
 #define STOP_H
 
 /*
- * A stop of all descendants: TERM, after a time KILL, and some seconds later
- * no more waiting for those that even KILL does not end.
+ * A stop of all descendants of this process: first TERM, then KILL.  Some
+ * seconds after KILL, the stop gives up on processes that do not end.
  *
- * A process that was forked at the moment of the TERM gets its own as soon as
- * it has lost its parent.  What a process starts to end in good order gets
- * none.
+ * No process gets TERM twice.  A process that is forked during the TERM may be
+ * missed, and gets it when it loses its parent and so becomes our child.  A
+ * process that is started later, to clean up for one that ends, gets none
+ * while its parent lives.
  *
- * stop_begin() sends the TERM, stop_hasten() has the KILL follow at once.
- * Then stop_step() is called whenever the milliseconds that it returned have
- * gone by, or a child has ended, until nothing is left or stop_goes_on() is
- * false.
+ * After stop_begin(), call stop_step() until no child is left or
+ * stop_goes_on() is false; then stop_end().
  */
 
 #include <sys/types.h>
@@ -23,15 +22,26 @@
 
 struct stop {
 	int64_t	 kill_at, give_up_at;	/* on events_clock() */
-	pid_t	*told;			/* got the TERM; owned */
-	size_t	 count;
+	pid_t	*told;			/* have got TERM; owned */
+	size_t	 count;			/* of told */
 };
 
-/* grace: the milliseconds from TERM to KILL. */
+/* Sends TERM.  grace is the time until KILL, in milliseconds. */
 void	stop_begin(struct stop *stop, int grace);
+
+/* Has the next stop_step() send KILL. */
 void	stop_hasten(struct stop *stop);
+
+/*
+ * Sends the signals that are due.  Returns the milliseconds until the next
+ * call, which is due sooner when a child has ended.
+ */
 int	stop_step(struct stop *stop);
+
+/* Whether it is not yet time to give up. */
 bool	stop_goes_on(const struct stop *stop);
+
+/* Frees the memory of the stop. */
 void	stop_end(struct stop *stop);
 
 #endif
