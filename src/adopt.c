@@ -14,6 +14,7 @@
 
 #include "adopt.h"
 #include "companion.h"
+#include "filter.h"
 #include "process.h"
 #include "replace.h"
 #include "target.h"
@@ -309,6 +310,30 @@ examine_path(struct call *call)
 	}
 }
 
+/* Those of bind(); socketcall(2) has them in an array of the caller's. */
+static int
+read_arguments(const struct target *target, const struct seccomp_data *data,
+    uint64_t arguments[3])
+{
+	const struct architecture *caller = filter_find(data->arch);
+	union {
+		uint32_t	narrow[3];
+		uint64_t	wide[3];
+	} words;
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		arguments[i] = data->args[i];
+	if (caller == NULL || data->nr != caller->socketcall)
+		return 0;
+	if (target_read(target, data->args[1], &words, 3 * caller->word) == -1)
+		return -1;
+	for (i = 0; i < 3; i++)
+		arguments[i] = caller->word == sizeof(uint32_t) ?
+		    words.narrow[i] : words.wide[i];
+	return 0;
+}
+
 /*
  * Learns what a decision needs.  Returns false where there is nothing to
  * decide: the kernel has its own answer.
@@ -317,19 +342,26 @@ static bool
 examine(struct adoption *adoption, const struct seccomp_notif *notification,
     struct call *call)
 {
-	const __u64 *arguments = notification->data.args;
 	struct request *request = &call->request;
-	size_t length = (uint32_t)arguments[2], given = length;
+	uint64_t arguments[3];
+	size_t given = sizeof(struct sockaddr_in), length;
+	bool known;
 
 	if (!target_identify(&call->target, (pid_t)notification->pid))
 		return false;
-	if (length > sizeof(struct sockaddr_storage))
+	known = read_arguments(&call->target, &notification->data,
+	    arguments) == 0;
+	if (known)
+		given = (uint32_t)arguments[2];
+	length = given;
+	if (length <= sizeof(sa_family_t) ||
+	    length > sizeof(struct sockaddr_storage))
 		return false;
 	if (length > sizeof(request->address))
 		length = sizeof(request->address);
 	request->length = (socklen_t)length;
-	if (target_read(&call->target, arguments[1], &request->address,
-	    length) == -1) {
+	if (!known || target_read(&call->target, arguments[1],
+	    &request->address, length) == -1) {
 		if (errno != EFAULT && errno != ESRCH)
 			yield_to_unreadable(adoption, &call->target, given);
 		return false;

@@ -1,6 +1,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -64,20 +65,29 @@ has_unix(const struct listeners *listeners)
 	return false;
 }
 
-static const char *
-explain(int error)
+/* Why the filter could not be installed. */
+static int
+explain(struct failure *failure, int error)
 {
+	struct utsname system;
+
 	switch (error) {
 	case EBUSY:
-		return "another seccomp listener is there already";
+		return fail(failure, 0, "another seccomp listener is there "
+		    "already");
 	case ENOSYS:
 	case EINVAL:
-		return "this kernel has no seccomp user notification";
+		return fail(failure, 0, "this kernel has no seccomp user "
+		    "notification");
 	case EPERM:
 	case EACCES:
-		return "seccomp is not permitted here";
+		return fail(failure, 0, "seccomp is not permitted here");
+	case EOPNOTSUPP:
+		uname(&system);
+		return fail(failure, 0, "the architecture %s is not known",
+		    system.machine);
 	default:
-		return strerror(error);
+		return fail(failure, 0, "%s", strerror(error));
 	}
 }
 
@@ -155,7 +165,7 @@ be_service(struct launch *launch, int channel, pid_t group)
 		notify = -1;
 	else if ((notify = filter_install(has_unix(&launch->listeners),
 	    &killable, &privileged)) == -1) {
-		fail(&note.failure, 0, "%s", explain(errno));
+		explain(&note.failure, errno);
 		give_up(channel, STATUS_FAILED, &note);
 	}
 	note.value = (killable ? KILLABLE : 0) | (privileged ? PRIVILEGED : 0);
