@@ -10,6 +10,7 @@ import os
 import resource
 import socket
 import subprocess
+import sys
 
 import harness
 from harness import connect, read_all
@@ -651,6 +652,37 @@ class Kinds(harness.Binding):
         self.write('go', '')
         self.assertEqual(client.recv(100), b'0\n')
         self.finish(process)
+
+    def test_datagrams_wait_for_the_next_process(self):
+        """Nobody but the keeper has the socket in between."""
+        self.write('twice', '"$@"; touch between; '
+                   'until [ -e second ]; do sleep 0.01; done; "$@"\n')
+        with open(os.devnull) as file:      # at 3, so that no copy is there
+            process, address = self.start(
+                'socket=udp4', HERE, 'answer', before=['sh', 'twice'],
+                options=['-l', 'udp:0'], **harness.arrange({3: file}))
+        client = self.udp(address)
+        self.assertEqual(harness.ask(client), b'0\n')
+        self.wait_for_file('between')
+        client.send(b'x')
+        self.write('second', '')
+        self.assertEqual(client.recv(16), b'0\n')
+        self.assertEqual(self.finish(process), [GIVEN] * 2)
+
+    def test_a_unix_socket_that_is_passed_and_shut_down(self):
+        """From then on poll(2) has something to say of it for good."""
+        process = self.launch(
+            '-v', '-l', '0', '-l', './s', '--', sys.executable, '-c',
+            'import socket, sys; socket.socket(fileno=4).shutdown(2); '
+            's = socket.create_server(("127.0.0.1", int(sys.argv[1]))); '
+            'client = s.accept()[0]; client.recv(9); client.send(b"0\\n")',
+            '{port}')
+        address = self.announced(process)
+        with connect(address) as client:
+            client.send(b'x')
+            self.assertEqual(read_all(client), b'0\n')
+        self.finish(process)
+        self.assertLessEqual(process.said.count(' again\n'), 2)
 
     def test_tcp_and_udp(self):
         process, address = self.start(

@@ -1,23 +1,80 @@
 # SPDX-License-Identifier: ISC
-"""Other architectures, as far as a cross-compiler and an emulator show."""
+"""Other architectures, as far as a cross-compiler and an emulator show; and
+programs of another one that this kernel runs."""
 
 import glob
 import os
+import platform
+import re
 import shutil
 import subprocess
 
 import harness
+from harness import connect
 
-ARCHITECTURES = {
-    # name: AUDIT_ARCH_* of linux/audit.h, bind's number
-    'aarch64': (0xc00000b7, 200),
-    'x86_64': (0xc000003e, 49),
+ARCHITECTURES = ('aarch64', 'x86_64')
+# As the filter has them, native first: AUDIT_ARCH_* of linux/audit.h, the
+# numbers of bind and socketcall.
+I386, ARM = (0x40000003, 361, 102), (0x40000028, 282, None)
+FILTERS = {'aarch64': ((0xc00000b7, 200, None), ARM),
+           'x86_64': ((0xc000003e, 49, None), I386)}
+# Where the kernel's headers for an architecture are, what is added to their
+# numbers, and what the filter has: bind, socketcall.
+HEADERS = {
+    'x86_64-linux-gnu': {'unistd_32': (0, 361, 102),
+                         'unistd_64': (0, 49, None)},
+    's390x-linux-gnu': {'unistd_32': (0, 361, 102),
+                        'unistd_64': (0, 361, 102)},
+    'mips64el-linux-gnuabi64': {'unistd_n64': (5000, 5048, None),
+                                'unistd_n32': (6000, 6048, None),
+                                'unistd_o32': (4000, 4169, 4102)},
 }
 SOURCES = sorted(glob.glob(os.path.join(harness.TOP, 'src', '**', '*.c'),
                            recursive=True))
 FLAGS = ('-std=c11 -O2 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Wall -Wextra '
          '-Werror -DVERSION="0"').split() + [
              '-I' + os.path.join(harness.TOP, 'src')]
+TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'
+# In the place of the C library's bind().
+BIND = '''
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int
+bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+%s
+}
+'''
+SOCKETCALL = '''
+	unsigned long arguments[] = { fd, (unsigned long)address, length };
+
+	return syscall(SYS_socketcall, 2, arguments);
+'''
+DIRECTLY = '''
+	return syscall(SYS_bind, fd, address, length);
+'''
+
+
+def expected_filter(rows):
+    """Its instructions: code, jt, jf, k."""
+    report, let_pass = (0x06, 0, 0, 0x7fc00000), (0x06, 0, 0, 0x7fff0000)
+    result = [(0x20, 0, 0, 4)]                      # the architecture
+    for architecture, bind, socketcall in rows:
+        more = socketcall is not None
+        result += [(0x15, 0, 11 if more else 6, architecture),
+                   (0x20, 0, 0, 0),                 # the call
+                   (0x15, 0, 4 if more else 3, bind),
+                   (0x20, 0, 0, 32),                # the length, low half
+                   (0x35, 0, 1, 16),
+                   report, let_pass]
+        if more:
+            result += [(0x15, 0, 3, socketcall),
+                       (0x20, 0, 0, 16),            # which call
+                       (0x15, 0, 1, 2),
+                       report, let_pass]
+    return result + [let_pass]
 
 
 class Portability(harness.Case):
@@ -42,7 +99,7 @@ class Portability(harness.Case):
                 self.compile(name, '-c', *SOURCES)
 
     def test_the_filter(self):
-        for name, (architecture, number) in ARCHITECTURES.items():
+        for name in ARCHITECTURES:
             with self.subTest(name):
                 emulator = shutil.which(f'qemu-{name}-static')
                 if emulator is None:
@@ -56,12 +113,128 @@ class Portability(harness.Case):
                     capture_output=True).stdout
                 self.assertEqual(
                     [tuple(int(word, 0) for word in line.split())
-                     for line in printed.splitlines()], [
-                         (0x20, 0, 0, 4),               # the architecture
-                         (0x15, 0, 5, architecture),
-                         (0x20, 0, 0, 0),               # the call
-                         (0x15, 0, 3, number),
-                         (0x20, 0, 0, 32),              # the length, low half
-                         (0x35, 0, 1, 16),
-                         (0x06, 0, 0, 0x7fc00000),      # report it
-                         (0x06, 0, 0, 0x7fff0000)])     # let it pass
+                     for line in printed.splitlines()],
+                    expected_filter(FILTERS[name]))
+
+    def test_numbers_are_those_of_the_kernels_headers(self):
+        """And of the table, which tests/unit/test_filter.c has as well."""
+        with open(harness.source('filter.c')) as file:
+            table = [(int(bind), int(socketcall) if socketcall[0] != '-' else
+                      None) for bind, socketcall in re.findall(
+                          r'\{ AUDIT_ARCH_\w+, (\d+), (-?\d+), \d \}',
+                          file.read())]
+        for triplet, headers in HEADERS.items():
+            for name, (first, *numbers) in headers.items():
+                with self.subTest(triplet, header=name):
+                    for folder in (f'/usr/{triplet}/include',
+                                   f'/usr/include/{triplet}'):
+                        path = os.path.join(folder, 'asm', name + '.h')
+                        if os.path.exists(path):
+                            break
+                    else:
+                        self.skipTest(f'no headers for {triplet}')
+                    with open(path) as file:
+                        found = dict(re.findall(
+                            r'#define __NR_(bind|socketcall) \D*(\d+)',
+                            file.read()))
+                    self.assertEqual([
+                        first + int(found[call]) if call in found else None
+                        for call in ('bind', 'socketcall')], numbers)
+                    self.assertIn(tuple(numbers), table)
+
+    def test_one_that_is_not_known(self):
+        """A program that was built for it says its name."""
+        done = subprocess.run(
+            ['make', '-C', harness.TOP, '-s', 'STATIC=no',
+             f'BUILD={self.directory}/build',
+             f'PROGRAM={self.directory}/portexec',
+             'CPPFLAGS=-DFILTER_NATIVE=1', self.path('portexec')],
+            text=True, capture_output=True, env=harness.environment())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        why = f'adopt: the architecture {platform.machine()} is not known'
+        self.assert_fails('-H', 'adopt', '--', 'true', exact=True,
+                          message=why, program=self.path('portexec'))
+        done = self.run_portexec('--', 'true', '{port}',
+                                 program=self.path('portexec'))
+        self.assertIn(f'portexec: {why}; so reserve: ', done.stderr)
+
+
+class Compat(harness.Binding):
+    """A 32-bit service of a 64-bit portexec."""
+
+    def setUp(self):
+        super().setUp()
+        compiler = shutil.which('i686-linux-gnu-gcc')
+        if platform.machine() != 'x86_64':
+            self.skipTest('not an x86-64 machine')
+        if compiler is None:
+            self.skipTest('no cross-compiler for i686')
+        source = os.path.join(harness.TOP, 'tests/probes/binder.c')
+        for name, code in (('socketcall', SOCKETCALL),
+                           ('directly', DIRECTLY)):
+            self.write(name + '.c', BIND % code)
+            subprocess.run(
+                [compiler, '-std=c11', '-D_GNU_SOURCE', '-static', '-pthread',
+                 '-o', self.path(name), source, self.path(name + '.c')],
+                check=True)
+        try:
+            subprocess.run([self.path(name)], check=True)
+        except OSError as error:
+            self.skipTest(f'a 32-bit program: {error}')
+
+    def test_is_answered(self):
+        for name in 'socketcall', 'directly':
+            self.binder = self.path(name)
+            for steps, said in (
+                    ([TCP, HERE], []),
+                    (['socket=tcp6', 'bind=[::]:{port}'], []),
+                    ([TCP, 'epoll=level', 'dup', HERE], []),
+                    ([TCP, 'bind=127.0.0.1:0', TCP, HERE], ['bind own']),
+                    (['socket=netlink', 'bind=netlink', TCP, HERE],
+                     ['bind own']),
+                    (['socket=unix', 'bind=@', TCP, HERE], ['bind own'])):
+                with self.subTest(name, steps=steps):
+                    found, answers = self.serve(*steps, 'listen', 'answer')
+                    self.assertEqual(found, [*said, 'bind given'])
+                    self.assertRegex(answers[0], '^[01]$')
+
+    def test_the_kernels_own_errors(self):
+        for name in 'socketcall', 'directly':
+            self.binder = self.path(name)
+            with self.subTest(name):
+                found, _ = self.serve(
+                    'socket=tcp6', 'short=[::]:{port}', 'wild=[::]:{port}',
+                    'bind=[::1]:{port}', 'listen', 'answer')
+                self.assertEqual(found, ['bind EINVAL'] * 3 + [
+                    'bind EFAULT', 'bind given'])
+
+    def test_one_that_cannot_be_read(self):
+        given = harness.is_root() and not self.ordinary
+        for name in 'socketcall', 'directly':
+            self.binder = self.path(name)
+            with self.subTest(name):
+                process, address = self.start(
+                    'dumpable=0', TCP, 'set=reuseaddr:1', HERE, 'listen',
+                    'touch=bound', 'answer')
+                self.wait_for_file('bound')
+                with connect(address) as client:
+                    self.assertEqual(harness.read_all(client), b'0\n')
+                self.assertEqual(self.finish(process), [
+                    'bind given' if given else 'bind own'])
+                os.unlink(self.path('bound'))
+
+    def test_a_unix_path(self):
+        for name in 'socketcall', 'directly':
+            self.binder = self.path(name)
+            with self.subTest(name):
+                process, address = self.start(
+                    'socket=unix', 'bind={addr}', 'listen', 'answer',
+                    options=['-l', f'@{self.directory}'])
+                with connect(address) as client:
+                    self.assertEqual(harness.read_all(client), b'0\n')
+                self.assertEqual(self.finish(process), ['bind given'])
+
+
+if harness.is_root():
+    class CompatOfAnOrdinaryUser(Compat):
+        ordinary = True

@@ -10,6 +10,7 @@
 
 #include "adopt/bind_call.h"
 #include "adopt/caller.h"
+#include "adopt/filter.h"
 #include "adopt/holders.h"
 #include "adopt/install.h"
 #include "adopt/match.h"
@@ -166,39 +167,85 @@ examine_path(struct call *call)
 }
 
 /*
- * Learns what match_listener() needs.  Returns false where nothing is to be
- * matched, and the kernel has its own answer.
+ * Reads the arguments of bind().  socketcall(2) has them in an array in the
+ * process's memory.  Returns 0, or -1 and errno.
+ */
+static int
+read_arguments(const struct caller *caller, const struct seccomp_data *data,
+    uint64_t arguments[3])
+{
+	const struct architecture *architecture = filter_find(data->arch);
+	union {
+		uint32_t	narrow[3];
+		uint64_t	wide[3];
+	} words;
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		arguments[i] = data->args[i];
+	if (architecture == NULL || data->nr != architecture->socketcall)
+		return 0;
+	if (caller_read(caller, data->args[1], &words,
+	    3 * architecture->word) == -1)
+		return -1;
+	for (i = 0; i < 3; i++)
+		arguments[i] = architecture->word == sizeof(uint32_t) ?
+		    words.narrow[i] : words.wide[i];
+	return 0;
+}
+
+/*
+ * Reads the address that is asked for, and the descriptor.  If the length is
+ * not known either, it may be that of an IP address.
+ */
+static bool
+read_request(struct adoption *adoption, const struct seccomp_data *data,
+    struct call *call, int *fd)
+{
+	struct request *request = &call->request;
+	size_t length = sizeof(struct sockaddr_in);
+	uint64_t arguments[3];
+	bool known = read_arguments(&call->caller, data, arguments) == 0;
+
+	if (known)
+		length = (uint32_t)arguments[2];
+	if (length <= sizeof(sa_family_t) ||
+	    length > sizeof(struct sockaddr_storage))
+		return false;
+	request->length = (socklen_t)(length < sizeof(request->address) ?
+	    length : sizeof(request->address));
+	if (!known || caller_read(&call->caller, arguments[1],
+	    &request->address, request->length) == -1) {
+		if (errno != EFAULT && errno != ESRCH)
+			yield_to_unreadable(adoption, &call->caller, length);
+		return false;
+	}
+	*fd = (int)arguments[0];
+	return true;
+}
+
+/*
+ * Learns what a decision needs.  Returns false if there is nothing to decide:
+ * the kernel answers the call.
  */
 static bool
 examine(struct adoption *adoption, const struct seccomp_notif *notification,
     struct call *call)
 {
-	const __u64 *arguments = notification->data.args;
 	struct request *request = &call->request;
-	size_t length = (uint32_t)arguments[2], given = length;
+	int fd;
 
-	if (!caller_identify(&call->caller, (pid_t)notification->pid))
+	if (!caller_identify(&call->caller, (pid_t)notification->pid) ||
+	    !read_request(adoption, &notification->data, call, &fd))
 		return false;
-	if (length > sizeof(struct sockaddr_storage))
-		return false;
-	if (length > sizeof(request->address))
-		length = sizeof(request->address);
-	request->length = (socklen_t)length;
-	if (caller_read(&call->caller, arguments[1], &request->address,
-	    length) == -1) {
-		if (errno != EFAULT && errno != ESRCH)
-			yield_to_unreadable(adoption, &call->caller,
-			    given);
-		return false;
-	}
 	/*
 	 * If the notification is not valid any more, another process may have
 	 * got the pid before its memory was read: seccomp_unotify(2).
 	 */
 	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
 	    &call->id) == -1 ||
-	    !caller_descriptor(&call->caller, (int)arguments[0],
-	    &call->socket) || call->socket.socket == 0)
+	    !caller_descriptor(&call->caller, fd, &call->socket) ||
+	    call->socket.socket == 0)
 		return false;
 	request->same_network = caller_shares_network(&call->caller);
 	examine_socket(call);

@@ -5,8 +5,8 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/net.h>
 #include <linux/seccomp.h>
-#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,64 +16,144 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV	(1UL << 5)	/* 5.19 */
 #endif
 
-#if defined(__x86_64__)
-#define FILTER_ARCH	AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define FILTER_ARCH	AUDIT_ARCH_AARCH64
+/* The kernel's own, and how many rows from there it runs programs of. */
+#if defined(FILTER_NATIVE)
+#define NATIVE_ROWS	1
+#elif defined(__x86_64__) && !defined(__ILP32__)
+#define FILTER_NATIVE	AUDIT_ARCH_X86_64
+#define NATIVE_ROWS	2
 #elif defined(__i386__)
-#define FILTER_ARCH	AUDIT_ARCH_I386
+#define FILTER_NATIVE	AUDIT_ARCH_I386
+#define NATIVE_ROWS	1
+#elif defined(__aarch64__)
+#define FILTER_NATIVE	AUDIT_ARCH_AARCH64
+#define NATIVE_ROWS	2
 #elif defined(__arm__)
-#define FILTER_ARCH	AUDIT_ARCH_ARM
+#define FILTER_NATIVE	AUDIT_ARCH_ARM
+#define NATIVE_ROWS	1
 #elif defined(__riscv) && __riscv_xlen == 64
-#define FILTER_ARCH	AUDIT_ARCH_RISCV64
+#define FILTER_NATIVE	AUDIT_ARCH_RISCV64
+#define NATIVE_ROWS	1
 #elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define FILTER_ARCH	AUDIT_ARCH_PPC64LE
+#define FILTER_NATIVE	AUDIT_ARCH_PPC64LE
+#define NATIVE_ROWS	1
 #elif defined(__s390x__)
-#define FILTER_ARCH	AUDIT_ARCH_S390X
+#define FILTER_NATIVE	AUDIT_ARCH_S390X
+#define NATIVE_ROWS	2
+#elif defined(__mips__) && _MIPS_SIM == _ABI64 && defined(__MIPSEL__)
+#define FILTER_NATIVE	AUDIT_ARCH_MIPSEL64
+#define NATIVE_ROWS	3
 #else
-#define FILTER_ARCH	0	/* is refused */
+#define FILTER_NATIVE	0	/* is refused */
+#define NATIVE_ROWS	1
 #endif
 
-size_t
-filter_make(struct sock_filter filter[FILTER_MAX], bool with_unix)
+static const struct architecture architectures[] = {
+	{ AUDIT_ARCH_X86_64, 49, -1, 8 },
+	{ AUDIT_ARCH_I386, 361, 102, 4 },
+	{ AUDIT_ARCH_AARCH64, 200, -1, 8 },
+	{ AUDIT_ARCH_ARM, 282, -1, 4 },
+	{ AUDIT_ARCH_RISCV64, 200, -1, 8 },
+	{ AUDIT_ARCH_PPC64LE, 327, 102, 8 },
+	{ AUDIT_ARCH_S390X, 361, 102, 8 },
+	{ AUDIT_ARCH_S390, 361, 102, 4 },
+	{ AUDIT_ARCH_MIPSEL64, 5048, -1, 8 },
+	{ AUDIT_ARCH_MIPSEL64N32, 6048, -1, 4 },
+	{ AUDIT_ARCH_MIPSEL, 4169, 4102, 4 },
+};
+
+const struct architecture *
+filter_find(uint32_t audit)
 {
-	/* Shorter addresses than these cannot be one of ours. */
-	uint32_t shortest = with_unix ? 3 : sizeof(struct sockaddr_in);
-	uint32_t low = offsetof(struct seccomp_data, args[2]) +
+	size_t i;
+
+	for (i = 0; i < sizeof(architectures) / sizeof(architectures[0]); i++)
+		if (architectures[i].audit == audit)
+			return &architectures[i];
+	return NULL;
+}
+
+size_t
+filter_native(const struct architecture **rows)
+{
+	*rows = filter_find(FILTER_NATIVE);
+	return *rows == NULL ? 0 : NATIVE_ROWS;
+}
+
+/* Of a system call's arguments, what an int has. */
+static uint32_t
+low_half(size_t argument)
+{
+	return (uint32_t)(offsetof(struct seccomp_data, args) +
+	    argument * sizeof(uint64_t)) +
 	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
-	struct sock_filter instructions[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCH, 0, 5),
+}
+
+/* The accumulator has the architecture, and keeps it where it is another. */
+static size_t
+append_row(struct sock_filter *filter, const struct architecture *row,
+    uint32_t shortest)
+{
+	const uint8_t more = row->socketcall == -1 ? 0 : 5;
+	const struct sock_filter instructions[] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, row->audit, 0, 6 + more),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bind, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->bind, 0,
+		    more == 0 ? 3 : 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half(2)),
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, shortest, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		/* The length is in an array, where no filter sees it. */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->socketcall,
+		    0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half(0)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_BIND, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 
-	_Static_assert(sizeof(instructions) / sizeof(instructions[0]) <=
-	    FILTER_MAX, "the filter outgrew its room");
+	_Static_assert(sizeof(instructions) / sizeof(instructions[0]) ==
+	    FILTER_ROW, "a row of the filter outgrew its room");
 	memcpy(filter, instructions, sizeof(instructions));
-	return sizeof(instructions) / sizeof(instructions[0]);
+	return 7U + more;
+}
+
+size_t
+filter_make(struct sock_filter filter[FILTER_MAX],
+    const struct architecture *rows, size_t count, bool with_unix)
+{
+	/* Shorter addresses than these cannot be one of ours. */
+	uint32_t shortest = with_unix ? 3 : sizeof(struct sockaddr_in);
+	size_t i, length = 0;
+
+	filter[length++] = (struct sock_filter)BPF_STMT(
+	    BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	for (i = 0; i < count; i++)
+		length += append_row(filter + length, &rows[i], shortest);
+	filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+	    SECCOMP_RET_ALLOW);
+	return length;
 }
 
 int
 filter_install(bool with_unix, bool *killable, bool *privileged)
 {
 	struct sock_filter filter[FILTER_MAX];
+	const struct architecture *rows;
+	size_t count = filter_native(&rows);
 	struct sock_fprog program = {
-		(unsigned short)filter_make(filter, with_unix), filter
+		(unsigned short)filter_make(filter, rows, count, with_unix),
+		filter
 	};
 	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
 	    SECCOMP_FILTER_FLAG_SPEC_ALLOW |
 	    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	int fd;
 
-	if (FILTER_ARCH == 0) {
-		errno = ENOSYS;
+	if (count == 0) {
+		errno = EOPNOTSUPP;
 		return -1;
 	}
 	*privileged = true;

@@ -1,3 +1,4 @@
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -25,20 +26,28 @@ has_unix(const struct listeners *listeners)
 	return false;
 }
 
-static const char *
-explain(int error)
+static int
+explain(struct failure *failure, int error)
 {
+	struct utsname system;
+
 	switch (error) {
 	case EBUSY:
-		return "another seccomp listener is there already";
+		return fail(failure, 0, "another seccomp listener is there "
+		    "already");
 	case ENOSYS:
 	case EINVAL:
-		return "this kernel has no seccomp user notification";
+		return fail(failure, 0, "this kernel has no seccomp user "
+		    "notification");
 	case EPERM:
 	case EACCES:
-		return "seccomp is not permitted here";
+		return fail(failure, 0, "seccomp is not permitted here");
+	case EOPNOTSUPP:
+		uname(&system);
+		return fail(failure, 0, "the architecture %s is not known",
+		    system.machine);
 	default:
-		return strerror(error);
+		return fail(failure, 0, "%s", strerror(error));
 	}
 }
 
@@ -119,7 +128,7 @@ service_main(struct launch *launch, int channel)
 		notify = filter_install(has_unix(&launch->listeners),
 		    &killable, &privileged);
 		if (notify == -1) {
-			fail(&message.failure, 0, "%s", explain(errno));
+			explain(&message.failure, errno);
 			report_and_exit(channel, STATUS_FAILED, &message);
 		}
 	}

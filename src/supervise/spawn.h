@@ -19,8 +19,7 @@
 struct child {
 	const char	*name;		/* for messages */
 	/* Called in the child; see below. */
-	void		(*become)(struct launch *launch, int channel)
-			    __attribute__((noreturn));
+	void		(*become)(struct launch *launch, int channel);
 	pid_t		 pid;		/* 0: not forked */
 	int		 channel;	/* owned; -1: not forked, or executed */
 	bool		 ended;		/* and was reaped */

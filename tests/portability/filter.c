@@ -9,7 +9,10 @@ int
 main(void)
 {
 	struct sock_filter filter[FILTER_MAX];
-	size_t i, count = filter_make(filter, false);
+	const struct architecture *rows;
+	size_t i, count = filter_native(&rows);
+
+	count = filter_make(filter, rows, count, false);
 
 	for (i = 0; i < count; i++)
 		printf("%#x %u %u %#x\n", filter[i].code, filter[i].jt,
