@@ -124,7 +124,7 @@ settle_interface(struct spec *spec)
 }
 
 static int
-take_number(struct listener *listener, struct spec *spec)
+take_port(struct listener *listener, struct spec *spec)
 {
 	union address address;
 	socklen_t length = sizeof(address);
@@ -139,7 +139,7 @@ take_number(struct listener *listener, struct spec *spec)
 
 /* Takes from the listener the socket that holds its port, and returns it. */
 static int
-take_holder(struct listener *listener)
+take_port_holder(struct listener *listener)
 {
 	int *holder = listener->reserve != -1 ? &listener->reserve :
 	    &listener->fd;
@@ -184,12 +184,12 @@ bind_member(struct listener *listener, const struct spec *wanted,
 	if (settle_interface(&spec) == -1)
 		return -1;
 	if (spec_is_tcp(&spec) && !spec.same_port) {
-		if (take_number(listener, &spec) == -1)
+		if (take_port(listener, &spec) == -1)
 			return -1;
 		*port = address_port(&spec.address);
 	}
 	listener->fd = is_listening(listener->reserve) ?
-	    take_holder(listener) : open_bound(&spec);
+	    take_port_holder(listener) : open_bound(&spec);
 	if (listener->fd == -1)
 		return -1;
 	listener_remember_path(listener);
@@ -243,7 +243,7 @@ bind_group(struct listeners *listeners, const struct spec *group,
 
 	while ((result = try_group(listeners, group, size, &port)) == -1 &&
 	    was_taken(group, port) && tries < TRIES) {
-		held[tries++] = take_holder(&listeners->list[start]);
+		held[tries++] = take_port_holder(&listeners->list[start]);
 		listeners_truncate(listeners, start);
 		port = 0;
 	}

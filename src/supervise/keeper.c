@@ -18,7 +18,10 @@
 #include "supervise/keeper.h"
 #include "supervise/run.h"
 
-enum { SPARE_FDS = 8 };	/* for answering bind(2) and reading /proc */
+enum {
+	HELD_FDS = 8,	/* the standard three, and is_needed() but the sockets */
+	SPARE_FDS = 8	/* for answering bind(2) and reading /proc */
+};
 
 static bool
 is_needed(const struct run *run, int fd)
@@ -207,34 +210,25 @@ refuse(const struct run *run, int status, const struct failure *failure)
 }
 
 /*
- * Raises the keeper's own limit.  Service and client were forked before, and
- * keep the caller's.
+ * Raises the keeper's own limit of descriptors.  Service and client were
+ * forked before, and keep the caller's.  Returns 0; or -1 and errno, if there
+ * is no room for SPARE_FDS besides what the keeper holds.
  */
-static void
-raise_limit(void)
+static int
+make_room(const struct run *run)
 {
+	size_t held = HELD_FDS + 2 * run->launch->listeners.count;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
+		return -1;
 	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* Returns 0 if SPARE_FDS descriptors are free, or -1 and errno. */
-static int
-check_room(const struct run *run)
-{
-	int fds[SPARE_FDS], count = 0, error;
-
-	while (count < SPARE_FDS && (fds[count] = fcntl(run->front,
-	    F_DUPFD_CLOEXEC, 0)) != -1)
-		count++;
-	error = count == SPARE_FDS ? 0 : errno;
-	while (count > 0)
-		close(fds[--count]);
-	errno = error;
-	return error == 0 ? 0 : -1;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return -1;
+	if (limit.rlim_cur >= held + SPARE_FDS)
+		return 0;
+	errno = EMFILE;
+	return -1;
 }
 
 static void
@@ -249,8 +243,7 @@ make_children(struct run *run, pid_t group)
 	    (run_has_client(run) && child_fork(&run->client, run->launch,
 	    group, run->front, run->children, &failure) == -1))
 		refuse(run, STATUS_FAILED, &failure);
-	raise_limit();
-	if (check_room(run) == -1) {
+	if (make_room(run) == -1) {
 		fail(&failure, errno, "keeper");
 		refuse(run, STATUS_FAILED, &failure);
 	}
