@@ -82,9 +82,7 @@ adoption_close_all(struct adoption *adoption)
 bool
 adoption_listen(struct adoption *adoption, struct listener *listener)
 {
-	if (!adoption_can_listen(listener))
-		return false;
-	if (adoption->notify == -1)
+	if (!adoption_can_listen(listener) || adoption->notify == -1)
 		return true;
 	if (listen(listener->fd, listener->backlog) == -1)
 		return false;

@@ -48,10 +48,10 @@ const struct listener	*adoption_find(const struct adoption *adoption,
 
 /*
  * Calls listen(2) again, with the listener's own backlog, after the service
- * called shutdown(2) or listen(2) on the socket, or ended.  Without a filter
- * the socket is left to the service, and nothing is done.  Returns false if
- * the listener cannot listen: it is closed or for datagrams, or another socket
- * listens on the port by now.
+ * called shutdown(2) or listen(2) on the socket, or ended.  Does nothing if
+ * the listener is closed or for datagrams, nor without a filter: then the
+ * socket is left to the service.  Returns false if listen(2) fails: another
+ * socket listens on the port by now.
  */
 bool	adoption_listen(struct adoption *adoption, struct listener *listener);
 

@@ -111,14 +111,15 @@ holders_yield(struct adoption *adoption, struct listener *listener,
 	struct holder_key key = { .listener = listener, .yielded = true };
 	bool listened = holders_find(adoption, &key) == NULL;
 
-	if (listened)
-		shutdown(listener->fd, SHUT_RDWR);
 	key.process = caller->process;
 	if (holders_find(adoption, &key) == NULL)
 		add(adoption, &(struct holder){ .listener = listener,
 		    .process = caller->process,
 		    .pidfd = caller_open(caller), .yielded = true });
-	return listened;
+	if (!listened || holders_find(adoption, &key) == NULL)
+		return false;
+	shutdown(listener->fd, SHUT_RDWR);
+	return true;
 }
 
 bool

@@ -30,7 +30,8 @@ handle_listener(void *context, short revents)
 	if ((revents & POLLHUP) == 0) {
 		if ((revents & POLLIN) != 0)
 			watch->since = events_clock();
-	} else if (watch->adoption->notify == -1)
+	} else if (watch->adoption->notify == -1 ||
+	    !adoption_is_tcp(watch->listener))
 		watch->settled = true;
 	else if (!adoption_listen(watch->adoption, watch->listener))
 		adoption_close(watch->listener);
@@ -120,7 +121,8 @@ check_watch(struct queue_watch *watch)
  * there is a filter a shutdown(2), which poll(2) reports as POLLHUP.  After
  * shutdown(2) POLLHUP stays set, and poll(2) would spin.  TCP listeners listen
  * again, which clears it, unless they are yielded: those are not polled.  Unix
- * listeners cannot clear it, and are polled for the first client only.
+ * listeners cannot clear it: they are polled for the first client only, and
+ * not any more once POLLHUP was seen.
  */
 static void
 choose_events(const struct queue_watch *watch)
