@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * portexec: run a service on a port that the kernel picks.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef ADOPTION_H
 #define ADOPTION_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef CALLER_H
 #define CALLER_H
 

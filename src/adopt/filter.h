@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef FILTER_H
 #define FILTER_H
 

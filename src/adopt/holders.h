@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef HOLDERS_H
 #define HOLDERS_H
 

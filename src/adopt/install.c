@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 

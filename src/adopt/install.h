@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef INSTALL_H
 #define INSTALL_H
 

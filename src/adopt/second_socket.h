@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef SECOND_SOCKET_H
 #define SECOND_SOCKET_H
 

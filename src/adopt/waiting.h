@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef WAITING_H
 #define WAITING_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef BUFFER_H
 #define BUFFER_H
 

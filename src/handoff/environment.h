@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 

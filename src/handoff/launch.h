@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef LAUNCH_H
 #define LAUNCH_H
 

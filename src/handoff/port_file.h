@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef PORT_FILE_H
 #define PORT_FILE_H
 

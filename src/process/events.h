@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef EVENTS_H
 #define EVENTS_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef PROCFS_H
 #define PROCFS_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 

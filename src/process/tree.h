@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef TREE_H
 #define TREE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef BIND_H
 #define BIND_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef LISTEN_FDS_H
 #define LISTEN_FDS_H
 

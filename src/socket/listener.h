@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef LISTENER_H
 #define LISTENER_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef CHANNEL_H
 #define CHANNEL_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef FRONT_H
 #define FRONT_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -19,7 +20,7 @@
 #include "supervise/run.h"
 
 enum {
-	HELD_FDS = 8,	/* the standard three, and is_needed() but the sockets */
+	HELD_FDS = 8,	/* but sockets: the standard three, is_needed() */
 	SPARE_FDS = 8	/* for answering bind(2) and reading /proc */
 };
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef KEEPER_H
 #define KEEPER_H
 

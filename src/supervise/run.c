@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include <sys/wait.h>
 
 #include <errno.h>

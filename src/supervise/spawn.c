@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #include <sys/utsname.h>
 #include <sys/wait.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 #ifndef STOP_H
 #define STOP_H
 

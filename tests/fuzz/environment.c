@@ -136,7 +136,8 @@ check_kept(char *const list[], const struct input *input)
 		    !is_set(&input->options, *variable))
 			assert(strcmp(*list++, *variable) == 0);
 	for (; *list != NULL; list++)
-		assert(listen_fds_is_variable(*list) || is_set(&input->options, *list));
+		assert(listen_fds_is_variable(*list) ||
+		    is_set(&input->options, *list));
 }
 
 static void

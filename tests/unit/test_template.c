@@ -253,7 +253,8 @@ START_TEST(refuses)
 
 	ck_assert_int_eq(template_expand(refused[_i].text,
 	    strlen(refused[_i].text), &listeners, refused[_i].reserve ?
-	    AUDIENCE_WITHOUT_FDS : AUDIENCE_WITH_FDS, &result, NULL, &failure), -1);
+	    AUDIENCE_WITHOUT_FDS : AUDIENCE_WITH_FDS, &result, NULL,
+	    &failure), -1);
 	ck_assert_ptr_null(result);
 	ck_assert_msg(strncmp(failure.text, refused[_i].reason,
 	    strlen(refused[_i].reason)) == 0, "%s", failure.text);
