@@ -90,3 +90,19 @@ adoption_listen(struct adoption *adoption, struct listener *listener)
 	log_debug(adoption->log, "listening on %s again", listener->addr);
 	return true;
 }
+
+void
+adoption_close_lost_paths(struct adoption *adoption, pid_t process)
+{
+	struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < adoption->listeners->count; i++) {
+		listener = &adoption->listeners->list[i];
+		if (listener->fd != -1 && listener_lost_path(listener)) {
+			log_debug(adoption->log, "process %d binds %s "
+			    "itself", process, listener->addr);
+			adoption_close(listener);
+		}
+	}
+}

@@ -8,6 +8,8 @@
  * listener listens again, and how it is closed.
  */
 
+#include <sys/types.h>
+
 #include <stdint.h>
 
 #include "base/log.h"
@@ -66,5 +68,11 @@ void	adoption_close(struct listener *listener);
 
 /* Calls adoption_close() for all listeners. */
 void	adoption_close_all(struct adoption *adoption);
+
+/*
+ * Closes every listener whose unix path was removed or replaced, as the
+ * process that calls bind() does before it binds the path itself.
+ */
+void	adoption_close_lost_paths(struct adoption *adoption, pid_t process);
 
 #endif

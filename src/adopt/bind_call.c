@@ -17,6 +17,7 @@
 #include "adopt/match.h"
 #include "adopt/second_socket.h"
 #include "adopt/waiting.h"
+#include "adopt/yield.h"
 
 struct call {
 	uint64_t		 id;	/* the notification's cookie */
@@ -37,74 +38,6 @@ bind_call_try(pid_t child)
 	return caller_read(&caller,
 	    (unsigned long long)(uintptr_t)&probe_of_memory, &value,
 	    sizeof(value));
-}
-
-/*
- * Closes the listeners whose unix path was unlinked or replaced: no client can
- * reach them.
- */
-static void
-close_lost_paths(struct adoption *adoption, const struct caller *caller)
-{
-	struct listener *listener;
-	size_t i;
-
-	for (i = 0; i < adoption->listeners->count; i++) {
-		listener = &adoption->listeners->list[i];
-		if (listener->fd != -1 && listener_lost_path(listener)) {
-			log_debug(adoption->log, "process %d binds %s "
-			    "itself", caller->process, listener->addr);
-			adoption_close(listener);
-		}
-	}
-}
-
-/*
- * Yields the TCP listeners that no process holds.  Returns whether any of them
- * listened until now.
- */
-static bool
-yield_ports(struct adoption *adoption, const struct caller *caller)
-{
-	struct holder_key key = { 0 };
-	struct listener *listener;
-	bool listened = false;
-	size_t i;
-
-	for (i = 0; i < adoption->listeners->count; i++) {
-		key.listener = listener = &adoption->listeners->list[i];
-		if (listener->reserve != -1 && listener->fd != -1 &&
-		    holders_find(adoption, &key) == NULL)
-			listened |= holders_yield(adoption, listener, caller);
-	}
-	return listened;
-}
-
-/*
- * The keeper cannot read the address that this process binds; errno says why.
- * But the length of the address tells whether it may be an IP address.  If so,
- * the process may be about to bind our port itself.  The kernel allows this
- * beside the reserve, as long as nothing listens on the port.
- */
-static void
-yield_to_unreadable(struct adoption *adoption, const struct caller *caller,
-    size_t length)
-{
-	const char *why = strerror(errno);
-	bool may_be_ip = length == sizeof(struct sockaddr_in) ||
-	    length == sizeof(struct sockaddr_in6) ||
-	    length == sizeof(struct sockaddr_storage);
-
-	close_lost_paths(adoption, caller);
-	if (may_be_ip && yield_ports(adoption, caller) &&
-	    !adoption->said_unreadable) {
-		log_info(adoption->log, "process %d cannot be read: %s; so "
-		    "nothing listens before it does, or ends",
-		    caller->process, why);
-		adoption->said_unreadable = true;
-	} else
-		log_debug(adoption->log, "process %d cannot be read: %s",
-		    caller->process, why);
 }
 
 /*
@@ -312,27 +245,6 @@ copy_nonblock(const struct call *call, int to)
 		fcntl(to, F_SETFL, flags ^ O_NONBLOCK);
 }
 
-/*
- * An epoll instance of the process would never report a client on the new
- * socket.  So the process binds the port itself.
- */
-static void
-yield_to_deaf(struct adoption *adoption, const struct call *call,
-    struct listener *listener)
-{
-	const char *why = strerror(errno);
-	struct holder_key key = { .listener = listener };
-	char asked[ADDR_MAX];
-
-	if (listener->reserve != -1 && holders_find(adoption, &key) == NULL)
-		holders_yield(adoption, listener, &call->caller);
-	address_format(&call->request.address, call->request.length, asked);
-	(adoption->said_deaf ? log_debug : log_info)(adoption->log,
-	    "process %d has an epoll instance that cannot be reached: %s; so "
-	    "it binds %s itself", call->caller.process, why, asked);
-	adoption->said_deaf = true;
-}
-
 /* Returns whether the calling process was given a socket for the listener. */
 static bool
 give(struct adoption *adoption, const struct call *call,
@@ -360,7 +272,8 @@ give(struct adoption *adoption, const struct call *call,
 	if (second)
 		close(fd);
 	if (slot.deaf)
-		yield_to_deaf(adoption, call, listener);
+		yield_to_deaf(adoption, listener, &call->caller,
+		    &request->address, request->length);
 	if (status == -1)
 		return false;
 	if (!second) {
@@ -394,7 +307,7 @@ continue_bind(struct adoption *adoption, const struct call *call)
 		    call->caller.process, adoption->last_foreign_bind);
 	}
 	if (request->family == AF_UNIX)
-		close_lost_paths(adoption, &call->caller);
+		adoption_close_lost_paths(adoption, call->caller.process);
 }
 
 /*
