@@ -39,7 +39,7 @@ is_named(const char *variable, const char *name)
 
 /* Is rewritten, whatever it says. */
 static bool
-listen_fds_is_variable(const char *variable)
+is_protocol(const char *variable)
 {
 	static const char *const names[] = { "LISTEN_FDS", "LISTEN_PID",
 	    "LISTEN_PIDFDID", "LISTEN_FDNAMES", "LISTEN_FDS_FIRST_FD",
@@ -132,12 +132,11 @@ check_kept(char *const list[], const struct input *input)
 	char *const *variable;
 
 	for (variable = input->variables; *variable != NULL; variable++)
-		if (!listen_fds_is_variable(*variable) &&
+		if (!is_protocol(*variable) &&
 		    !is_set(&input->options, *variable))
 			assert(strcmp(*list++, *variable) == 0);
 	for (; *list != NULL; list++)
-		assert(listen_fds_is_variable(*list) ||
-		    is_set(&input->options, *list));
+		assert(is_protocol(*list) || is_set(&input->options, *list));
 }
 
 static void

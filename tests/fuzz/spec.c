@@ -111,20 +111,20 @@ check_again(const struct spec *spec)
 {
 	struct spec again[SPEC_MEMBERS_MAX];
 	struct failure failure = { "" };
-	char *spec = say_in_full(spec);
+	char *text = say_in_full(spec);
 
-	assert(spec_parse(spec, again, &failure) == 1);
+	assert(spec_parse(text, again, &failure) == 1);
 	assert(strcmp(again->name, spec->name) == 0);
 	assert(again->type == spec->type);
 	assert(again->length == spec->length);
 	assert(memcmp(&again->address, &spec->address,
 	    again->length) == 0);
 	assert(strcmp(again->interface, spec->interface) == 0);
-	assert(again->any == spec->wildcard);
+	assert(again->wildcard == spec->wildcard);
 	assert(!again->same_port && !again->optional);
 	assert(memcmp(again->option, spec->option,
 	    sizeof(again->option)) == 0);
-	free(spec);
+	free(text);
 }
 
 static void
