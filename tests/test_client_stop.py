@@ -92,6 +92,23 @@ class Signals(Stopping):
                     self.assertEqual(process.wait(DEADLINE), -signal.SIGINT)
                     self.assert_clean()
 
+    def test_twice_after_the_client_has_ended(self):
+        """It has ended by itself, and its status is the run's."""
+        told = 'signal.signal(signal.SIGTERM, lambda *_: mark("told")); '
+        for handoff in harness.HANDOFFS:
+            with self.subTest(handoff):
+                process = self.start(
+                    handoff, 'touch marks/client; while ! [ -e marks/service '
+                    ']; do sleep 0.01; done; exit 7', told + 'mark("service"); '
+                    + SERVE, '-k', '86400')
+                self.await_mark('told')     # by the end of the client
+                process.send_signal(signal.SIGTERM)
+                again = time.monotonic() + 0.5      # as above
+                wait_for(lambda: time.monotonic() > again, 'half a second')
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(DEADLINE), 7)
+                self.assert_clean()
+
     def test_before_the_service_listens(self):
         """The client is never started."""
         process = self.launch_session('reserve', READY, 'mark("service"); '

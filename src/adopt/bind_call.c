@@ -129,6 +129,17 @@ read_arguments(const struct caller *caller, const struct seccomp_data *data,
 }
 
 /*
+ * Returns whether the call still waits.  If it does not, another process may
+ * have got the pid, and have been read instead: seccomp_unotify(2).
+ */
+static bool
+is_valid(const struct adoption *adoption, const struct call *call)
+{
+	return ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
+	    &call->id) == 0;
+}
+
+/*
  * Reads the address that is asked for, and the descriptor.  If the length is
  * not known either, it may be that of an IP address.
  */
@@ -150,7 +161,8 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 	    length : sizeof(request->address));
 	if (!known || caller_read(&call->caller, arguments[1],
 	    &request->address, request->length) == -1) {
-		if (errno != EFAULT && errno != ESRCH)
+		if (errno != EFAULT && errno != ESRCH &&
+		    is_valid(adoption, call))
 			yield_to_unreadable(adoption, &call->caller, length);
 		return false;
 	}
@@ -172,12 +184,7 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	if (!caller_identify(&call->caller, (pid_t)notification->pid) ||
 	    !read_request(adoption, &notification->data, call, &fd))
 		return false;
-	/*
-	 * If the notification is not valid any more, another process may have
-	 * got the pid before its memory was read: seccomp_unotify(2).
-	 */
-	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
-	    &call->id) == -1 ||
+	if (!is_valid(adoption, call) ||
 	    !caller_descriptor(&call->caller, fd, &call->socket) ||
 	    call->socket.socket == 0)
 		return false;

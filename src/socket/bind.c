@@ -248,7 +248,7 @@ bind_group(struct listeners *listeners, const struct spec *group,
 		listeners_truncate(listeners, start);
 		port = 0;
 	}
-	if (result == -1 && tries > 0)
+	if (result == -1 && tries > 0 && errno == EADDRINUSE)
 		fail(failure, errno, "listen on '%s': no number was free for "
 		    "all of it in %zu tries", group->text, tries);
 	else if (result == -1)

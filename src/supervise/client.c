@@ -143,8 +143,7 @@ lose_service(struct run *run)
 	run_describe_end(&run->service, end, sizeof(end));
 	log_info(&launch->log, "%s %s after %.1f s, before the client",
 	    launch->command[0], end, run_seconds(run, run->service.ended_at));
-	if (run->state == RUN_GOING)
-		run_close(run);
+	run_close(run);
 }
 
 void

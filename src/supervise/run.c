@@ -88,7 +88,7 @@ stop_client(struct run *run, int signo, bool delivered)
 {
 	if (run->stop_signal != 0 &&
 	    events_clock() - run->stop_time > SIGNAL_ECHO_MS) {
-		run->client_killed = true;
+		run->client_killed = !run->client.ended;
 		run_stop(run);
 		stop_hasten(&run->stop);
 		return;
