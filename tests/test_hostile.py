@@ -280,6 +280,7 @@ class SharedMachine(Hostile):
 
     def test_names_of_temporary_files(self):
         """None that is there is taken, and no link is followed."""
+        harness.need_strace()
         log = self.path('log')
         self.run_portexec('-f', '-qq', '-o', log, '-e', 'trace=open,openat',
                           PORTEXEC, '-p', 'shared/port', 'true',
