@@ -38,7 +38,7 @@ ANNOUNCED = re.compile(r'portexec: (listening on .*|\d+ reserved for .*)')
 ANOTHER = 65533     # a user, as 65534 is
 
 MOUNTED = '''
-mount -t tmpfs none "$1" && mount -o remount,ro "$1" || exit 99
+mount -t tmpfs -o ro none "$1" || exit 99
 cd "$2" && shift 2
 exec "$@"
 '''
