@@ -254,7 +254,7 @@ class SharedMachine(Hostile):
     def setUp(self):
         super().setUp()
         if not harness.is_root():
-            self.skipTest('needs root, to be two users')
+            self.skipTest('not root, to be two users')
         self.user = self.as_ordinary_user()
         os.mkdir(self.path('shared'))
         os.chmod(self.path('shared'), 0o1777)
