@@ -9,8 +9,8 @@ import subprocess
 
 from harness import Case, DEADLINE, TOP, environment
 
-TREE = ('gcc libc6-dev make pkg-config libbsd-dev check libsystemd-dev '
-        'python3 curl git').split()
+BUILD = 'gcc libc6-dev make pkg-config libbsd-dev'.split()
+TREE = [*BUILD, *'check libsystemd-dev python3 curl git'.split()]
 TOOLS = 'cc make pkg-config python3 curl git'.split()
 FORBIDS = '#!/bin/sh\nexit 101\n'
 
@@ -73,6 +73,20 @@ class Installs(Deps):
         for words in self.log('apt-get'):
             self.assertIn('$ env DEBIAN_FRONTEND=noninteractive apt-get ' +
                           ' '.join(words), done.stdout.splitlines())
+
+    def test_only_what_the_build_needs(self):
+        """And nothing where that is there, though the tests need more."""
+        self.deps('build')
+        self.assertEqual(self.installs(), [BUILD])
+        for name in 'cc', 'make', 'pkg-config':
+            self.fake(name)
+        self.write('root/usr/include/stdio.h', '')
+        self.assertIn('nothing to install', self.deps('build').stdout)
+        self.assertEqual(len(self.installs()), 1)
+
+    def test_what_a_fresh_root_is_made_with(self):
+        self.deps('fresh')
+        self.assertEqual(self.installs(), [['debootstrap', 'git']])
 
     def test_no_more_than_is_missing(self):
         self.fake_tools()

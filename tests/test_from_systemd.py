@@ -53,7 +53,8 @@ class Rows(Tree):
     def setUp(self):
         super().setUp()
         self.env.update(PATH=self.path('bin') + ':' + os.environ['PATH'],
-                        LANG='C', MODE='caller', TERM='dumb', HOME='/')
+                        LANG='C', MODE='caller', TERM='dumb', HOME='/',
+                        USER='caller')
         os.mkdir(self.path('bin'))
         os.symlink(PORTEXEC, self.path('bin/portexec'))
         self.write('bin/nodemon', WRAPPER, 0o755)

@@ -39,7 +39,7 @@ ANNOUNCED = re.compile(r'portexec: (listening on .*|\d+ reserved for .*)')
 ANOTHER = 65533     # a user, as 65534 is
 
 MOUNTED = '''
-mount -t tmpfs none "$1" && mount -o remount,ro "$1" || exit 99
+mount -t tmpfs -o ro none "$1" || exit 99
 cd "$2" && shift 2
 exec "$@"
 '''
@@ -255,7 +255,7 @@ class SharedMachine(Hostile):
     def setUp(self):
         super().setUp()
         if not harness.is_root():
-            self.skipTest('needs root, to be two users')
+            self.skipTest('not root, to be two users')
         self.user = self.as_ordinary_user()
         os.mkdir(self.path('shared'))
         os.chmod(self.path('shared'), 0o1777)
@@ -281,6 +281,7 @@ class SharedMachine(Hostile):
 
     def test_names_of_temporary_files(self):
         """None that is there is taken, and no link is followed."""
+        harness.need_strace()
         log = self.path('log')
         self.run_portexec('-f', '-qq', '-o', log, '-e', 'trace=open,openat',
                           PORTEXEC, '-p', 'shared/port', 'true',

@@ -358,7 +358,7 @@ def variants(row):
 def add_test(tests, row, name, *how):
     def test(self):
         if row.user == 'root' and not harness.is_root():
-            self.skipTest('only root can do that')
+            self.skipTest('not root')
         self.check(row, *how)
     number, unique = 1, f'test_{name}'
     while unique in tests:

@@ -145,7 +145,7 @@ class UnderSystemd(Tree):
     def setUp(self):
         super().setUp()
         if not harness.is_root():
-            self.skipTest('systemd is to be process 1, and root')
+            self.skipTest('not root, as systemd is to be')
         if not os.access(SYSTEMD, os.X_OK):
             self.skipTest(SYSTEMD + ' is not installed')
         stack = contextlib.ExitStack()
