@@ -68,7 +68,7 @@ fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
-before = $(filter deps-build deps deps-servers deps-lint deps-bench,\
+before = $(filter deps-build deps-fresh deps deps-servers deps-lint deps-bench,\
 	$(MAKECMDGOALS))
 bench_tools = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(wildcard tests/bench/*.c))
@@ -142,6 +142,12 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
 
+check-program: ## run those of the program, not of the tree around it
+	@$(MAKE) --no-print-directory TESTS='$(or $(TESTS),$(counted))' check
+
+check-fresh: ## run README's commands on a new Debian, as root and as a user
+	@tests/fresh
+
 check-servers: $(filter $(PROGRAM),$(PORTEXEC)) ## run services as they are
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
 	$(or $(addprefix services.,$(TESTS)),services)
@@ -169,7 +175,7 @@ sanitize = -fno-omit-frame-pointer -fsanitize=address,undefined \
 
 asan: ## run the tests under the address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory BUILD=build/asan PROGRAM=build/asan/portexec STATIC=no \
-	CFLAGS='-O1 -g $(sanitize)' SANITIZED=1 check
+	CFLAGS='-O1 -g $(sanitize)' SANITIZED=1 check-program
 
 fuzz: ## feed the fuzz targets, SECONDS=60 each, two at a time
 	@$(MAKE) --no-print-directory -k -j2 BUILD=build/fuzz CC=clang STATIC=no \
@@ -181,9 +187,9 @@ $(fuzzers): fuzz-%: $(BUILD)/tests/fuzz_%
 soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full speed: does anything grow?
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/soak $(MINUTES)
 
-# These run another program than the one that is counted, or what others
-# run as well.
-uncounted = build cookbook deps examples from_systemd hello memory \
+# These run another program than the one that is built, or what others run as
+# well.
+uncounted = build cookbook deps examples from_systemd hello layout memory \
 	portability run servers services
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
@@ -222,6 +228,8 @@ demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
 
 deps-build: ## install what the build needs
 	@tests/deps build
+deps-fresh: ## install what check-fresh needs
+	@tests/deps fresh
 deps: ## install what build, demo and tests need
 	@tests/deps tree
 deps-servers: | $(filter deps,$(before)) ## install the services that tests run
@@ -270,8 +278,9 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check check-servers check-servers-mutant check-faults docs \
-	asan fuzz soak coverage bench demo deps-build deps deps-servers deps-lint \
-	deps-bench lint install install-strip uninstall dist clean
+.PHONY: all help check check-program check-fresh check-servers \
+	check-servers-mutant check-faults docs asan fuzz soak coverage bench demo \
+	deps-build deps-fresh deps deps-servers deps-lint deps-bench lint install \
+	install-strip uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:
