@@ -53,7 +53,7 @@ examine_socket(struct call *call)
 	char name[32];
 	const char *base;
 
-	call->copy = caller_copy(&call->caller, call->socket.number);
+	call->copy = caller_copy(&call->caller, call->socket.fd);
 	if (call->copy != -1) {
 		getsockopt(call->copy, SOL_SOCKET, SO_TYPE, &request->type,
 		    &length);
@@ -66,7 +66,7 @@ examine_socket(struct call *call)
 		    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
 		return;
 	}
-	caller_protocol(&call->caller, call->socket.number, name,
+	caller_protocol(&call->caller, call->socket.fd, name,
 	    sizeof(name));
 	base = name + (strncmp(name, "MPTCP", 5) == 0 ? strlen("MP") : 0);
 	if (strncmp(base, "TCP", 3) == 0 || strncmp(base, "UDP", 3) == 0) {
@@ -245,7 +245,7 @@ choose_socket(const struct call *call, struct listener *listener, bool second)
 static void
 copy_nonblock(const struct call *call, int to)
 {
-	int wanted = caller_flags(&call->caller, call->socket.number);
+	int wanted = caller_flags(&call->caller, call->socket.fd);
 	int flags = fcntl(to, F_GETFL);
 
 	if (((flags ^ wanted) & O_NONBLOCK) != 0)
@@ -257,8 +257,9 @@ static bool
 give(struct adoption *adoption, const struct call *call,
     struct listener *listener)
 {
-	struct slot slot = { adoption->notify, call->id, &call->caller,
-	    &call->socket, call->copy, false };
+	struct slot slot = { .notify = adoption->notify, .id = call->id,
+	    .caller = &call->caller, .socket = &call->socket,
+	    .copy = call->copy };
 	const struct request *request = &call->request;
 	char asked[ADDR_MAX];
 	int fd, status;
@@ -288,7 +289,7 @@ give(struct adoption *adoption, const struct call *call,
 		if (adoption->adopted_at == 0)
 			adoption->adopted_at = events_clock();
 		holders_add(adoption, listener, &call->caller,
-		    call->socket.number, &request->address);
+		    call->socket.fd, &request->address);
 	}
 	address_format(&request->address, request->length, asked);
 	log_debug(adoption->log, "process %d bound %s: given %s%s",

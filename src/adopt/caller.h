@@ -19,7 +19,7 @@ struct caller {
 
 /* One open descriptor of a process. */
 struct descriptor {
-	int	number;
+	int	fd;
 	ino_t	socket;		/* a socket's inode; 0: something else */
 	bool	epoll;
 };
@@ -38,12 +38,12 @@ int	caller_read(const struct caller *caller, unsigned long long address,
 /* Whether it is in this process's network namespace; false if unknown. */
 bool	caller_shares_network(const struct caller *caller);
 
-/* Looks at descriptor number; false where it is not open. */
-bool	caller_descriptor(const struct caller *caller, int number,
+/* Looks at descriptor fd; false where it is not open. */
+bool	caller_descriptor(const struct caller *caller, int fd,
     struct descriptor *descriptor);
 
-/* The flags of descriptor number, F_GETFL's and O_CLOEXEC; 0 if unknown. */
-int	caller_flags(const struct caller *caller, int number);
+/* The flags of descriptor fd, F_GETFL's and O_CLOEXEC; 0 if unknown. */
+int	caller_flags(const struct caller *caller, int fd);
 
 /* All that are open.  The caller frees *list.  Returns their count. */
 size_t	caller_descriptors(const struct caller *caller,
@@ -53,7 +53,7 @@ size_t	caller_descriptors(const struct caller *caller,
  * A copy of its descriptor, close-on-exec, owned by the caller; -1 where
  * the kernel does not allow it (pidfd_getfd(2)).
  */
-int	caller_copy(const struct caller *caller, int number);
+int	caller_copy(const struct caller *caller, int fd);
 
 /* A pidfd of the process, close-on-exec; -1 and errno. */
 int	caller_open(const struct caller *caller);
@@ -62,7 +62,7 @@ int	caller_open(const struct caller *caller);
  * The name of its socket's protocol ("TCP", "UDPv6", "UNIX-STREAM"), as the
  * attribute system.sockprotoname has it; "" if unknown.
  */
-void	caller_protocol(const struct caller *caller, int number, char *name,
+void	caller_protocol(const struct caller *caller, int fd, char *name,
     size_t size);
 
 /*

@@ -153,12 +153,12 @@ is_in_use(const struct adoption *adoption, const struct listener *listener,
 	if (descriptor->socket == 0 ||
 	    descriptor->socket != adoption_inode(listener->fd))
 		return false;
-	if (descriptor->number != FIRST_FD +
+	if (descriptor->fd != FIRST_FD +
 	    (int)(listener - adoption->listeners->list))
 		return true;
 	for (holder = adoption->holders; holder != NULL; holder = holder->next)
 		if (holder->listener == listener && !holder->yielded &&
-		    holder->fd == descriptor->number)
+		    holder->fd == descriptor->fd)
 			return true;
 	return false;
 }

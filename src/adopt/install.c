@@ -31,7 +31,7 @@ has_socket(const struct descriptor *list, size_t count, int fd, ino_t inode)
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (list[i].number == fd)
+		if (list[i].fd == fd)
 			return list[i].socket == inode;
 	return false;
 }
@@ -127,36 +127,36 @@ static void
 repair(const struct registration *registration, int old, int fd)
 {
 	struct epoll_event event = registration->event;
-	int epoll = registration->epoll, lent = registration->fd;
-	int own = fcntl(lent, F_DUPFD_CLOEXEC, 0);
+	int epoll = registration->epoll, target = registration->fd;
+	int saved = fcntl(target, F_DUPFD_CLOEXEC, 0);
 
-	if (own == -1 && errno != EBADF)
+	if (saved == -1 && errno != EBADF)
 		return;
-	epoll = epoll == lent ? own : epoll;
-	old = old == lent ? own : old;
-	fd = fd == lent ? own : fd;
+	epoll = epoll == target ? saved : epoll;
+	old = old == target ? saved : old;
+	fd = fd == target ? saved : fd;
 	/* The old socket stays registered if another process has it open. */
-	if (dup3(old, lent, O_CLOEXEC) != -1)
-		epoll_ctl(epoll, EPOLL_CTL_DEL, lent, NULL);
-	if (dup3(fd, lent, O_CLOEXEC) != -1)
-		epoll_ctl(epoll, EPOLL_CTL_ADD, lent, &event);
-	if (own == -1)
-		close(lent);
+	if (dup3(old, target, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_DEL, target, NULL);
+	if (dup3(fd, target, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_ADD, target, &event);
+	if (saved == -1)
+		close(target);
 	else {
-		dup3(own, lent, O_CLOEXEC);
-		close(own);
+		dup3(saved, target, O_CLOEXEC);
+		close(saved);
 	}
 }
 
 static int
-replace_descriptor(const struct slot *slot, int number, int fd)
+replace_descriptor(const struct slot *slot, int target, int fd)
 {
 	struct seccomp_notif_addfd replacement = {
 		.id = slot->id,
 		.flags = SECCOMP_ADDFD_FLAG_SETFD,
 		.srcfd = (uint32_t)fd,
-		.newfd = (uint32_t)number,
-		.newfd_flags = (uint32_t)(caller_flags(slot->caller, number) &
+		.newfd = (uint32_t)target,
+		.newfd_flags = (uint32_t)(caller_flags(slot->caller, target) &
 		    O_CLOEXEC),
 	};
 
@@ -172,12 +172,12 @@ replace_all(const struct slot *slot, const struct descriptor *list,
 	const struct descriptor *socket = slot->socket;
 	size_t i;
 
-	if (replace_descriptor(slot, socket->number, fd) == -1)
+	if (replace_descriptor(slot, socket->fd, fd) == -1)
 		return -1;
 	for (i = 0; i < count; i++)
 		if (list[i].socket == socket->socket &&
-		    list[i].number != socket->number)
-			replace_descriptor(slot, list[i].number, fd);
+		    list[i].fd != socket->fd)
+			replace_descriptor(slot, list[i].fd, fd);
 	return 0;
 }
 
@@ -191,7 +191,7 @@ install_listener(struct slot *slot, int fd)
 
 	for (i = 0; i < count; i++)
 		if (list[i].epoll)
-			read_registrations(slot, list[i].number, list, count,
+			read_registrations(slot, list[i].fd, list, count,
 			    &registrations);
 	slot->deaf = !can_repair(slot, &registrations);
 	status = slot->deaf ? -1 : replace_all(slot, list, count, fd);

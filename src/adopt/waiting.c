@@ -17,7 +17,7 @@ enum { PATIENCE_MS = 3000 };	/* that clients wait before a report */
 struct queue_watch {
 	struct adoption	*adoption;
 	struct listener	*listener;
-	int		 slot;		/* in events */
+	int		 source;	/* see events_add() */
 	int64_t		 since;		/* events_clock(); 0: no client waits */
 	bool		 settled;	/* bound, or reported */
 };
@@ -53,9 +53,9 @@ waiting_begin(struct adoption *adoption)
 		watch = &adoption->watches[i];
 		watch->adoption = adoption;
 		watch->listener = &listeners->list[i];
-		watch->slot = events_add(adoption->events, -1, 0,
+		watch->source = events_add(adoption->events, -1, 0,
 		    handle_listener, watch);
-		if (watch->slot == -1)
+		if (watch->source == -1)
 			return -1;
 	}
 	return 0;
@@ -134,7 +134,7 @@ choose_events(const struct queue_watch *watch)
 	bool for_shutdown = adoption_is_tcp(listener) &&
 	    watch->adoption->notify != -1;
 
-	events_set(watch->adoption->events, watch->slot,
+	events_set(watch->adoption->events, watch->source,
 	    !yielded && (for_clients || for_shutdown) ? listener->fd : -1,
 	    for_clients ? POLLIN : 0);
 }

@@ -239,12 +239,12 @@ bind_group(struct listeners *listeners, const struct spec *group,
     size_t size, struct failure *failure)
 {
 	size_t start = listeners->count, tries = 0;
-	int held[TRIES], result;
+	int refused[TRIES], result;
 	unsigned port = address_port(&group->address);
 
 	while ((result = try_group(listeners, group, size, &port)) == -1 &&
 	    was_taken(group, port) && tries < TRIES) {
-		held[tries++] = take_port_holder(&listeners->list[start]);
+		refused[tries++] = take_port_holder(&listeners->list[start]);
 		listeners_truncate(listeners, start);
 		port = 0;
 	}
@@ -256,7 +256,7 @@ bind_group(struct listeners *listeners, const struct spec *group,
 		    listeners->count == start || group->interface[0] != '\0' ?
 		    group->text : listeners->list[listeners->count - 1].addr);
 	while (tries > 0)
-		close(held[--tries]);
+		close(refused[--tries]);
 	return result;
 }
 

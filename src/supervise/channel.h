@@ -22,7 +22,7 @@ enum message_kind {
 	/* From the front to the keeper; MSG_GO from there to a child. */
 	MSG_GO,		/* execute */
 	MSG_SIGNAL,	/* value: a signal to forward */
-	MSG_STOP,	/* value: a signal that the terminal has delivered */
+	MSG_DELIVERED,	/* value: a signal that the terminal has delivered */
 	MSG_RELEASED,	/* the front leaves in good order */
 
 	/* From the keeper to the front. */

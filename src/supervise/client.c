@@ -143,7 +143,7 @@ lose_service(struct run *run)
 	run_describe_end(&run->service, end, sizeof(end));
 	log_info(&launch->log, "%s %s after %.1f s, before the client",
 	    launch->command[0], end, run_seconds(run, run->service.ended_at));
-	run_close(run);
+	run_begin_grace(run);
 }
 
 void
@@ -156,7 +156,7 @@ client_step(struct run *run)
 	if (run->cause == CAUSE_CLIENT && !client->ended &&
 	    is_service_over(run))
 		lose_service(run);
-	run->client_killed = !client->ended && run->state == RUN_CLOSING &&
+	run->client_killed = !client->ended && run->state == RUN_GRACE &&
 	    (client->channel != -1 || events_clock() >= run->deadline);
 	/*
 	 * A client that ended before it was released may have sent the
@@ -176,7 +176,7 @@ client_timeout(const struct run *run)
 
 	if (run->client.channel != -1)
 		return run->launch->handoff == RESERVE ? POLL_PORT_MS : 0;
-	if (run->state != RUN_CLOSING)
+	if (run->state != RUN_GRACE)
 		return -1;
 	left = run->deadline - events_clock();
 	return left < 0 ? 0 : (int)left;

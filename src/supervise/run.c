@@ -20,11 +20,11 @@ run_has_client(const struct run *run)
 }
 
 void
-run_close(struct run *run)
+run_begin_grace(struct run *run)
 {
 	run->deadline = events_clock() + run->launch->options->kill_after;
 	if (run->state == RUN_GOING)
-		run->state = RUN_CLOSING;
+		run->state = RUN_GRACE;
 }
 
 void
@@ -52,7 +52,7 @@ close_front(struct run *run)
 {
 	close(run->front);
 	run->front = -1;
-	events_set(&run->events, run->front_slot, -1, 0);
+	events_set(&run->events, run->front_source, -1, 0);
 }
 
 /*
@@ -93,7 +93,7 @@ stop_client(struct run *run, int signo, bool delivered)
 		stop_hasten(&run->stop);
 		return;
 	}
-	run_close(run);
+	run_begin_grace(run);
 	if (!delivered && run->client.pid != 0 && !run->client.ended)
 		tree_signal_from(run->client.pid, signo);
 	remember_stop(run, signo);
@@ -126,8 +126,8 @@ run_hear_front(struct run *run)
 	}
 	if (message.kind == MSG_RELEASED)
 		detach(run);
-	else if (message.kind == MSG_SIGNAL || message.kind == MSG_STOP)
-		forward(run, message.value, message.kind == MSG_STOP);
+	else if (message.kind == MSG_SIGNAL || message.kind == MSG_DELIVERED)
+		forward(run, message.value, message.kind == MSG_DELIVERED);
 	return message.kind;
 }
 
