@@ -140,8 +140,9 @@ is_valid(const struct adoption *adoption, const struct call *call)
 }
 
 /*
- * Reads the address that is asked for, and the descriptor.  If the length is
- * not known either, it may be that of an IP address.
+ * Reads the address that is asked for, and the descriptor.  If the arguments
+ * cannot be read (socketcall(2)), the length is unknown: assumes that of an IP
+ * address.  Returns false if the kernel is to handle the call.
  */
 static bool
 read_request(struct adoption *adoption, const struct seccomp_data *data,
@@ -172,7 +173,7 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 
 /*
  * Learns what a decision needs.  Returns false if there is nothing to decide:
- * the kernel answers the call.
+ * the kernel is to handle the call.
  */
 static bool
 examine(struct adoption *adoption, const struct seccomp_notif *notification,
@@ -284,6 +285,11 @@ give(struct adoption *adoption, const struct call *call,
 		    &request->address, request->length);
 	if (status == -1)
 		return false;
+	/*
+	 * A second socket is the process's alone: the keeper neither watches
+	 * nor lists it.  The process holds the listener already, for another
+	 * address, and holders_add() would replace that address.
+	 */
 	if (!second) {
 		waiting_settle(adoption, listener);
 		if (adoption->adopted_at == 0)

@@ -16,7 +16,10 @@
 
 enum { PATH_SIZE = 64 };
 
-/* Finds "key:\tvalue", value in the given base, in a file that it closes. */
+/*
+ * Reads the number after key in the file.  Closes the file.  Returns whether
+ * the number was found.
+ */
 static bool
 read_field(struct procfs *file, const char *key, int base,
     unsigned long long *value)
@@ -75,7 +78,7 @@ caller_shares_network(const struct caller *caller)
 	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* readlink(2) alone says "socket:[INODE]": proc(5), /proc/pid/fd. */
+/* readlink(2) is enough: it gives "socket:[INODE]" (proc_pid_fd(5)). */
 bool
 caller_descriptor(const struct caller *caller, int fd,
     struct descriptor *descriptor)
@@ -142,7 +145,11 @@ caller_copy(const struct caller *caller, int fd)
 {
 	int pidfd, copy;
 
-	/* PIDFD_THREAD, since 6.9: of use where the first thread has ended. */
+	/*
+	 * PIDFD_THREAD (Linux 6.9) has the value of O_EXCL.  It opens the
+	 * calling thread itself: pidfd_getfd(2) fails on the process once its
+	 * main thread has ended.  Older kernels say EINVAL.
+	 */
 	pidfd = (int)syscall(SYS_pidfd_open, caller->thread, O_EXCL);
 	if (pidfd == -1)
 		pidfd = caller_open(caller);

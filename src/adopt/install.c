@@ -14,10 +14,10 @@
 
 /* A registration of the service's socket with an epoll instance. */
 struct registration {
-	int			epoll;	/* a copy of it, owned; -1: none */
-	int			error;	/* errno, where there is no copy */
-	int			fd;	/* the service's, that is registered */
-	struct epoll_event	event;
+	int			epoll;	/* the keeper's copy; owned; -1: none */
+	int			error;	/* errno value: why there is no copy */
+	int			fd;	/* the registered one, in the service */
+	struct epoll_event	event;	/* what it is registered with */
 };
 
 struct registrations {
@@ -89,7 +89,9 @@ read_registrations(const struct slot *slot, int epoll,
 	procfs_close(&file);
 }
 
-/* Whether every registration can be repaired; or sets errno. */
+/*
+ * Returns whether every registration can be repaired.  If not, sets errno.
+ */
 static bool
 can_repair(const struct slot *slot, const struct registrations *registrations)
 {
@@ -107,6 +109,7 @@ can_repair(const struct slot *slot, const struct registrations *registrations)
 			errno = EPERM;
 			return false;
 		}
+		/* Tests that the keeper may open a descriptor that high. */
 		fd = fcntl(slot->copy, F_DUPFD_CLOEXEC, registration->fd);
 		if (fd == -1) {
 			errno = EMFILE;
@@ -118,10 +121,13 @@ can_repair(const struct slot *slot, const struct registrations *registrations)
 }
 
 /*
- * epoll knows a file by its descriptor as well (epoll(7), Q1).  So the keeper
- * lends its own descriptor of that number first to the old socket and then to
- * ours.  The keeper does this itself, and not a child of its own: under Yama
- * only an ancestor of the service may copy the epoll instance.
+ * epoll identifies a registration by the open file and the descriptor number
+ * together (epoll(7), Q1).  So the keeper must have the socket at the same
+ * descriptor as the service.  It saves what it has there, puts the old socket
+ * there and deletes it, puts ours there and adds it, then restores its own.
+ *
+ * The keeper does this itself: under Yama only an ancestor of the service may
+ * copy the epoll instance.
  */
 static void
 repair(const struct registration *registration, int old, int fd)
@@ -135,7 +141,10 @@ repair(const struct registration *registration, int old, int fd)
 	epoll = epoll == target ? saved : epoll;
 	old = old == target ? saved : old;
 	fd = fd == target ? saved : fd;
-	/* The old socket stays registered if another process has it open. */
+	/*
+	 * Closing does not remove the old socket from epoll while another
+	 * process has it open.
+	 */
 	if (dup3(old, target, O_CLOEXEC) != -1)
 		epoll_ctl(epoll, EPOLL_CTL_DEL, target, NULL);
 	if (dup3(fd, target, O_CLOEXEC) != -1)

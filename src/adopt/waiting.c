@@ -118,12 +118,14 @@ check_watch(struct queue_watch *watch)
 }
 
 /*
- * Chooses what to poll for: the first client, if none has come yet, and while
- * there is a filter a shutdown(2), which poll(2) reports as POLLHUP.  After
- * shutdown(2) POLLHUP stays set, and poll(2) would spin.  TCP listeners listen
- * again, which clears it, unless they are yielded: those are not polled.  Unix
- * listeners cannot clear it: they are polled for the first client only, and
- * not any more once POLLHUP was seen.
+ * Polls for two things.  One is the first client, until one has come or nothing
+ * is to be reported any more.  The other is a shutdown(2) of a TCP listener,
+ * while the service is under the filter.
+ *
+ * After shutdown(2) POLLHUP stays set, and poll(2) would spin.  Listening again
+ * clears it on a TCP listener; a yielded listener does not listen yet, so it is
+ * not polled.  A unix listener cannot clear it: handle_listener() sets settled
+ * at the first POLLHUP, which ends this.
  */
 static void
 choose_events(const struct queue_watch *watch)
@@ -134,6 +136,7 @@ choose_events(const struct queue_watch *watch)
 	bool for_shutdown = adoption_is_tcp(listener) &&
 	    watch->adoption->notify != -1;
 
+	/* POLLHUP is always reported. */
 	events_set(watch->adoption->events, watch->source,
 	    !yielded && (for_clients || for_shutdown) ? listener->fd : -1,
 	    for_clients ? POLLIN : 0);

@@ -145,6 +145,7 @@ collect_one(pid_t pid, pid_t parent, void *context)
 	grown[pidfds->count++] = fd;
 }
 
+/* The root is collected last and signalled first. */
 void
 tree_signal_from(pid_t root, int signo)
 {

@@ -34,9 +34,9 @@ size_t	tree_signal(int signo);
 
 /*
  * Sends the signal signo to root, a child of this process, and to the
- * descendants of root.  root is signalled first: it is to die of the signal,
- * not to exit because its children died.  A process is left out if there is
- * no memory or no descriptor for its pidfd.
+ * descendants of root.  root is signalled first.  Otherwise it might see its
+ * children die and exit before the signal reaches it.  A process is left out
+ * if there is no memory or no descriptor for its pidfd.
  */
 void	tree_signal_from(pid_t root, int signo);
 

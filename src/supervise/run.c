@@ -11,7 +11,11 @@
 #include "supervise/client.h"
 #include "supervise/run.h"
 
-enum { SIGNAL_ECHO_MS = 250 };	/* timeout(1) may send a signal twice */
+/*
+ * A second stop signal within this time is forwarded and kills nothing more:
+ * timeout(1) may send the same signal twice.
+ */
+enum { SIGNAL_ECHO_MS = 250 };
 
 bool
 run_has_client(const struct run *run)
@@ -79,9 +83,12 @@ remember_stop(struct run *run, int signo)
 }
 
 /*
- * With -c, a stop signal goes to the client and its descendants, because a
- * shell that waits for its command does nothing on INT.  A second stop signal
- * kills everything at once.
+ * With -c, sends a stop signal to the client.  The signal goes to the client's
+ * descendants too: a shell that waits for its command does nothing on INT.  A
+ * second stop signal kills everything at once.
+ *
+ * delivered: the terminal has already sent the signal to the whole process
+ * group, so the keeper does not send it.
  */
 static void
 stop_client(struct run *run, int signo, bool delivered)
@@ -99,7 +106,6 @@ stop_client(struct run *run, int signo, bool delivered)
 	remember_stop(run, signo);
 }
 
-/* delivered: the terminal has sent the signal to the whole process group. */
 static void
 forward(struct run *run, int signo, bool delivered)
 {
@@ -134,13 +140,15 @@ run_hear_front(struct run *run)
 /*
  * A signal to a process group reaches all its members, the front among them,
  * before the end of any of them can be seen: __kill_pgrp_info() in
- * kernel/signal.c runs under tasklist_lock.
+ * kernel/signal.c runs under tasklist_lock.  So once the keeper sees the end,
+ * the front has the signal, and the answer MSG_SYNC comes after it.
  */
 void
 run_sync_signals(struct run *run)
 {
 	struct message message = { .kind = MSG_SYNC };
 
+	/* After EPIPE, reads what the front sent before it ended. */
 	if (run->front == -1 || (channel_send(run->front, &message,
 	    -1) == -1 && errno != EPIPE))
 		return;

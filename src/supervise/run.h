@@ -16,7 +16,7 @@
 
 enum run_state {
 	RUN_GOING,	/* the service runs, and the client of -c */
-	RUN_GRACE,	/* the client of -c has until the deadline to end */
+	RUN_GRACE,	/* the client has until deadline to end by itself */
 	RUN_STOPPING	/* all descendants are being stopped */
 };
 
@@ -66,6 +66,7 @@ enum message_kind	run_hear_front(struct run *run);
  * Learns of all signals that the front has received by now, with MSG_SYNC.
  * Call this when a child has ended: a signal to the whole process group may
  * have ended it, and the keeper may see the end before the front's message.
+ * Returns when the front has answered, or is gone.
  */
 void	run_sync_signals(struct run *run);
 
