@@ -159,8 +159,8 @@ prepare(struct launch *launch, struct failure *failure)
 }
 
 /*
- * Makes the front and its children, if portexec has to stay.  Where adopt is
- * impossible, falls back to reserve with the same ports.
+ * If portexec has to stay, starts the keeper, which makes the service and the
+ * client.  If adopt is impossible, falls back to reserve with the same ports.
  */
 static int
 settle_handoff(struct launch *launch, struct front *front,
@@ -179,6 +179,7 @@ settle_handoff(struct launch *launch, struct front *front,
 	    "%s does", reason.text, launch->command[0]);
 	launch->handoff = RESERVE;
 	launch->audience = AUDIENCE_WITHOUT_FDS;
+	/* With -c, reserve has a keeper too. */
 	return settle_handoff(launch, front, failure);
 }
 

@@ -21,7 +21,8 @@ struct holder;
 struct queue_watch;
 
 struct adoption {
-	int			 notify;	/* filter's; owned; -1: none */
+	/* The filter's notification descriptor; owned; -1: none. */
+	int			 notify;
 	bool			 killable;	/* see filter_install() */
 	struct listeners	*listeners;
 	const struct maps	*maps;

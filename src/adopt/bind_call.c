@@ -53,7 +53,7 @@ examine_socket(struct call *call)
 	char name[32];
 	const char *base;
 
-	call->copy = caller_copy(&call->caller, call->socket.number);
+	call->copy = caller_copy(&call->caller, call->socket.fd);
 	if (call->copy != -1) {
 		getsockopt(call->copy, SOL_SOCKET, SO_TYPE, &request->type,
 		    &length);
@@ -66,7 +66,7 @@ examine_socket(struct call *call)
 		    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
 		return;
 	}
-	caller_protocol(&call->caller, call->socket.number, name,
+	caller_protocol(&call->caller, call->socket.fd, name,
 	    sizeof(name));
 	base = name + (strncmp(name, "MPTCP", 5) == 0 ? strlen("MP") : 0);
 	if (strncmp(base, "TCP", 3) == 0 || strncmp(base, "UDP", 3) == 0) {
@@ -140,8 +140,9 @@ is_valid(const struct adoption *adoption, const struct call *call)
 }
 
 /*
- * Reads the address that is asked for, and the descriptor.  If the length is
- * not known either, it may be that of an IP address.
+ * Reads the address that is asked for, and the descriptor.  If the arguments
+ * cannot be read (socketcall(2)), the length is unknown: assumes that of an IP
+ * address.  Returns false if the kernel is to handle the call.
  */
 static bool
 read_request(struct adoption *adoption, const struct seccomp_data *data,
@@ -172,7 +173,7 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 
 /*
  * Learns what a decision needs.  Returns false if there is nothing to decide:
- * the kernel answers the call.
+ * the kernel is to handle the call.
  */
 static bool
 examine(struct adoption *adoption, const struct seccomp_notif *notification,
@@ -245,7 +246,7 @@ choose_socket(const struct call *call, struct listener *listener, bool second)
 static void
 copy_nonblock(const struct call *call, int to)
 {
-	int wanted = caller_flags(&call->caller, call->socket.number);
+	int wanted = caller_flags(&call->caller, call->socket.fd);
 	int flags = fcntl(to, F_GETFL);
 
 	if (((flags ^ wanted) & O_NONBLOCK) != 0)
@@ -257,8 +258,9 @@ static bool
 give(struct adoption *adoption, const struct call *call,
     struct listener *listener)
 {
-	struct slot slot = { adoption->notify, call->id, &call->caller,
-	    &call->socket, call->copy, false };
+	struct slot slot = { .notify = adoption->notify, .id = call->id,
+	    .caller = &call->caller, .socket = &call->socket,
+	    .copy = call->copy };
 	const struct request *request = &call->request;
 	char asked[ADDR_MAX];
 	int fd, status;
@@ -283,12 +285,17 @@ give(struct adoption *adoption, const struct call *call,
 		    &request->address, request->length);
 	if (status == -1)
 		return false;
+	/*
+	 * A second socket is the process's alone: the keeper neither watches
+	 * nor lists it.  The process holds the listener already, for another
+	 * address, and holders_add() would replace that address.
+	 */
 	if (!second) {
 		waiting_settle(adoption, listener);
 		if (adoption->adopted_at == 0)
 			adoption->adopted_at = events_clock();
 		holders_add(adoption, listener, &call->caller,
-		    call->socket.number, &request->address);
+		    call->socket.fd, &request->address);
 	}
 	address_format(&request->address, request->length, asked);
 	log_debug(adoption->log, "process %d bound %s: given %s%s",

@@ -16,7 +16,10 @@
 
 enum { PATH_SIZE = 64 };
 
-/* Finds "key:\tvalue", value in the given base, in a file that it closes. */
+/*
+ * Reads the number after key in the file.  Closes the file.  Returns whether
+ * the number was found.
+ */
 static bool
 read_field(struct procfs *file, const char *key, int base,
     unsigned long long *value)
@@ -75,21 +78,21 @@ caller_shares_network(const struct caller *caller)
 	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* readlink(2) alone says "socket:[INODE]": proc(5), /proc/pid/fd. */
+/* readlink(2) is enough: it gives "socket:[INODE]" (proc_pid_fd(5)). */
 bool
-caller_descriptor(const struct caller *caller, int number,
+caller_descriptor(const struct caller *caller, int fd,
     struct descriptor *descriptor)
 {
 	static const char socket[] = "socket:[";
 	char path[PATH_SIZE], link[32];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, number);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, fd);
 	length = readlink(path, link, sizeof(link) - 1);
 	if (length == -1)
 		return false;
 	link[length] = '\0';
-	descriptor->number = number;
+	descriptor->fd = fd;
 	descriptor->socket = strncmp(link, socket, strlen(socket)) == 0 ?
 	    strtoull(link + strlen(socket), NULL, 10) : 0;
 	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
@@ -97,12 +100,12 @@ caller_descriptor(const struct caller *caller, int number,
 }
 
 int
-caller_flags(const struct caller *caller, int number)
+caller_flags(const struct caller *caller, int fd)
 {
 	unsigned long long flags = 0;
 	struct procfs file;
 
-	if (procfs_open(&file, "%d/fdinfo/%d", caller->thread, number) == 0)
+	if (procfs_open(&file, "%d/fdinfo/%d", caller->thread, fd) == 0)
 		read_field(&file, "flags:", 8, &flags);
 	return (int)flags;
 }
@@ -113,13 +116,13 @@ caller_descriptors(const struct caller *caller, struct descriptor **list)
 	struct descriptor *grown, descriptor;
 	struct procfs folder;
 	size_t count = 0;
-	int number;
+	int fd;
 
 	*list = NULL;
 	if (procfs_open(&folder, "%d/fd", caller->thread) == -1)
 		return 0;
-	while (procfs_entry(&folder, &number)) {
-		if (!caller_descriptor(caller, number, &descriptor))
+	while (procfs_entry(&folder, &fd)) {
+		if (!caller_descriptor(caller, fd, &descriptor))
 			continue;
 		grown = reallocarray(*list, count + 1, sizeof(*grown));
 		if (grown == NULL)
@@ -138,29 +141,33 @@ caller_open(const struct caller *caller)
 }
 
 int
-caller_copy(const struct caller *caller, int number)
+caller_copy(const struct caller *caller, int fd)
 {
-	int process, fd;
+	int pidfd, copy;
 
-	/* PIDFD_THREAD, since 6.9: of use where the first thread has ended. */
-	process = (int)syscall(SYS_pidfd_open, caller->thread, O_EXCL);
-	if (process == -1)
-		process = caller_open(caller);
-	if (process == -1)
+	/*
+	 * PIDFD_THREAD (Linux 6.9) has the value of O_EXCL.  It opens the
+	 * calling thread itself: pidfd_getfd(2) fails on the process once its
+	 * main thread has ended.  Older kernels say EINVAL.
+	 */
+	pidfd = (int)syscall(SYS_pidfd_open, caller->thread, O_EXCL);
+	if (pidfd == -1)
+		pidfd = caller_open(caller);
+	if (pidfd == -1)
 		return -1;
-	fd = (int)syscall(SYS_pidfd_getfd, process, number, 0);
-	close(process);
-	return fd;
+	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	close(pidfd);
+	return copy;
 }
 
 void
-caller_protocol(const struct caller *caller, int number, char *name,
+caller_protocol(const struct caller *caller, int fd, char *name,
     size_t size)
 {
 	char path[PATH_SIZE];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, number);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, fd);
 	length = getxattr(path, "system.sockprotoname", name, size - 1);
 	name[length < 0 ? 0 : length] = '\0';
 }

@@ -13,61 +13,78 @@
 #include <stddef.h>
 
 struct caller {
-	pid_t	thread;		/* that called */
-	pid_t	process;	/* its thread group */
+	pid_t	thread;		/* the thread that called bind() */
+	pid_t	process;	/* its process */
 };
 
 /* One open descriptor of a process. */
 struct descriptor {
-	int	number;
+	int	fd;
 	ino_t	socket;		/* a socket's inode; 0: something else */
 	bool	epoll;
 };
 
-/* The thread's group; false where it is gone. */
+/* Stores the thread and its process.  Returns false if the thread is gone. */
 bool	caller_identify(struct caller *caller, pid_t thread);
 
 /*
- * Copies length bytes at address.  0, or -1 and errno: EFAULT is the
- * process's own mistake, ESRCH that it is gone; anything else says that we
- * may not (process_vm_readv(2)).
+ * Copies length bytes at address in the process to buffer.  Returns 0, or -1
+ * and errno of process_vm_readv(2).  EFAULT: the address is bad.  ESRCH: the
+ * process is gone.  Any other: reading is not permitted, or not possible.
  */
 int	caller_read(const struct caller *caller, unsigned long long address,
     void *buffer, size_t length);
 
-/* Whether it is in this process's network namespace; false if unknown. */
+/*
+ * Returns whether the thread is in the keeper's network namespace; false if
+ * that is unknown.
+ */
 bool	caller_shares_network(const struct caller *caller);
 
-/* Looks at descriptor number; false where it is not open. */
-bool	caller_descriptor(const struct caller *caller, int number,
+/*
+ * Stores what the process's descriptor fd is.  Returns false if it is not open.
+ */
+bool	caller_descriptor(const struct caller *caller, int fd,
     struct descriptor *descriptor);
 
-/* The flags of descriptor number, F_GETFL's and O_CLOEXEC; 0 if unknown. */
-int	caller_flags(const struct caller *caller, int number);
+/*
+ * Returns the flags of the process's descriptor fd, those of F_GETFL and
+ * O_CLOEXEC; 0 if they are unknown.
+ */
+int	caller_flags(const struct caller *caller, int fd);
 
-/* All that are open.  The caller frees *list.  Returns their count. */
+/*
+ * Stores all open descriptors of the process in *list and returns their count.
+ * If memory is short, some are left out.  The calling function frees *list.
+ */
 size_t	caller_descriptors(const struct caller *caller,
     struct descriptor **list);
 
 /*
- * A copy of its descriptor, close-on-exec, owned by the caller; -1 where
- * the kernel does not allow it (pidfd_getfd(2)).
+ * Returns a copy of the process's descriptor fd, close-on-exec, which the
+ * calling function closes; or -1 and errno if the kernel does not allow it
+ * (pidfd_getfd(2)).
  */
-int	caller_copy(const struct caller *caller, int number);
+int	caller_copy(const struct caller *caller, int fd);
 
-/* A pidfd of the process, close-on-exec; -1 and errno. */
+/*
+ * Returns a pidfd of the process, close-on-exec, which the calling function
+ * closes; or -1 and errno.
+ */
 int	caller_open(const struct caller *caller);
 
 /*
- * The name of its socket's protocol ("TCP", "UDPv6", "UNIX-STREAM"), as the
- * attribute system.sockprotoname has it; "" if unknown.
+ * Stores the name of the protocol of the process's socket fd ("TCP", "UDPv6",
+ * "UNIX-STREAM"), which the attribute system.sockprotoname has; "" if it is
+ * unknown.  size is that of name, in bytes.
  */
-void	caller_protocol(const struct caller *caller, int number, char *name,
+void	caller_protocol(const struct caller *caller, int fd, char *name,
     size_t size);
 
 /*
- * Where a path leads for the process: writes one that leads there for us,
- * through its root or working directory.
+ * Writes to ours a path by which the keeper reaches the file that path names
+ * for the process: it leads through the process's root or working directory
+ * (proc(5)).  size is that of ours, in bytes.
  */
 void	caller_path(const struct caller *caller, const char *path,
     char *ours, size_t size);

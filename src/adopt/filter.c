@@ -17,7 +17,10 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV	(1UL << 5)	/* 5.19 */
 #endif
 
-/* The kernel's own, and how many rows from there it runs programs of. */
+/*
+ * FILTER_NATIVE is the kernel's own architecture.  NATIVE_ROWS is how many rows
+ * of architectures[], from that one on, this kernel can run programs of.
+ */
 #if defined(FILTER_NATIVE)
 #define NATIVE_ROWS	1
 #elif defined(__x86_64__) && !defined(__ILP32__)
@@ -45,7 +48,7 @@
 #define FILTER_NATIVE	AUDIT_ARCH_MIPSEL64
 #define NATIVE_ROWS	3
 #else
-#define FILTER_NATIVE	0	/* is refused */
+#define FILTER_NATIVE	0	/* unknown: filter_install() fails */
 #define NATIVE_ROWS	1
 #endif
 
@@ -81,7 +84,7 @@ filter_native(const struct architecture **rows)
 	return *rows == NULL ? 0 : NATIVE_ROWS;
 }
 
-/* Of a system call's arguments, what an int has. */
+/* Returns the offset of the low 32 bits of a system call's argument. */
 static uint32_t
 low_half(size_t argument)
 {
@@ -90,23 +93,32 @@ low_half(size_t argument)
 	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
 }
 
-/* The accumulator has the architecture, and keeps it where it is another. */
+/*
+ * Appends the instructions for one architecture, and returns how many.  On
+ * entry the accumulator has the call's architecture.  If that is not this
+ * row's, the row is skipped and the accumulator is unchanged.
+ */
 static size_t
 append_row(struct sock_filter *filter, const struct architecture *row,
     uint32_t shortest)
 {
 	const uint8_t more = row->socketcall == -1 ? 0 : 5;
 	const struct sock_filter instructions[] = {
+		/* Another architecture: to the next row. */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, row->audit, 0, 6 + more),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
+		/* Not bind(2): to ALLOW, or to the socketcall test. */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->bind, 0,
 		    more == 0 ? 3 : 4),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half(2)),
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, shortest, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		/* The length is in an array, where no filter sees it. */
+		/*
+		 * socketcall(2) has its arguments in memory, which a filter
+		 * cannot read, so the length is not tested.
+		 */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->socketcall,
 		    0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half(0)),
@@ -117,6 +129,7 @@ append_row(struct sock_filter *filter, const struct architecture *row,
 
 	_Static_assert(sizeof(instructions) / sizeof(instructions[0]) ==
 	    FILTER_ROW, "a row of the filter outgrew its room");
+	/* Without socketcall(2), what follows overwrites the unused tail. */
 	memcpy(filter, instructions, sizeof(instructions));
 	return 7U + more;
 }
@@ -125,7 +138,7 @@ size_t
 filter_make(struct sock_filter filter[FILTER_MAX],
     const struct architecture *rows, size_t count, bool with_unix)
 {
-	/* Shorter addresses than these cannot be one of ours. */
+	/* A listener's address is never shorter than this. */
 	uint32_t shortest = with_unix ? 3 : sizeof(struct sockaddr_in);
 	size_t i, length = 0;
 

@@ -16,42 +16,45 @@
 /* How programs of one architecture call bind(). */
 struct architecture {
 	uint32_t audit;		/* AUDIT_ARCH_* of linux/audit.h */
-	int	 bind;		/* the system call's number */
-	int	 socketcall;	/* socketcall(2)'s; -1: none */
-	size_t	 word;		/* bytes of each argument in its array */
+	int	 bind;		/* number of bind(2) */
+	int	 socketcall;	/* number of socketcall(2); -1: it has none */
+	size_t	 word;	/* bytes of each argument in socketcall(2)'s array */
 };
 
 enum {
 	FILTER_ROW = 12,	/* instructions for an architecture */
-	FILTER_ROWS = 3,	/* that one kernel runs */
+	FILTER_ROWS = 3,	/* most architectures that one kernel runs */
 	FILTER_MAX = FILTER_ROWS * FILTER_ROW + 2
 };
 
-/* The architecture, or NULL where it is not known. */
+/* Returns the row for that AUDIT_ARCH_* value, or NULL. */
 const struct architecture *filter_find(uint32_t audit);
 
 /*
- * Those that the kernel runs programs of: *rows is the first, the native one.
- * Returns how many; 0 where that is not known.
+ * Finds the architectures whose programs this kernel runs.  Stores the first,
+ * the native one, in *rows; the others follow it.  Returns how many there are,
+ * or 0 if the native one is unknown.
  */
 size_t	filter_native(const struct architecture **rows);
 
 /*
- * The filter's instructions; returns how many.  It reports a bind() of these
- * architectures whose address is long enough to be one of ours, which is
- * shorter where a unix socket is among them; and one by socketcall(2), whose
- * address it cannot see.
+ * Stores the instructions of a filter for count architectures, and returns how
+ * many they are.  The filter reports a bind() whose address is at least as long
+ * as the shortest that a listener can have.  with_unix lowers that limit.  It
+ * reports every bind() made through socketcall(2), because it cannot see the
+ * length there.
  */
 size_t	filter_make(struct sock_filter filter[FILTER_MAX],
     const struct architecture *rows, size_t count, bool with_unix);
 
 /*
- * In the process that is to become the service: installs the filter, for
- * itself and all its descendants.  no_new_privs is set only where the kernel
- * demands it, and *privileged says whether it did not.  Returns the
- * listener, close-on-exec, and in *killable whether the kernel keeps the
- * call from being restarted by signals; or -1 and errno, which is EOPNOTSUPP
- * where the architecture is not known.
+ * Installs the filter in this process, which is to become the service, and for
+ * all its descendants.  Sets no_new_privs only if the kernel demands it.
+ * *privileged is true if it was not needed.  *killable is true if only a fatal
+ * signal can interrupt a reported call once the keeper has received it.
+ * Returns the notification descriptor, close-on-exec, which the calling
+ * function closes; or -1 and errno, which is EOPNOTSUPP if the architecture is
+ * unknown.
  */
 int	filter_install(bool with_unix, bool *killable, bool *privileged);
 

@@ -139,11 +139,17 @@ holders_reclaim(struct adoption *adoption, struct listener *listener)
 
 	if (!adoption_listen(adoption, listener))
 		return false;
+	/* handle_end() frees the entry when the process ends. */
 	while ((holder = holders_find(adoption, &key)) != NULL)
 		holder->listener = NULL;
 	return true;
 }
 
+/*
+ * The copy that was passed at fd 3 + i counts only if a bind(2) replaced that
+ * descriptor, in this process or in one that forked it.  So holder->process is
+ * not compared.
+ */
 static bool
 is_in_use(const struct adoption *adoption, const struct listener *listener,
     const struct descriptor *descriptor)
@@ -153,12 +159,12 @@ is_in_use(const struct adoption *adoption, const struct listener *listener,
 	if (descriptor->socket == 0 ||
 	    descriptor->socket != adoption_inode(listener->fd))
 		return false;
-	if (descriptor->number != FIRST_FD +
+	if (descriptor->fd != FIRST_FD +
 	    (int)(listener - adoption->listeners->list))
 		return true;
 	for (holder = adoption->holders; holder != NULL; holder = holder->next)
 		if (holder->listener == listener && !holder->yielded &&
-		    holder->fd == descriptor->number)
+		    holder->fd == descriptor->fd)
 			return true;
 	return false;
 }

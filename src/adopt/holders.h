@@ -20,7 +20,7 @@
 struct holder {
 	struct holder	*next;
 	struct adoption	*adoption;
-	struct listener	*listener;
+	struct listener	*listener;	/* NULL: was yielded, is reclaimed */
 	pid_t		 process;
 	int		 pidfd;		/* owned; -1: its end is not noticed */
 	int		 fd;		/* the replaced one, in the process */
@@ -67,8 +67,9 @@ bool	holders_is_yielded(const struct adoption *adoption,
     const struct listener *listener);
 
 /*
- * Has a yielded listener listen again.  Returns false if it cannot, because
- * the process that it was yielded to listens on the port itself.
+ * Makes a yielded listener listen again.  It is then yielded to nobody.
+ * Returns false if it cannot listen, because another socket, such as that of
+ * the process that it was yielded to, listens on the port.
  */
 bool	holders_reclaim(struct adoption *adoption, struct listener *listener);
 

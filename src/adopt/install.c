@@ -14,10 +14,10 @@
 
 /* A registration of the service's socket with an epoll instance. */
 struct registration {
-	int			epoll;	/* a copy of it, owned; -1: none */
-	int			error;	/* errno, where there is no copy */
-	int			fd;	/* the service's, that is registered */
-	struct epoll_event	event;
+	int			epoll;	/* the keeper's copy; owned; -1: none */
+	int			error;	/* errno value: why there is no copy */
+	int			fd;	/* the registered one, in the service */
+	struct epoll_event	event;	/* what it is registered with */
 };
 
 struct registrations {
@@ -31,7 +31,7 @@ has_socket(const struct descriptor *list, size_t count, int fd, ino_t inode)
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (list[i].number == fd)
+		if (list[i].fd == fd)
 			return list[i].socket == inode;
 	return false;
 }
@@ -89,7 +89,9 @@ read_registrations(const struct slot *slot, int epoll,
 	procfs_close(&file);
 }
 
-/* Whether every registration can be repaired; or sets errno. */
+/*
+ * Returns whether every registration can be repaired.  If not, sets errno.
+ */
 static bool
 can_repair(const struct slot *slot, const struct registrations *registrations)
 {
@@ -107,6 +109,7 @@ can_repair(const struct slot *slot, const struct registrations *registrations)
 			errno = EPERM;
 			return false;
 		}
+		/* Tests that the keeper may open a descriptor that high. */
 		fd = fcntl(slot->copy, F_DUPFD_CLOEXEC, registration->fd);
 		if (fd == -1) {
 			errno = EMFILE;
@@ -118,45 +121,51 @@ can_repair(const struct slot *slot, const struct registrations *registrations)
 }
 
 /*
- * epoll knows a file by its descriptor as well (epoll(7), Q1).  So the keeper
- * lends its own descriptor of that number first to the old socket and then to
- * ours.  The keeper does this itself, and not a child of its own: under Yama
- * only an ancestor of the service may copy the epoll instance.
+ * epoll identifies a registration by the open file and the descriptor number
+ * together (epoll(7), Q1).  So the keeper must have the socket at the same
+ * descriptor as the service.  It saves what it has there, puts the old socket
+ * there and deletes it, puts ours there and adds it, then restores its own.
+ *
+ * The keeper does this itself: under Yama only an ancestor of the service may
+ * copy the epoll instance.
  */
 static void
 repair(const struct registration *registration, int old, int fd)
 {
 	struct epoll_event event = registration->event;
-	int epoll = registration->epoll, lent = registration->fd;
-	int own = fcntl(lent, F_DUPFD_CLOEXEC, 0);
+	int epoll = registration->epoll, target = registration->fd;
+	int saved = fcntl(target, F_DUPFD_CLOEXEC, 0);
 
-	if (own == -1 && errno != EBADF)
+	if (saved == -1 && errno != EBADF)
 		return;
-	epoll = epoll == lent ? own : epoll;
-	old = old == lent ? own : old;
-	fd = fd == lent ? own : fd;
-	/* The old socket stays registered if another process has it open. */
-	if (dup3(old, lent, O_CLOEXEC) != -1)
-		epoll_ctl(epoll, EPOLL_CTL_DEL, lent, NULL);
-	if (dup3(fd, lent, O_CLOEXEC) != -1)
-		epoll_ctl(epoll, EPOLL_CTL_ADD, lent, &event);
-	if (own == -1)
-		close(lent);
+	epoll = epoll == target ? saved : epoll;
+	old = old == target ? saved : old;
+	fd = fd == target ? saved : fd;
+	/*
+	 * Closing does not remove the old socket from epoll while another
+	 * process has it open.
+	 */
+	if (dup3(old, target, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_DEL, target, NULL);
+	if (dup3(fd, target, O_CLOEXEC) != -1)
+		epoll_ctl(epoll, EPOLL_CTL_ADD, target, &event);
+	if (saved == -1)
+		close(target);
 	else {
-		dup3(own, lent, O_CLOEXEC);
-		close(own);
+		dup3(saved, target, O_CLOEXEC);
+		close(saved);
 	}
 }
 
 static int
-replace_descriptor(const struct slot *slot, int number, int fd)
+replace_descriptor(const struct slot *slot, int target, int fd)
 {
 	struct seccomp_notif_addfd replacement = {
 		.id = slot->id,
 		.flags = SECCOMP_ADDFD_FLAG_SETFD,
 		.srcfd = (uint32_t)fd,
-		.newfd = (uint32_t)number,
-		.newfd_flags = (uint32_t)(caller_flags(slot->caller, number) &
+		.newfd = (uint32_t)target,
+		.newfd_flags = (uint32_t)(caller_flags(slot->caller, target) &
 		    O_CLOEXEC),
 	};
 
@@ -172,12 +181,12 @@ replace_all(const struct slot *slot, const struct descriptor *list,
 	const struct descriptor *socket = slot->socket;
 	size_t i;
 
-	if (replace_descriptor(slot, socket->number, fd) == -1)
+	if (replace_descriptor(slot, socket->fd, fd) == -1)
 		return -1;
 	for (i = 0; i < count; i++)
 		if (list[i].socket == socket->socket &&
-		    list[i].number != socket->number)
-			replace_descriptor(slot, list[i].number, fd);
+		    list[i].fd != socket->fd)
+			replace_descriptor(slot, list[i].fd, fd);
 	return 0;
 }
 
@@ -191,7 +200,7 @@ install_listener(struct slot *slot, int fd)
 
 	for (i = 0; i < count; i++)
 		if (list[i].epoll)
-			read_registrations(slot, list[i].number, list, count,
+			read_registrations(slot, list[i].fd, list, count,
 			    &registrations);
 	slot->deaf = !can_repair(slot, &registrations);
 	status = slot->deaf ? -1 : replace_all(slot, list, count, fd);

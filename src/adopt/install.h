@@ -3,8 +3,8 @@
 #define INSTALL_H
 
 /*
- * Installs another socket in the place of the calling process's own, while
- * that process waits for the answer to its call (seccomp_unotify(2),
+ * Replaces a socket of the calling process with another one, while the process
+ * waits for the answer to its bind(2) (seccomp_unotify(2),
  * SECCOMP_IOCTL_NOTIF_ADDFD).
  */
 
@@ -14,21 +14,25 @@
 #include "adopt/caller.h"
 
 struct slot {
-	int			 notify;	/* the filter's listener */
-	uint64_t		 id;		/* of the notification */
+	int			 notify;	/* notification descriptor */
+	uint64_t		 id;		/* the notification's id */
 	const struct caller	*caller;	/* who waits */
-	const struct descriptor	*socket;	/* the caller's own */
-	int			 copy;		/* of that socket; -1: none */
+	const struct descriptor	*socket;	/* the one to be replaced */
+	int			 copy;	/* the keeper's, of socket; -1: none */
 	bool			 deaf;		/* see install_listener() */
 };
 
 /*
  * Puts fd in the place of the socket, wherever the process has it: at its
- * descriptor, at duplicates of that, and in its epoll instances.  Returns 0;
- * or -1 and errno, and nothing was done: the call waits no more, or the
- * descriptor cannot be replaced.  slot->deaf says that an epoll instance
- * cannot be changed: the process would wait for ever for fd's clients.  What
- * else fails is left as it was.
+ * descriptor, at duplicates of that, and in its epoll instances.  A duplicate
+ * that cannot be replaced keeps the old socket.  fd stays the calling
+ * function's.
+ *
+ * Sets slot->deaf if an epoll instance cannot be changed.  With fd installed,
+ * it would never report fd's clients.
+ *
+ * Returns 0.  Returns -1 and errno if nothing was replaced: the call is no
+ * longer waiting, or the descriptor cannot be replaced, or deaf was set.
  */
 int	install_listener(struct slot *slot, int fd);
 

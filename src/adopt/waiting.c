@@ -17,7 +17,7 @@ enum { PATIENCE_MS = 3000 };	/* that clients wait before a report */
 struct queue_watch {
 	struct adoption	*adoption;
 	struct listener	*listener;
-	int		 slot;		/* in events */
+	int		 source;	/* see events_add() */
 	int64_t		 since;		/* events_clock(); 0: no client waits */
 	bool		 settled;	/* bound, or reported */
 };
@@ -53,9 +53,9 @@ waiting_begin(struct adoption *adoption)
 		watch = &adoption->watches[i];
 		watch->adoption = adoption;
 		watch->listener = &listeners->list[i];
-		watch->slot = events_add(adoption->events, -1, 0,
+		watch->source = events_add(adoption->events, -1, 0,
 		    handle_listener, watch);
-		if (watch->slot == -1)
+		if (watch->source == -1)
 			return -1;
 	}
 	return 0;
@@ -118,12 +118,14 @@ check_watch(struct queue_watch *watch)
 }
 
 /*
- * Chooses what to poll for: the first client, if none has come yet, and while
- * there is a filter a shutdown(2), which poll(2) reports as POLLHUP.  After
- * shutdown(2) POLLHUP stays set, and poll(2) would spin.  TCP listeners listen
- * again, which clears it, unless they are yielded: those are not polled.  Unix
- * listeners cannot clear it: they are polled for the first client only, and
- * not any more once POLLHUP was seen.
+ * Polls for two things.  One is the first client, until one has come or nothing
+ * is to be reported any more.  The other is a shutdown(2) of a TCP listener,
+ * while the service is under the filter.
+ *
+ * After shutdown(2) POLLHUP stays set, and poll(2) would spin.  Listening again
+ * clears it on a TCP listener; a yielded listener does not listen yet, so it is
+ * not polled.  A unix listener cannot clear it: handle_listener() sets settled
+ * at the first POLLHUP, which ends this.
  */
 static void
 choose_events(const struct queue_watch *watch)
@@ -134,7 +136,8 @@ choose_events(const struct queue_watch *watch)
 	bool for_shutdown = adoption_is_tcp(listener) &&
 	    watch->adoption->notify != -1;
 
-	events_set(watch->adoption->events, watch->slot,
+	/* POLLHUP is always reported. */
+	events_set(watch->adoption->events, watch->source,
 	    !yielded && (for_clients || for_shutdown) ? listener->fd : -1,
 	    for_clients ? POLLIN : 0);
 }

@@ -7,7 +7,7 @@
 
 /*
  * Yields the TCP listeners that no process holds.  Returns whether any of them
- * listened until now.
+ * was yielded to nobody until now.
  */
 static bool
 yield_ports(struct adoption *adoption, const struct caller *caller)

@@ -4,26 +4,29 @@
 
 /*
  * Processes that cannot be given our socket: a listener is yielded to them
- * (holders.h), so that they can bind the port themselves.  The reserve lets
- * them, as long as nothing listens there.
+ * (holders.h), so that they can bind the port themselves.  The reserve socket
+ * does not prevent that, as long as no other socket listens on the port.
  */
 
 #include "adopt/adoption.h"
 #include "adopt/caller.h"
 
 /*
- * The keeper cannot read the memory of the caller; errno says why.  What the
- * caller binds is not known.  If length, of the address, may be that of an IP
- * address, yields every listener that no process holds.
+ * The keeper cannot read the memory of the caller; errno says why.  So the
+ * address that the caller binds is unknown.  length is that of the address, in
+ * bytes.  If an IP address can have that length, yields every listener that no
+ * process holds and that has a reserve socket.
+ *
+ * Closes the listeners whose unix path is lost: adoption_close_lost_paths().
  */
 void	yield_to_unreadable(struct adoption *adoption,
     const struct caller *caller, size_t length);
 
 /*
- * An epoll instance of the caller cannot be changed, errno says why, and
- * would never report a client on our socket.  Yields the listener, unless a
- * process holds it.  asked is the address that the caller binds, of length
- * bytes.
+ * An epoll instance of the caller cannot be changed, so it would never report
+ * a client on our socket.  errno says why.  Yields the listener if no process
+ * holds it and it has a reserve socket.  asked is the address that the caller
+ * binds, of length bytes.
  */
 void	yield_to_deaf(struct adoption *adoption, struct listener *listener,
     const struct caller *caller, const union address *asked,

@@ -54,7 +54,10 @@ move_into_place(struct listener *listener, int target,
 	return 0;
 }
 
-/* As inetd(8) with "wait", which passes it as standard error too. */
+/*
+ * As inetd(8) does with "wait".  inetd passes the socket as standard error too;
+ * portexec does not.
+ */
 static int
 pass_as_standard(struct launch *launch, struct failure *failure)
 {
@@ -72,7 +75,8 @@ pass_sockets(struct launch *launch, struct failure *failure)
 {
 	struct listener *list = launch->listeners.list;
 	size_t i, count = launch->listeners.count;
-	int end = FIRST_FD + (int)count, fd;
+	int end = FIRST_FD + (int)count;	/* of the range of targets */
+	int fd;
 
 	for (i = 0; i < count; i++)
 		if (list[i].reserve != -1) {
@@ -81,6 +85,10 @@ pass_sockets(struct launch *launch, struct failure *failure)
 		}
 	if (launch->audience == AUDIENCE_INETD)
 		return pass_as_standard(launch, failure);
+	/*
+	 * Two passes: first every socket that is not at its own target leaves
+	 * the range of targets, then each goes to its own.
+	 */
 	for (i = 0; i < count; i++)
 		if (move_away(&list[i], FIRST_FD + (int)i, end) == -1)
 			return fail(failure, errno, "pass %s", list[i].addr);

@@ -29,33 +29,33 @@ int
 events_add(struct events *events, int fd, short wanted,
     event_handler *handle, void *context)
 {
-	size_t slot = events->count;
+	size_t source = events->count;
 
 	if (make_room(events) == -1)
 		return -1;
-	events->polls[slot] = (struct pollfd){ .fd = fd, .events = wanted };
-	events->sources[slot] = (struct event_source){ handle, context };
+	events->polls[source] = (struct pollfd){ .fd = fd, .events = wanted };
+	events->sources[source] = (struct event_source){ handle, context };
 	events->count++;
-	return (int)slot;
+	return (int)source;
 }
 
 void
-events_set(struct events *events, int slot, int fd, short wanted)
+events_set(struct events *events, int source, int fd, short wanted)
 {
-	events->polls[slot] = (struct pollfd){ .fd = fd, .events = wanted };
+	events->polls[source] = (struct pollfd){ .fd = fd, .events = wanted };
 }
 
 static void
-forget(struct events *events, size_t slot)
+forget(struct events *events, size_t source)
 {
 	events->count--;
-	events->polls[slot] = events->polls[events->count];
-	events->sources[slot] = events->sources[events->count];
+	events->polls[source] = events->polls[events->count];
+	events->sources[source] = events->sources[events->count];
 }
 
 /*
  * From the last source to the first: when one is forgotten, the source that
- * moves to its slot was handled already, or was added after poll(2).
+ * gets its number was handled already, or was added after poll(2).
  */
 void
 events_wait(struct events *events, int timeout)

@@ -32,17 +32,17 @@ struct events {			/* starts as all zeros */
 
 /*
  * Adds a source.  wanted has the events of poll(2) to wait for.  If fd is -1,
- * nothing is watched until events_set().  Returns the slot of the source, or
- * -1 with errno ENOMEM.
+ * nothing is watched until events_set().  Returns the number of the source,
+ * or -1 with errno ENOMEM.
  *
- * When a source is forgotten, the last source moves to its slot.  So first
- * add the sources whose slots you keep, then those that come and go.
+ * When a source is forgotten, the last source gets its number.  So first add
+ * the sources whose numbers you keep, then those that come and go.
  */
 int	events_add(struct events *events, int fd, short wanted,
     event_handler *handle, void *context);
 
-/* Changes the descriptor and events of a slot.  fd -1: watch nothing. */
-void	events_set(struct events *events, int slot, int fd, short wanted);
+/* Changes the descriptor and events of a source.  fd -1: watch nothing. */
+void	events_set(struct events *events, int source, int fd, short wanted);
 
 /*
  * Waits up to timeout milliseconds for events (-1: without limit), then calls

@@ -30,23 +30,23 @@ signals_restore(const struct signals *signals)
 }
 
 bool
-signals_stop(int number)
+signals_stop(int signo)
 {
 	size_t i;
 
 	for (i = 0; i < STOP_SIGNALS; i++)
-		if (stop_signals[i] == number)
+		if (stop_signals[i] == signo)
 			return true;
 	return false;
 }
 
 /* A signal that is blocked reaches a signalfd even if it is ignored. */
 bool
-signals_ignored(int number)
+signals_ignored(int signo)
 {
 	struct sigaction action;
 
-	return sigaction(number, NULL, &action) == 0 &&
+	return sigaction(signo, NULL, &action) == 0 &&
 	    action.sa_handler == SIG_IGN;
 }
 
@@ -84,15 +84,15 @@ signals_open(void)
 }
 
 int
-signals_die(int number)
+signals_die(int signo)
 {
 	sigset_t one;
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	signal(number, SIG_DFL);
+	signal(signo, SIG_DFL);
 	sigemptyset(&one);
-	sigaddset(&one, number);
-	raise(number);
+	sigaddset(&one, signo);
+	raise(signo);
 	sigprocmask(SIG_UNBLOCK, &one, NULL);
-	return 128 + number;
+	return 128 + signo;
 }

@@ -27,10 +27,10 @@ void	signals_save(struct signals *signals);
 void	signals_restore(const struct signals *signals);
 
 /* Returns whether the signal is INT, TERM, HUP or QUIT. */
-bool	signals_stop(int number);
+bool	signals_stop(int signo);
 
 /* Returns whether this process ignores the signal. */
-bool	signals_ignored(int number);
+bool	signals_ignored(int signo);
 
 /*
  * Blocks the signals of signals_stop(), except those that the caller blocked
@@ -48,8 +48,8 @@ int	signals_open(void);
 
 /*
  * Dies of the signal.  Leaves no core dump: the service has left its own.
- * Returns 128 + number if the signal does not kill.
+ * Returns 128 + signo if the signal does not kill.
  */
-int	signals_die(int number);
+int	signals_die(int signo);
 
 #endif

@@ -118,46 +118,47 @@ signal_one(pid_t pid, pid_t parent, void *context)
 }
 
 size_t
-tree_signal(int number)
+tree_signal(int signo)
 {
-	return tree_visit(signal_one, &number);
+	return tree_visit(signal_one, &signo);
 }
 
-struct crowd {
-	int	*pidfds;
+struct pidfds {
+	int	*list;		/* owned */
 	size_t	 count;
 };
 
 static void
 collect_one(pid_t pid, pid_t parent, void *context)
 {
-	struct crowd *crowd = context;
+	struct pidfds *pidfds = context;
 	int *grown, fd = tree_open_child(pid, parent);
 
 	if (fd == -1)
 		return;
-	grown = reallocarray(crowd->pidfds, crowd->count + 1, sizeof(*grown));
+	grown = reallocarray(pidfds->list, pidfds->count + 1, sizeof(*grown));
 	if (grown == NULL) {
 		close(fd);
 		return;
 	}
-	crowd->pidfds = grown;
-	grown[crowd->count++] = fd;
+	pidfds->list = grown;
+	grown[pidfds->count++] = fd;
 }
 
+/* The root is collected last and signalled first. */
 void
-tree_signal_from(pid_t root, int number)
+tree_signal_from(pid_t root, int signo)
 {
-	struct crowd crowd = { NULL, 0 };
-	struct visitor visitor = { collect_one, &crowd, 0 };
+	struct pidfds pidfds = { NULL, 0 };
+	struct visitor visitor = { collect_one, &pidfds, 0 };
 
 	visit_children(root, &visitor);
-	collect_one(root, getpid(), &crowd);
-	while (crowd.count > 0) {
-		crowd.count--;
-		syscall(SYS_pidfd_send_signal, crowd.pidfds[crowd.count],
-		    number, NULL, 0);
-		close(crowd.pidfds[crowd.count]);
+	collect_one(root, getpid(), &pidfds);
+	while (pidfds.count > 0) {
+		pidfds.count--;
+		syscall(SYS_pidfd_send_signal, pidfds.list[pidfds.count],
+		    signo, NULL, 0);
+		close(pidfds.list[pidfds.count]);
 	}
-	free(crowd.pidfds);
+	free(pidfds.list);
 }

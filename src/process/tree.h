@@ -26,19 +26,19 @@ size_t	tree_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
     void *context);
 
 /*
- * Sends the signal number to every descendant and returns how many there
+ * Sends the signal signo to every descendant and returns how many there
  * were.  To kill all, call it until it returns 0.  Signals are sent through
  * pidfds, so a recycled pid is never hit.
  */
-size_t	tree_signal(int number);
+size_t	tree_signal(int signo);
 
 /*
- * Sends the signal number to root, a child of this process, and to the
- * descendants of root.  root is signalled first: it is to die of the signal,
- * not to exit because its children died.  A process is left out if there is
- * no memory or no descriptor for its pidfd.
+ * Sends the signal signo to root, a child of this process, and to the
+ * descendants of root.  root is signalled first.  Otherwise it might see its
+ * children die and exit before the signal reaches it.  A process is left out
+ * if there is no memory or no descriptor for its pidfd.
  */
-void	tree_signal_from(pid_t root, int number);
+void	tree_signal_from(pid_t root, int signo);
 
 /*
  * Returns a pidfd of process pid if parent is its parent, else -1.  The pidfd

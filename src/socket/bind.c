@@ -88,8 +88,9 @@ open_bound(const struct spec *wanted)
 }
 
 /*
- * A port that was asked for by number may be in use on some other address.
- * Then it is reserved on the spec's own address only.
+ * Binds the reserve socket to the port on every address.  If the user gave the
+ * port, and it is in use on some other address, binds the reserve to the spec's
+ * own address only.
  */
 static int
 open_reserve(const struct spec *spec)
@@ -97,11 +98,11 @@ open_reserve(const struct spec *spec)
 	struct spec everywhere = *spec;
 	int fd;
 
-	everywhere.wildcard = true;
+	everywhere.wildcard = true;	/* 0.0.0.0 without IPv6 */
 	everywhere.address.in6 = (struct sockaddr_in6){
 	    .sin6_family = AF_INET6 };
 	everywhere.length = sizeof(everywhere.address.in6);
-	everywhere.option[OPTION_V6ONLY] = -1;
+	everywhere.option[OPTION_V6ONLY] = -1;	/* not given: IPv4 too */
 	address_set_port(&everywhere.address, address_port(&spec->address));
 	fd = open_bound(&everywhere);
 	if (fd == -1 && errno == EADDRINUSE &&
@@ -200,7 +201,10 @@ bind_member(struct listener *listener, const struct spec *wanted,
 	return 0;
 }
 
-/* Whether the kernel chose the port, and another port may succeed. */
+/*
+ * Returns whether errno says that the port was in use, and another try may get
+ * another port.
+ */
 static bool
 was_taken(const struct spec *first, unsigned port)
 {
@@ -231,20 +235,21 @@ try_group(struct listeners *listeners, const struct spec *group,
 }
 
 /*
- * A port that is not free for the whole group stays bound until the end.
- * Otherwise the kernel may choose the same port again and again.
+ * If the kernel's port is in use for another member of the group, tries another
+ * port.  Keeps the refused ports bound until this function returns: otherwise
+ * the kernel may choose one of them again.
  */
 static int
 bind_group(struct listeners *listeners, const struct spec *group,
     size_t size, struct failure *failure)
 {
 	size_t start = listeners->count, tries = 0;
-	int held[TRIES], result;
+	int refused[TRIES], result;
 	unsigned port = address_port(&group->address);
 
 	while ((result = try_group(listeners, group, size, &port)) == -1 &&
 	    was_taken(group, port) && tries < TRIES) {
-		held[tries++] = take_port_holder(&listeners->list[start]);
+		refused[tries++] = take_port_holder(&listeners->list[start]);
 		listeners_truncate(listeners, start);
 		port = 0;
 	}
@@ -256,7 +261,7 @@ bind_group(struct listeners *listeners, const struct spec *group,
 		    listeners->count == start || group->interface[0] != '\0' ?
 		    group->text : listeners->list[listeners->count - 1].addr);
 	while (tries > 0)
-		close(held[--tries]);
+		close(refused[--tries]);
 	return result;
 }
 

@@ -132,6 +132,10 @@ is_service_over(const struct run *run)
 	return !search.found;
 }
 
+/*
+ * The service is over and the client is not.  Closes the listeners, which
+ * refuses new connections, and gives the client the time of -k to end.
+ */
 static void
 lose_service(struct run *run)
 {
@@ -143,7 +147,7 @@ lose_service(struct run *run)
 	run_describe_end(&run->service, end, sizeof(end));
 	log_info(&launch->log, "%s %s after %.1f s, before the client",
 	    launch->command[0], end, run_seconds(run, run->service.ended_at));
-	run_close(run);
+	run_begin_grace(run);
 }
 
 void
@@ -153,14 +157,17 @@ client_step(struct run *run)
 
 	if (run->state == RUN_STOPPING)
 		return;
+	/* CAUSE_CLIENT: nothing else has ended the run so far. */
 	if (run->cause == CAUSE_CLIENT && !client->ended &&
 	    is_service_over(run))
 		lose_service(run);
-	run->client_killed = !client->ended && run->state == RUN_CLOSING &&
+	/* channel != -1: the client was not released yet. */
+	run->client_killed = !client->ended && run->state == RUN_GRACE &&
 	    (client->channel != -1 || events_clock() >= run->deadline);
 	/*
-	 * A client that ended before it was released may have sent the
-	 * reason, which start() reads.  After a stop signal it did not fail.
+	 * If the client ended before it was released, start() reads the
+	 * reason that it may have sent.  After a stop signal no reason is
+	 * read: the client did not fail.
 	 */
 	if (client->channel != -1 && !run->client_killed && (client->ended ?
 	    run->stop_signal == 0 : may_start(run->launch)))
@@ -176,7 +183,7 @@ client_timeout(const struct run *run)
 
 	if (run->client.channel != -1)
 		return run->launch->handoff == RESERVE ? POLL_PORT_MS : 0;
-	if (run->state != RUN_CLOSING)
+	if (run->state != RUN_GRACE)
 		return -1;
 	left = run->deadline - events_clock();
 	return left < 0 ? 0 : (int)left;

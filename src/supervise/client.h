@@ -29,9 +29,9 @@
 int	client_ending(const struct run *run);
 
 /*
- * Moves the run on: starts the client, notices who is over first, begins the
- * stop.  Call this whenever a child may have ended, and when
- * client_timeout() has gone by.
+ * Moves the run on: starts the client, notices which of the two ended first,
+ * the service or the client, and begins the stop.  Call this whenever a child
+ * may have ended, and when client_timeout() has gone by.
  */
 void	client_step(struct run *run);
 

@@ -121,7 +121,7 @@ forward_signal(const struct front *front)
 	 */
 	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
 	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
-		message.kind = MSG_STOP;
+		message.kind = MSG_DELIVERED;
 	return tell(front, &message) == -1 ? -1 : 1;
 }
 

@@ -158,7 +158,7 @@ handle_notify(void *context, short revents)
 	else {
 		close(adoption->notify);
 		adoption->notify = -1;
-		events_set(&run->events, run->notify_slot, -1, 0);
+		events_set(&run->events, run->notify_source, -1, 0);
 	}
 	return true;
 }
@@ -305,10 +305,10 @@ add_sources(struct run *run)
 	if (events_add(events, run->children, POLLIN, handle_child_signal,
 	    run) == -1)
 		return -1;
-	run->front_slot = events_add(events, run->front, POLLIN, handle_front,
+	run->front_source = events_add(events, run->front, POLLIN, handle_front,
 	    run);
-	run->notify_slot = events_add(events, -1, POLLIN, handle_notify, run);
-	if (run->front_slot == -1 || run->notify_slot == -1)
+	run->notify_source = events_add(events, -1, POLLIN, handle_notify, run);
+	if (run->front_source == -1 || run->notify_source == -1)
 		return -1;
 	return waiting_begin(&run->adoption);
 }
@@ -370,7 +370,7 @@ keeper_main(struct launch *launch, int channel)
 	await_go(&run);
 	port_files_recognise(launch->files);
 	start_service(&run);
-	events_set(&run.events, run.notify_slot, run.adoption.notify, POLLIN);
+	events_set(&run.events, run.notify_source, run.adoption.notify, POLLIN);
 	while (keep_on(&run))
 		;
 	if (run_has_client(&run))

@@ -16,7 +16,7 @@
  *	waits for MSG_GO;
  *	sends MSG_STARTED, or MSG_FAILED and exits if the service could not be
  *	executed;
- *	obeys MSG_SIGNAL and MSG_STOP;
+ *	obeys MSG_SIGNAL and MSG_DELIVERED;
  *	sends MSG_LEFT if the service ended and left processes that go on, and
  *	stays for these after MSG_RELEASED;
  *	else sends MSG_ENDED when no process is left, and exits.

@@ -11,7 +11,11 @@
 #include "supervise/client.h"
 #include "supervise/run.h"
 
-enum { SIGNAL_ECHO_MS = 250 };	/* timeout(1) may send a signal twice */
+/*
+ * A second stop signal within this time is forwarded and kills nothing more:
+ * timeout(1) may send the same signal twice.
+ */
+enum { SIGNAL_ECHO_MS = 250 };
 
 bool
 run_has_client(const struct run *run)
@@ -20,11 +24,11 @@ run_has_client(const struct run *run)
 }
 
 void
-run_close(struct run *run)
+run_begin_grace(struct run *run)
 {
 	run->deadline = events_clock() + run->launch->options->kill_after;
 	if (run->state == RUN_GOING)
-		run->state = RUN_CLOSING;
+		run->state = RUN_GRACE;
 }
 
 void
@@ -52,7 +56,7 @@ close_front(struct run *run)
 {
 	close(run->front);
 	run->front = -1;
-	events_set(&run->events, run->front_slot, -1, 0);
+	events_set(&run->events, run->front_source, -1, 0);
 }
 
 /*
@@ -79,9 +83,12 @@ remember_stop(struct run *run, int signo)
 }
 
 /*
- * With -c, a stop signal goes to the client and its descendants, because a
- * shell that waits for its command does nothing on INT.  A second stop signal
- * kills everything at once.
+ * With -c, sends a stop signal to the client.  The signal goes to the client's
+ * descendants too: a shell that waits for its command does nothing on INT.  A
+ * second stop signal kills everything at once.
+ *
+ * delivered: the terminal has already sent the signal to the whole process
+ * group, so the keeper does not send it.
  */
 static void
 stop_client(struct run *run, int signo, bool delivered)
@@ -93,13 +100,12 @@ stop_client(struct run *run, int signo, bool delivered)
 		stop_hasten(&run->stop);
 		return;
 	}
-	run_close(run);
+	run_begin_grace(run);
 	if (!delivered && run->client.pid != 0 && !run->client.ended)
 		tree_signal_from(run->client.pid, signo);
 	remember_stop(run, signo);
 }
 
-/* delivered: the terminal has sent the signal to the whole process group. */
 static void
 forward(struct run *run, int signo, bool delivered)
 {
@@ -126,21 +132,23 @@ run_hear_front(struct run *run)
 	}
 	if (message.kind == MSG_RELEASED)
 		detach(run);
-	else if (message.kind == MSG_SIGNAL || message.kind == MSG_STOP)
-		forward(run, message.value, message.kind == MSG_STOP);
+	else if (message.kind == MSG_SIGNAL || message.kind == MSG_DELIVERED)
+		forward(run, message.value, message.kind == MSG_DELIVERED);
 	return message.kind;
 }
 
 /*
  * A signal to a process group reaches all its members, the front among them,
  * before the end of any of them can be seen: __kill_pgrp_info() in
- * kernel/signal.c runs under tasklist_lock.
+ * kernel/signal.c runs under tasklist_lock.  So once the keeper sees the end,
+ * the front has the signal, and the answer MSG_SYNC comes after it.
  */
 void
 run_sync_signals(struct run *run)
 {
 	struct message message = { .kind = MSG_SYNC };
 
+	/* After EPIPE, reads what the front sent before it ended. */
 	if (run->front == -1 || (channel_send(run->front, &message,
 	    -1) == -1 && errno != EPIPE))
 		return;

@@ -16,7 +16,7 @@
 
 enum run_state {
 	RUN_GOING,	/* the service runs, and the client of -c */
-	RUN_CLOSING,	/* the client of -c has until the deadline to end */
+	RUN_GRACE,	/* the client has until deadline to end by itself */
 	RUN_STOPPING	/* all descendants are being stopped */
 };
 
@@ -33,12 +33,12 @@ struct run {
 	struct adoption	 adoption;
 	struct events	 events;
 	int		 front;		/* channel; owned; -1: front is gone */
-	int		 front_slot;	/* in events */
-	int		 notify_slot;	/* in events */
+	int		 front_source;	/* see events_add() */
+	int		 notify_source;	/* see events_add() */
 	int		 children;	/* signalfd(2) for SIGCHLD; owned */
 	struct child	 service, client;
 	enum run_state	 state;
-	int64_t		 deadline;	/* of RUN_CLOSING, events_clock() */
+	int64_t		 deadline;	/* of RUN_GRACE, events_clock() */
 	enum cause	 cause;
 	int		 stop_signal;	/* the first one; 0: none */
 	int64_t		 stop_time;	/* when it came, events_clock() */
@@ -50,7 +50,7 @@ struct run {
 bool	run_has_client(const struct run *run);
 
 /* Gives the client the time of -k, from now, to end by itself. */
-void	run_close(struct run *run);
+void	run_begin_grace(struct run *run);
 
 /* Begins to stop all descendants.  Does nothing if this was begun before. */
 void	run_stop(struct run *run);
@@ -66,6 +66,7 @@ enum message_kind	run_hear_front(struct run *run);
  * Learns of all signals that the front has received by now, with MSG_SYNC.
  * Call this when a child has ended: a signal to the whole process group may
  * have ended it, and the keeper may see the end before the front's message.
+ * Returns when the front has answered, or is gone.
  */
 void	run_sync_signals(struct run *run);
 
