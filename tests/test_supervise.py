@@ -349,11 +349,17 @@ class Daemons(Supervised):
                               pass_fds=(writing,))
         keeper = self.parts(process.pid)[0]
         name = os.readlink(f'/proc/self/fd/{writing}')
-        held = [os.readlink(f'/proc/{keeper}/fd/{fd}')
-                for fd in os.listdir(f'/proc/{keeper}/fd')]
+
+        def held():
+            """Its descriptors; one may be closed meanwhile."""
+            for fd in os.listdir(f'/proc/{keeper}/fd'):
+                with contextlib.suppress(FileNotFoundError):
+                    yield os.readlink(f'/proc/{keeper}/fd/{fd}')
+
+        # It lets go of them while the service is executed.
+        wait_for(lambda: name not in held(), 'the keeper to close the pipe')
         os.close(reading)
         os.close(writing)
-        self.assertNotIn(name, held)
         for number in 0, 1:
             self.assertEqual(os.readlink(f'/proc/{keeper}/fd/{number}'),
                              '/dev/null')
