@@ -5,6 +5,7 @@ A client connects before the probe (tests/probes/binder.c) has done anything;
 what became of each bind() and who answered is asserted.
 """
 
+import collections
 import contextlib
 import os
 import resource
@@ -13,7 +14,7 @@ import subprocess
 import sys
 
 import harness
-from harness import connect, read_all
+from harness import PORTEXEC, connect, read_all
 
 TCP, TCP6, HERE = 'socket=tcp4', 'socket=tcp6', 'bind=127.0.0.1:{port}'
 HERE6 = 'bind=[::1]:{port}'
@@ -316,6 +317,38 @@ class Binds(harness.Binding):
             self.assertEqual(read_all(client), b'0\n')
         self.assertEqual(self.finish(process)[1:],
                          [GIVEN if given else 'bind own'])
+
+
+# Binds its own port, and then 100 sockets to a port that the kernel chooses.
+FOREIGN = '''
+import socket, sys
+own = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+for _ in range(100):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
+        foreign.bind(('127.0.0.1', 0))
+'''
+
+
+class Foreign(harness.Case):
+    if not harness.SANITIZED:   # LeakSanitizer aborts under strace
+        def test_costs_the_keeper_little(self):
+            """From one notification to the next: each is answered from the
+            address alone, and nothing is looked up in /proc."""
+            harness.need_strace()
+            log = self.path('calls')
+            self.run_portexec('-f', '-qq', '-o', log, PORTEXEC, '--',
+                              sys.executable, '-c', FOREIGN, '{port}',
+                              program='strace')
+            with open(log) as file:
+                calls = [line.split(None, 1) for line in file]
+            keeper = next(pid for pid, call in calls if 'NOTIF_RECV' in call)
+            calls = [call.split('(')[0] for pid, call in calls
+                     if pid == keeper and ' resumed>' not in call]
+            self.assertGreaterEqual(calls.count('process_vm_readv'), 100)
+            last = len(calls) - calls[::-1].index('process_vm_readv')
+            self.assertEqual(
+                collections.Counter(calls[last - 4 * 50:last]),
+                {'poll': 50, 'ioctl': 100, 'process_vm_readv': 50})
 
 
 # Registers one socket at the numbers that are its arguments, and binds it;

@@ -26,6 +26,7 @@ struct adoption {
 	bool			 killable;	/* see filter_install() */
 	struct listeners	*listeners;
 	const struct maps	*maps;
+	bool			 has_unix;	/* one of listeners is */
 	const struct log	*log;
 	const char		*service;	/* COMMAND, for messages */
 	struct events		*events;

@@ -140,6 +140,21 @@ is_valid(const struct adoption *adoption, const struct call *call)
 }
 
 /*
+ * Learns the process of the calling thread, errno being left alone.  Returns
+ * false if the call does not wait any more.
+ */
+static bool
+identify(const struct adoption *adoption, struct call *call)
+{
+	int error = errno;
+	bool known = caller_identify(&call->caller, call->caller.thread) &&
+	    is_valid(adoption, call);
+
+	errno = error;
+	return known;
+}
+
+/*
  * Reads the address that is asked for, and the descriptor.  If the arguments
  * cannot be read (socketcall(2)), the length is unknown: assumes that of an IP
  * address.  Returns false if the kernel is to handle the call.
@@ -163,7 +178,7 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 	if (!known || caller_read(&call->caller, arguments[1],
 	    &request->address, request->length) == -1) {
 		if (errno != EFAULT && errno != ESRCH &&
-		    is_valid(adoption, call))
+		    identify(adoption, call))
 			yield_to_unreadable(adoption, &call->caller, length);
 		return false;
 	}
@@ -172,8 +187,46 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 }
 
 /*
+ * Whether the address cannot be one of ours, whatever socket is bound to it.
+ * Most bind() calls of a service are decided here, from the address alone.
+ * Before the service has bound its port, where it binds another one is worth
+ * a look: it may be the port that is to be mapped.
+ */
+static bool
+is_foreign(const struct adoption *adoption, const union address *address)
+{
+	const struct listeners *listeners = adoption->listeners;
+	const struct maps *maps = adoption->maps;
+	unsigned port;
+	size_t i;
+
+	switch (address->any.sa_family) {
+	case AF_UNIX:
+		return !adoption->has_unix;
+	case AF_INET6:
+		port = ntohs(address->in6.sin6_port);
+		break;
+	case AF_INET:
+	case AF_UNSPEC:
+		port = ntohs(address->in.sin_port);
+		break;
+	default:
+		return true;
+	}
+	for (i = 0; port != 0 && i < listeners->count; i++)
+		if (listeners->list[i].port == port)
+			return false;
+	for (i = 0; port != 0 && i < maps->count; i++)
+		if (maps->list[i].port == port)
+			return false;
+	return port == 0 || (adoption->adopted_at != 0 &&
+	    adoption->log->verbosity != VERBOSE);
+}
+
+/*
  * Learns what a decision needs.  Returns false if there is nothing to decide:
- * the kernel is to handle the call.
+ * the kernel is to handle the call.  What was read is the calling process's
+ * own only if the call still waits at the end.
  */
 static bool
 examine(struct adoption *adoption, const struct seccomp_notif *notification,
@@ -182,10 +235,10 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	struct request *request = &call->request;
 	int fd;
 
-	if (!caller_identify(&call->caller, (pid_t)notification->pid) ||
-	    !read_request(adoption, &notification->data, call, &fd))
-		return false;
-	if (!is_valid(adoption, call) ||
+	call->caller.thread = (pid_t)notification->pid;
+	if (!read_request(adoption, &notification->data, call, &fd) ||
+	    is_foreign(adoption, &request->address) ||
+	    !caller_identify(&call->caller, call->caller.thread) ||
 	    !caller_descriptor(&call->caller, fd, &call->socket) ||
 	    call->socket.socket == 0)
 		return false;
@@ -200,7 +253,7 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	    request->address.in.sin_addr.s_addr == htonl(INADDR_ANY))
 		request->address.any.sa_family = AF_INET;
 	examine_path(call);
-	return true;
+	return is_valid(adoption, call);
 }
 
 /*

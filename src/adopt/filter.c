@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -13,6 +14,10 @@
 
 #include "adopt/filter.h"
 
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS		/* since 6.6 */
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS		SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP	(1UL << 0)
+#endif
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV	(1UL << 5)	/* 5.19 */
 #endif
@@ -184,4 +189,11 @@ filter_install(bool with_unix, bool *killable, bool *privileged)
 		} else
 			return fd;
 	}
+}
+
+void
+filter_take_turns(int notify)
+{
+	ioctl(notify, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+	    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }

@@ -58,4 +58,10 @@ size_t	filter_make(struct sock_filter filter[FILTER_MAX],
  */
 int	filter_install(bool with_unix, bool *killable, bool *privileged);
 
+/*
+ * Asks the kernel to wake whoever waits for an answer on the processor of who
+ * answers: both take turns (Linux 6.6; elsewhere nothing happens).
+ */
+void	filter_take_turns(int notify);
+
 #endif

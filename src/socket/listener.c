@@ -47,6 +47,17 @@ listener_is_unix(const struct listener *listener)
 	return listener->host[0] == '\0';
 }
 
+bool
+listeners_have_unix(const struct listeners *listeners)
+{
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++)
+		if (listener_is_unix(&listeners->list[i]))
+			return true;
+	return false;
+}
+
 int
 listener_learn_address(struct listener *listener)
 {

@@ -63,6 +63,9 @@ void	listener_describe(struct listener *listener);
 /* Returns whether the listener is a unix socket, not an IP socket. */
 bool	listener_is_unix(const struct listener *listener);
 
+/* Returns whether any of the listeners is a unix socket. */
+bool	listeners_have_unix(const struct listeners *listeners);
+
 /*
  * Returns the listener that text, of length bytes, means: the first with that
  * name, else the one with that index, counted from 0.  If text is NULL,

@@ -107,8 +107,14 @@ handle_ends(struct run *run)
 	struct child *const both[] = { &run->service, &run->client };
 	bool service_had_ended = run->service.ended;
 	bool client_had_ended = run->client.ended;
-	bool left = children_reap(both, 2);
+	bool left;
 	char end[64];
+
+	if (run->reap) {
+		run->reap = false;
+		run->children_left = children_reap(both, 2);
+	}
+	left = run->children_left;
 
 	if (run_has_client(run) && (service_had_ended != run->service.ended ||
 	    client_had_ended != run->client.ended))
@@ -133,14 +139,15 @@ handle_front(void *context, short revents)
 	return true;
 }
 
-/* Only empties the signalfd: handle_ends() reaps the children. */
+/* Empties the signalfd, and has handle_ends() reap. */
 static bool
 handle_child_signal(void *context, short revents)
 {
-	const struct run *run = context;
+	struct run *run = context;
 	struct signalfd_siginfo signal;
 
 	(void)revents;
+	run->reap = true;
 	while (read(run->children, &signal, sizeof(signal)) == sizeof(signal))
 		;
 	return true;
@@ -349,10 +356,12 @@ keeper_main(struct launch *launch, int channel)
 	struct run run = {
 		.launch = launch,
 		.front = channel,
+		.reap = true,
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .log = &launch->log,
 		    .service = launch->command[0], .notify = -1,
-		    .events = &run.events },
+		    .events = &run.events,
+		    .has_unix = listeners_have_unix(&launch->listeners) },
 		.service = { .name = "the service's process",
 		    .become = service_main, .channel = -1 },
 		.client = { .name = "the client's process",

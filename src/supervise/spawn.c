@@ -16,17 +16,6 @@
 /* What filter_install() says, in the service's MSG_READY. */
 enum { KILLABLE = 1, PRIVILEGED = 2 };
 
-static bool
-has_unix(const struct listeners *listeners)
-{
-	size_t i;
-
-	for (i = 0; i < listeners->count; i++)
-		if (listener_is_unix(&listeners->list[i]))
-			return true;
-	return false;
-}
-
 static int
 explain(struct failure *failure, int error)
 {
@@ -126,7 +115,7 @@ service_main(struct launch *launch, int channel)
 	}
 	channel = high;
 	if (launch->handoff == ADOPT) {
-		notify = filter_install(has_unix(&launch->listeners),
+		notify = filter_install(listeners_have_unix(&launch->listeners),
 		    &killable, &privileged);
 		if (notify == -1) {
 			explain(&message.failure, errno);
@@ -201,6 +190,7 @@ child_try(const struct child *service, const struct launch *launch,
 	if (launch->handoff != ADOPT)
 		return 0;
 	adoption->killable = (message.value & KILLABLE) != 0;
+	filter_take_turns(adoption->notify);
 	if ((message.value & PRIVILEGED) == 0 && exec_is_set_id(launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    launch->command[0]);
