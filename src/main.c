@@ -255,6 +255,28 @@ run(struct launch *launch, struct failure *failure)
 	return exec_service(launch, failure);
 }
 
+/* Does what the command line asks for. */
+static struct outcome
+act(struct launch *launch, int argc, char *argv[], struct failure *failure)
+{
+	struct outcome outcome = { .status = STATUS_FAILED };
+
+	if (options_parse(launch->options, argc, argv, failure) == -1)
+		return outcome;
+	switch (launch->options->action) {
+	case SHOW_HELP:
+		outcome.status = show(options_print_help, failure);
+		return outcome;
+	case SHOW_VERSION:
+		outcome.status = show(print_version, failure);
+		return outcome;
+	case RUN:
+		break;
+	}
+	launch->log = log_open(launch->options->verbosity);
+	return run(launch, failure);
+}
+
 static void
 discard(struct launch *launch, bool executed)
 {
@@ -275,24 +297,12 @@ main(int argc, char *argv[])
 	struct options options;
 	struct port_files files = { NULL, 0 };
 	struct launch launch = { .options = &options, .files = &files };
-	struct outcome outcome = { .status = STATUS_FAILED };
 	struct failure failure = { "" };
+	struct outcome outcome;
 
 	setprogname("portexec");
 	signals_save(&launch.signals);
-	if (options_parse(&options, argc, argv, &failure) == 0)
-		switch (options.action) {
-		case SHOW_HELP:
-			outcome.status = show(options_print_help, &failure);
-			break;
-		case SHOW_VERSION:
-			outcome.status = show(print_version, &failure);
-			break;
-		case RUN:
-			launch.log = log_open(options.verbosity);
-			outcome = run(&launch, &failure);
-			break;
-		}
+	outcome = act(&launch, argc, argv, &failure);
 	if (failure.text[0] != '\0')
 		log_failure(&failure);
 	discard(&launch, outcome.executed);

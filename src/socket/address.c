@@ -112,8 +112,10 @@ format_unix(const union address *address, socklen_t length,
 		size = length - offsetof(struct sockaddr_un, sun_path);
 	if (address_has_path(address, length))
 		size = strnlen(path, size);
+	memcpy(text, path, size);
 	for (i = 0; i < size; i++)
-		text[i] = path[i] == '\0' ? '@' : path[i];
+		if (text[i] == '\0')
+			text[i] = '@';
 	text[size] = '\0';
 }
 
