@@ -294,7 +294,7 @@ discard(struct launch *launch, bool executed)
 int
 main(int argc, char *argv[])
 {
-	struct options options;
+	struct options options = { .action = RUN };
 	struct port_files files = { NULL, 0 };
 	struct launch launch = { .options = &options, .files = &files };
 	struct failure failure = { "" };
