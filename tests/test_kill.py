@@ -7,6 +7,7 @@ these, and a failure names it.
 """
 
 import concurrent.futures
+import contextlib
 import os
 import random
 import resource
@@ -237,7 +238,8 @@ class Moments(Tree):
         process = self.start()
         process.stdout.readline()
         for pid in descendants(process.pid):
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):   # it only forks
+                os.kill(pid, signal.SIGSTOP)
         os.kill(process.pid, signal.SIGSTOP)
         process.kill()
         process.wait(DEADLINE)
