@@ -451,7 +451,7 @@ class Registrations(harness.Binding):
         self.write('go', '')
         self.wait_for_line(
             process, r'^portexec: process \d+ has an epoll instance that '
-            'cannot be reached: Too many open files; so it binds '
+            'cannot be reached: Too many open files; it binds '
             rf'{address} itself$')
         with harness.wait_for(lambda: try_to_connect(address),
                               'a listener') as client:
@@ -506,8 +506,8 @@ class Unreadable(harness.Binding):
     def assert_said(self, process, pid):
         self.assertEqual(
             process.stderr.readline(), f'portexec: process {pid} cannot be '
-            'read: Operation not permitted; so nothing listens before it '
-            'does, or ends\n')
+            'read: Operation not permitted; nothing listens until it binds '
+            'the port, or ends\n')
 
     def test_listens_again_when_it_has_ended(self):
         """Whatever it was that it bound, as often as it did."""

@@ -210,7 +210,7 @@ class Refusals(harness.Binding):
             'bind own', 'bind own', 'event fedcba9876543210'])
         self.assertRegex(
             process.said, r'^portexec: process \d+ has an epoll instance that '
-            r'cannot be reached: Operation not permitted; so it binds '
+            r'cannot be reached: Operation not permitted; it binds '
             rf'{address} itself\n$')
 
     def test_no_copy_of_an_epoll_instance_nor_another_socket(self):

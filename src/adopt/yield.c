@@ -38,8 +38,8 @@ yield_to_unreadable(struct adoption *adoption, const struct caller *caller,
 	adoption_close_lost_paths(adoption, caller->process);
 	if (may_be_ip && yield_ports(adoption, caller) &&
 	    !adoption->said_unreadable) {
-		log_info(adoption->log, "process %d cannot be read: %s; so "
-		    "nothing listens before it does, or ends",
+		log_info(adoption->log, "process %d cannot be read: %s; "
+		    "nothing listens until it binds the port, or ends",
 		    caller->process, why);
 		adoption->said_unreadable = true;
 	} else
@@ -59,7 +59,7 @@ yield_to_deaf(struct adoption *adoption, struct listener *listener,
 		holders_yield(adoption, listener, caller);
 	address_format(asked, length, text);
 	(adoption->said_deaf ? log_debug : log_info)(adoption->log,
-	    "process %d has an epoll instance that cannot be reached: %s; so "
+	    "process %d has an epoll instance that cannot be reached: %s; "
 	    "it binds %s itself", caller->process, why, text);
 	adoption->said_deaf = true;
 }
