@@ -12,11 +12,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "now.h"
 
 static int
 connect_once(const struct sockaddr_in *address)
@@ -46,12 +46,10 @@ static int
 report(void)
 {
 	const char *file = getenv("REPORT");
-	struct timespec now;
 	int64_t when;
 	int fd;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	when = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	when = now();
 	if (file == NULL)
 		return 0;
 	fd = open(file, O_WRONLY | O_CLOEXEC);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * binds KIND COUNT THREADS PORT DESCRIPTORS: what bind() costs.  KIND is udp,
- * tcp or own; each thread binds COUNT sockets to 127.0.0.1:PORT, one after
- * another, and closes them.  "own" listens first on PORT, which is the
- * service's own, and binds but once.  DESCRIPTORS more are open meanwhile.
- * Prints the nanoseconds that a bind() took, in the mean over all threads.
+ * binds KIND COUNT THREADS PORT DESCRIPTORS: what bind() costs.  Each thread
+ * binds COUNT sockets to 127.0.0.1:PORT, one after another, and closes each.
+ * KIND is udp or tcp; own is tcp, and binds but once: PORT is the service's
+ * own.  DESCRIPTORS more descriptors are open meanwhile.  Prints the
+ * nanoseconds that a bind() took, the mean over all threads.
  */
 
 #include <sys/socket.h>
@@ -13,12 +13,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "now.h"
 
 struct work {
 	pthread_t	thread;
@@ -26,15 +26,6 @@ struct work {
 	unsigned	port;
 	int64_t		spent;		/* ns */
 };
-
-static int64_t
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
 
 static void *
 run(void *context)

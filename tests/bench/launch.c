@@ -30,12 +30,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "now.h"
 
 enum { LIMIT = 60000 };	/* ms; what has not begun by then will not */
 
@@ -45,15 +45,6 @@ struct command {
 	char	**words;
 	char	**variables;
 };
-
-static int64_t
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
 
 static void *
 grow(void *list, size_t count, size_t size)

@@ -5,22 +5,20 @@
  */
 
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "now.h"
 
 int
 main(int argc, char *argv[])
 {
-	struct timespec now;
 	const char *report = getenv("REPORT");
 	int64_t when;
 	int fd;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	when = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	when = now();
 	if (report == NULL || (fd = open(report, O_WRONLY | O_CLOEXEC)) == -1)
 		return 1;
 	if (write(fd, &when, sizeof(when)) != sizeof(when))
