@@ -140,8 +140,8 @@ is_valid(const struct adoption *adoption, const struct call *call)
 }
 
 /*
- * Learns the process of the calling thread, errno being left alone.  Returns
- * false if the call does not wait any more.
+ * Learns the process of the calling thread.  Returns false if the call does not
+ * wait any more.  Leaves errno alone.
  */
 static bool
 identify(const struct adoption *adoption, struct call *call)
@@ -187,10 +187,11 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 }
 
 /*
- * Whether the address cannot be one of ours, whatever socket is bound to it.
- * Most bind() calls of a service are decided here, from the address alone.
- * Before the service has bound its port, where it binds another one is worth
- * a look: it may be the port that is to be mapped.
+ * Whether the kernel is to handle the call, whatever socket it is for.  Most
+ * bind(2) calls are decided here, from the address alone.  Until the service
+ * has been given a listener, a call for another port is examined all the same:
+ * report() in waiting.c suggests that port for --map.  So is every call for a
+ * port under -v, which logs it.
  */
 static bool
 is_foreign(const struct adoption *adoption, const union address *address)

@@ -59,8 +59,9 @@ size_t	filter_make(struct sock_filter filter[FILTER_MAX],
 int	filter_install(bool with_unix, bool *killable, bool *privileged);
 
 /*
- * Asks the kernel to wake whoever waits for an answer on the processor of who
- * answers: both take turns (Linux 6.6; elsewhere nothing happens).
+ * Asks the kernel to wake the calling process on the keeper's processor when
+ * the keeper answers: SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6.  An older
+ * kernel refuses, and nothing changes.  notify is the notification descriptor.
  */
 void	filter_take_turns(int notify);
 

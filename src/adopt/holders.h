@@ -47,9 +47,9 @@ struct holder	*holders_find(const struct adoption *adoption,
 /*
  * Records that the calling process, whose descriptor fd was replaced, holds
  * the listener for the address asked, in place of another address that it held
- * the listener for.  When the process ends, adoption_listen() is called for the
- * listener, and a listener that cannot listen, as one for datagrams, is closed.
- * Without memory nothing is recorded.
+ * the listener for.  When the process ends, the listener listens again.  If
+ * another socket listens on the port by then, the listener is closed.  A
+ * datagram socket stays as it is.  Without memory nothing is recorded.
  */
 void	holders_add(struct adoption *adoption, struct listener *listener,
     const struct caller *caller, int fd, const union address *asked);

@@ -89,11 +89,11 @@ summarize(const struct run *run)
  * the listeners, so that no client waits for a dead service.
  */
 static void
-handle_service_end(struct run *run, bool children_left)
+handle_service_end(struct run *run)
 {
 	if (run->stop_signal != 0 || WIFSIGNALED(run->service.status))
 		run_stop(run);
-	else if (children_left) {
+	else if (run->children_left) {
 		if (run->service.status != 0 && !holders_any(&run->adoption))
 			adoption_close_all(&run->adoption);
 		run_tell_end(run, MSG_LEFT);
@@ -107,15 +107,12 @@ handle_ends(struct run *run)
 	struct child *const both[] = { &run->service, &run->client };
 	bool service_had_ended = run->service.ended;
 	bool client_had_ended = run->client.ended;
-	bool left;
 	char end[64];
 
 	if (run->reap) {
 		run->reap = false;
 		run->children_left = children_reap(both, 2);
 	}
-	left = run->children_left;
-
 	if (run_has_client(run) && (service_had_ended != run->service.ended ||
 	    client_had_ended != run->client.ended))
 		run_sync_signals(run);
@@ -124,11 +121,11 @@ handle_ends(struct run *run)
 		log_debug(&run->launch->log, "%s (%d) %s",
 		    run->launch->command[0], run->service.pid, end);
 		if (!run_has_client(run))
-			handle_service_end(run, left);
+			handle_service_end(run);
 	}
 	if (run_has_client(run))
 		client_step(run);
-	return left;
+	return run->children_left;
 }
 
 static bool

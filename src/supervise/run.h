@@ -35,8 +35,8 @@ struct run {
 	int		 front;		/* channel; owned; -1: front is gone */
 	int		 front_source;	/* see events_add() */
 	int		 notify_source;	/* see events_add() */
-	bool		 reap;		/* a child may have ended */
-	bool		 children_left;	/* as it was found then */
+	bool		 reap;		/* SIGCHLD came: a child has ended */
+	bool		 children_left;	/* when children were last reaped */
 	int		 children;	/* signalfd(2) for SIGCHLD; owned */
 	struct child	 service, client;
 	enum run_state	 state;
