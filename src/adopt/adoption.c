@@ -19,12 +19,19 @@ adoption_is_tcp(const struct listener *listener)
 	return adoption_can_listen(listener) && !listener_is_unix(listener);
 }
 
-ino_t
-adoption_inode(int fd)
+void
+adoption_learn_socket(struct listener *listener)
 {
 	struct stat status;
 
-	return fd == -1 || fstat(fd, &status) == -1 ? 0 : status.st_ino;
+	listener->socket = listener->fd == -1 ||
+	    fstat(listener->fd, &status) == -1 ? 0 : status.st_ino;
+}
+
+bool
+adoption_is_socket(const struct listener *listener, ino_t inode)
+{
+	return listener->fd != -1 && inode != 0 && listener->socket == inode;
 }
 
 const struct listener *
@@ -34,9 +41,28 @@ adoption_find(const struct adoption *adoption, ino_t inode)
 	size_t i;
 
 	for (i = 0; i < adoption->listeners->count; i++)
-		if (inode != 0 && adoption_inode(list[i].fd) == inode)
+		if (adoption_is_socket(&list[i], inode))
 			return &list[i];
 	return NULL;
+}
+
+struct watch *
+adoption_watch(const struct adoption *adoption,
+    const struct listener *listener)
+{
+	return &adoption->watches[listener - adoption->listeners->list];
+}
+
+void
+adoption_replace(struct adoption *adoption, struct listener *listener, int fd)
+{
+	events_watch(adoption->events,
+	    &adoption_watch(adoption, listener)->source, -1, 0);
+	close(listener->fd);
+	listener->fd = fd;
+	adoption_learn_socket(listener);
+	adoption_watch(adoption, listener)->touched = true;
+	adoption->look_at = 0;
 }
 
 /*
@@ -58,7 +84,7 @@ refuse_queued(int fd)
  * ends the listening of the socket itself.
  */
 void
-adoption_close(struct listener *listener)
+adoption_close(struct adoption *adoption, struct listener *listener)
 {
 	if (listener->fd == -1)
 		return;
@@ -67,8 +93,7 @@ adoption_close(struct listener *listener)
 			refuse_queued(listener->fd);
 		shutdown(listener->fd, SHUT_RDWR);
 	}
-	close(listener->fd);
-	listener->fd = -1;
+	adoption_replace(adoption, listener, -1);
 }
 
 void
@@ -77,7 +102,7 @@ adoption_close_all(struct adoption *adoption)
 	size_t i;
 
 	for (i = 0; i < adoption->listeners->count; i++)
-		adoption_close(&adoption->listeners->list[i]);
+		adoption_close(adoption, &adoption->listeners->list[i]);
 }
 
 bool
@@ -102,7 +127,7 @@ adoption_close_lost_paths(struct adoption *adoption, pid_t process)
 		if (listener->fd != -1 && listener_lost_path(listener)) {
 			log_debug(adoption->log, "process %d binds %s "
 			    "itself", process, listener->addr);
-			adoption_close(listener);
+			adoption_close(adoption, listener);
 		}
 	}
 }

@@ -18,7 +18,19 @@
 #include "socket/listener.h"
 
 struct holder;
-struct queue_watch;
+struct kept_options;
+struct option_kind;
+
+/* What the keeper knows of one listener. */
+struct watch {
+	struct adoption		*adoption;
+	struct listener		*listener;
+	struct event_source	 source;	/* see waiting.h */
+	int64_t			 since;	/* events_clock(); 0: no client waits */
+	bool			 settled;	/* bound, or reported */
+	bool			 touched;	/* its options may be others */
+	struct kept_options	*options;	/* owned; see kept_options.h */
+};
 
 struct adoption {
 	/* The filter's notification descriptor; owned; -1: none. */
@@ -29,9 +41,12 @@ struct adoption {
 	bool			 has_unix;	/* one of listeners is */
 	const struct log	*log;
 	const char		*service;	/* COMMAND, for messages */
-	struct events		*events;
+	int			 events;	/* see events_open() */
+	ino_t			 network;	/* see caller_network() */
 	struct holder		*holders;	/* owned; see holders.h */
-	struct queue_watch	*watches;	/* owned; see waiting.h */
+	struct watch		*watches;	/* owned; one a listener */
+	int64_t			 look_at;	/* see waiting_step() */
+	struct option_kind	*kinds;	/* owned; see kept_options.h */
 	char			 last_foreign_bind[ADDR_MAX];	/* or "" */
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
@@ -44,12 +59,25 @@ bool	adoption_can_listen(const struct listener *listener);
 /* Whether the listener is open, and for TCP. */
 bool	adoption_is_tcp(const struct listener *listener);
 
-/* Returns the inode number of the keeper's socket fd, or 0 if fd is -1. */
-ino_t	adoption_inode(int fd);
+/* Sets the inode number of the listener's socket. */
+void	adoption_learn_socket(struct listener *listener);
+
+/* Whether the listener is open, and its socket has the inode number. */
+bool	adoption_is_socket(const struct listener *listener, ino_t inode);
 
 /* Returns the listener whose socket has the inode number, or NULL. */
 const struct listener	*adoption_find(const struct adoption *adoption,
     ino_t inode);
+
+struct watch	*adoption_watch(const struct adoption *adoption,
+    const struct listener *listener);
+
+/*
+ * Puts fd in the place of the listener's socket, which is closed; -1: nothing.
+ * fd belongs to the listener then.
+ */
+void	adoption_replace(struct adoption *adoption, struct listener *listener,
+    int fd);
 
 /*
  * Calls listen(2) again, with the listener's own backlog, after the service
@@ -66,7 +94,7 @@ bool	adoption_listen(struct adoption *adoption, struct listener *listener);
  * inherited belongs to our caller: only the keeper's descriptor is closed, as
  * for a datagram socket.  The reserve stays open.
  */
-void	adoption_close(struct listener *listener);
+void	adoption_close(struct adoption *adoption, struct listener *listener);
 
 /* Calls adoption_close() for all listeners. */
 void	adoption_close_all(struct adoption *adoption);

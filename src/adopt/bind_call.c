@@ -14,6 +14,7 @@
 #include "adopt/filter.h"
 #include "adopt/holders.h"
 #include "adopt/install.h"
+#include "adopt/kept_options.h"
 #include "adopt/match.h"
 #include "adopt/second_socket.h"
 #include "adopt/waiting.h"
@@ -23,6 +24,7 @@ struct call {
 	uint64_t		 id;	/* the notification's cookie */
 	struct caller		 caller;
 	struct descriptor	 socket;
+	int			 flags;	/* of socket: caller_flags() */
 	int			 copy;	/* of socket; owned; -1: refused */
 	struct request		 request;
 };
@@ -32,7 +34,7 @@ static const int probe_of_memory = 0x70657865;
 int
 bind_call_try(pid_t child)
 {
-	struct caller caller = { child, child };
+	const struct caller caller = { .thread = child, .process = child };
 	int value = 0;
 
 	return caller_read(&caller,
@@ -243,7 +245,8 @@ examine(struct adoption *adoption, const struct seccomp_notif *notification,
 	    !caller_descriptor(&call->caller, fd, &call->socket) ||
 	    call->socket.socket == 0)
 		return false;
-	request->same_network = caller_shares_network(&call->caller);
+	request->same_network = adoption->network != 0 &&
+	    caller_network(call->caller.thread) == adoption->network;
 	examine_socket(call);
 	/*
 	 * __inet_bind() in net/ipv4/af_inet.c accepts the wildcard address with
@@ -278,7 +281,8 @@ needs_second_socket(const struct adoption *adoption, const struct call *call,
  * own; or a second one, which give() closes; or -1.
  */
 static int
-choose_socket(const struct call *call, struct listener *listener, bool second)
+choose_socket(struct adoption *adoption, const struct call *call,
+    struct listener *listener, bool second)
 {
 	const struct request *request = &call->request;
 
@@ -287,7 +291,7 @@ choose_socket(const struct call *call, struct listener *listener, bool second)
 	if (listener->type == SOCK_DGRAM && request->family == AF_INET6 &&
 	    listener->address.any.sa_family == AF_INET &&
 	    (listener->inherited ||
-	    second_socket_make_dual_stack(listener) == -1))
+	    second_socket_make_dual_stack(adoption, listener) == -1))
 		return -1;
 	return listener->fd;
 }
@@ -300,17 +304,15 @@ choose_socket(const struct call *call, struct listener *listener, bool second)
 static void
 copy_nonblock(const struct call *call, int to)
 {
-	int wanted = caller_flags(&call->caller, call->socket.fd);
 	int flags = fcntl(to, F_GETFL);
 
-	if (((flags ^ wanted) & O_NONBLOCK) != 0)
+	if (((flags ^ call->flags) & O_NONBLOCK) != 0)
 		fcntl(to, F_SETFL, flags ^ O_NONBLOCK);
 }
 
 /* Returns whether the calling process was given a socket for the listener. */
 static bool
-give(struct adoption *adoption, const struct call *call,
-    struct listener *listener)
+give(struct adoption *adoption, struct call *call, struct listener *listener)
 {
 	struct slot slot = { .notify = adoption->notify, .id = call->id,
 	    .caller = &call->caller, .socket = &call->socket,
@@ -324,12 +326,13 @@ give(struct adoption *adoption, const struct call *call,
 	    !holders_reclaim(adoption, listener))
 		return false;
 	second = needs_second_socket(adoption, call, listener);
-	fd = choose_socket(call, listener, second);
+	fd = choose_socket(adoption, call, listener, second);
 	if (fd == -1)
 		return false;
-	if (call->copy != -1)
-		second_socket_copy_options(call->copy, fd, request->family,
-		    request->type);
+	kept_options_hand_over(adoption, listener, call->copy,
+	    request->family, request->type, fd);
+	slot.flags = call->flags = caller_flags(&call->caller,
+	    call->socket.fd);
 	copy_nonblock(call, fd);
 	status = install_listener(&slot, fd);
 	if (second)
@@ -393,7 +396,7 @@ is_issued_again(const struct adoption *adoption, const struct call *call)
 }
 
 static bool
-answer(struct adoption *adoption, const struct call *call)
+answer(struct adoption *adoption, struct call *call)
 {
 	struct listener *list = adoption->listeners->list;
 	int match;
@@ -409,6 +412,13 @@ answer(struct adoption *adoption, const struct call *call)
 }
 
 void
+bind_call_begin(struct adoption *adoption)
+{
+	adoption->network = caller_network(getpid());
+	kept_options_begin(adoption);
+}
+
+void
 bind_call_answer(struct adoption *adoption)
 {
 	/* A newer kernel's structures may be longer: seccomp_unotify(2). */
@@ -420,7 +430,7 @@ bind_call_answer(struct adoption *adoption)
 		struct seccomp_notif_resp response;
 		char room[1024];
 	} out = { .room = { 0 } };
-	struct call call = { .copy = -1 };
+	struct call call = { .caller.pidfd = -1, .copy = -1 };
 
 	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_RECV,
 	    &in.notification) == -1)
@@ -432,5 +442,6 @@ bind_call_answer(struct adoption *adoption)
 	/* With our copy open, the old socket would outlive the call. */
 	if (call.copy != -1)
 		close(call.copy);
+	caller_close(&call.caller);
 	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);
 }

@@ -22,6 +22,12 @@
  */
 int	bind_call_try(pid_t child);
 
+/*
+ * Learns what the answers need, ahead of the first.  Call this when the service
+ * has been started and does not wait for the keeper.
+ */
+void	bind_call_begin(struct adoption *adoption);
+
 /* Answers one bind(2).  Call this when adoption->notify is readable. */
 void	bind_call_answer(struct adoption *adoption);
 

@@ -35,18 +35,49 @@ read_field(struct procfs *file, const char *key, int base,
 	return found;
 }
 
+static int
+open_pidfd(pid_t pid, unsigned flags)
+{
+	return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+/*
+ * pidfd_open(2) fails unless pid is the process's first thread, whose number
+ * is the process's.
+ */
 bool
 caller_identify(struct caller *caller, pid_t thread)
 {
 	unsigned long long process;
 	struct procfs file;
 
+	caller->thread = caller->process = thread;
+	caller->pidfd = open_pidfd(thread, 0);
+	if (caller->pidfd != -1)
+		return true;
 	if (procfs_open(&file, "%d/status", thread) == -1 ||
 	    !read_field(&file, "Tgid:", 10, &process))
 		return false;
-	caller->thread = thread;
 	caller->process = (pid_t)process;
+	caller->pidfd = open_pidfd(caller->process, 0);
 	return true;
+}
+
+void
+caller_close(struct caller *caller)
+{
+	if (caller->pidfd != -1)
+		close(caller->pidfd);
+	caller->pidfd = -1;
+}
+
+int
+caller_take_pidfd(struct caller *caller)
+{
+	int pidfd = caller->pidfd;
+
+	caller->pidfd = -1;
+	return pidfd != -1 ? pidfd : open_pidfd(caller->process, 0);
 }
 
 int
@@ -66,29 +97,26 @@ caller_read(const struct caller *caller, unsigned long long address,
 	return -1;
 }
 
-bool
-caller_shares_network(const struct caller *caller)
+ino_t
+caller_network(pid_t thread)
 {
-	struct stat ours, theirs;
+	struct stat status;
 	char path[PATH_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", caller->thread);
-	return stat(path, &theirs) == 0 &&
-	    stat("/proc/self/ns/net", &ours) == 0 &&
-	    ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", thread);
+	return stat(path, &status) == -1 ? 0 : status.st_ino;
 }
 
 /* readlink(2) is enough: it gives "socket:[INODE]" (proc_pid_fd(5)). */
-bool
-caller_descriptor(const struct caller *caller, int fd,
+static bool
+read_descriptor(int folder, const char *path, int fd,
     struct descriptor *descriptor)
 {
 	static const char socket[] = "socket:[";
-	char path[PATH_SIZE], link[32];
+	char link[32];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, fd);
-	length = readlink(path, link, sizeof(link) - 1);
+	length = readlinkat(folder, path, link, sizeof(link) - 1);
 	if (length == -1)
 		return false;
 	link[length] = '\0';
@@ -97,6 +125,16 @@ caller_descriptor(const struct caller *caller, int fd,
 	    strtoull(link + strlen(socket), NULL, 10) : 0;
 	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
 	return true;
+}
+
+bool
+caller_descriptor(const struct caller *caller, int fd,
+    struct descriptor *descriptor)
+{
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, fd);
+	return read_descriptor(AT_FDCWD, path, fd, descriptor);
 }
 
 int
@@ -110,53 +148,46 @@ caller_flags(const struct caller *caller, int fd)
 	return (int)flags;
 }
 
-size_t
-caller_descriptors(const struct caller *caller, struct descriptor **list)
+void
+caller_open_descriptors(const struct caller *caller, struct procfs *folder)
 {
-	struct descriptor *grown, descriptor;
-	struct procfs folder;
-	size_t count = 0;
+	procfs_open(folder, "%d/fd", caller->thread);
+}
+
+bool
+caller_next_descriptor(struct procfs *folder, struct descriptor *descriptor)
+{
+	char name[16];
 	int fd;
 
-	*list = NULL;
-	if (procfs_open(&folder, "%d/fd", caller->thread) == -1)
-		return 0;
-	while (procfs_entry(&folder, &fd)) {
-		if (!caller_descriptor(caller, fd, &descriptor))
-			continue;
-		grown = reallocarray(*list, count + 1, sizeof(*grown));
-		if (grown == NULL)
-			break;
-		*list = grown;
-		grown[count++] = descriptor;
+	while (procfs_entry(folder, &fd)) {
+		snprintf(name, sizeof(name), "%d", fd);
+		if (read_descriptor(folder->fd, name, fd, descriptor))
+			return true;
 	}
-	procfs_close(&folder);
-	return count;
+	return false;
 }
 
-int
-caller_open(const struct caller *caller)
-{
-	return (int)syscall(SYS_pidfd_open, caller->process, 0);
-}
-
+/*
+ * pidfd_getfd(2) fails once the first thread of the process has ended.
+ * PIDFD_THREAD (Linux 6.9), which has the value of O_EXCL, opens the calling
+ * thread itself.
+ */
 int
 caller_copy(const struct caller *caller, int fd)
 {
-	int pidfd, copy;
+	int copy = (int)syscall(SYS_pidfd_getfd, caller->pidfd, fd, 0);
+	int error = errno, pidfd;
 
-	/*
-	 * PIDFD_THREAD (Linux 6.9) has the value of O_EXCL.  It opens the
-	 * calling thread itself: pidfd_getfd(2) fails on the process once its
-	 * main thread has ended.  Older kernels say EINVAL.
-	 */
-	pidfd = (int)syscall(SYS_pidfd_open, caller->thread, O_EXCL);
-	if (pidfd == -1)
-		pidfd = caller_open(caller);
-	if (pidfd == -1)
-		return -1;
-	copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	close(pidfd);
+	if (copy != -1)
+		return copy;
+	pidfd = open_pidfd(caller->thread, O_EXCL);
+	if (pidfd != -1) {
+		copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+		error = errno;
+		close(pidfd);
+	}
+	errno = error;
 	return copy;
 }
 

@@ -12,9 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "process/procfs.h"
+
 struct caller {
 	pid_t	thread;		/* the thread that called bind() */
 	pid_t	process;	/* its process */
+	int	pidfd;		/* of process; owned; -1: none */
 };
 
 /* One open descriptor of a process. */
@@ -24,8 +27,19 @@ struct descriptor {
 	bool	epoll;
 };
 
-/* Stores the thread and its process.  Returns false if the thread is gone. */
+/*
+ * Stores the thread, its process and the process's pidfd, close-on-exec, if
+ * there is one.  caller_close() closes it.  Returns false if the thread is
+ * gone.
+ */
 bool	caller_identify(struct caller *caller, pid_t thread);
+void	caller_close(struct caller *caller);
+
+/*
+ * Returns a pidfd of the process, close-on-exec, which the calling function
+ * closes; or -1.  The first time it is the caller's own.
+ */
+int	caller_take_pidfd(struct caller *caller);
 
 /*
  * Copies length bytes at address in the process to buffer.  Returns 0, or -1
@@ -36,10 +50,10 @@ int	caller_read(const struct caller *caller, unsigned long long address,
     void *buffer, size_t length);
 
 /*
- * Returns whether the thread is in the keeper's network namespace; false if
- * that is unknown.
+ * Returns the inode number of a thread's network namespace (namespaces(7)), or
+ * 0 if it is unknown.  Two threads with the same number share the namespace.
  */
-bool	caller_shares_network(const struct caller *caller);
+ino_t	caller_network(pid_t thread);
 
 /*
  * Stores what the process's descriptor fd is.  Returns false if it is not open.
@@ -54,11 +68,15 @@ bool	caller_descriptor(const struct caller *caller, int fd,
 int	caller_flags(const struct caller *caller, int fd);
 
 /*
- * Stores all open descriptors of the process in *list and returns their count.
- * If memory is short, some are left out.  The calling function frees *list.
+ * Opens the folder of the process's descriptors, for caller_next_descriptor(),
+ * which stores the next one that is open and returns false if none is left.
+ * Close the folder with procfs_close().  A folder that cannot be opened has no
+ * descriptors.
  */
-size_t	caller_descriptors(const struct caller *caller,
-    struct descriptor **list);
+void	caller_open_descriptors(const struct caller *caller,
+    struct procfs *folder);
+bool	caller_next_descriptor(struct procfs *folder,
+    struct descriptor *descriptor);
 
 /*
  * Returns a copy of the process's descriptor fd, close-on-exec, which the
@@ -66,12 +84,6 @@ size_t	caller_descriptors(const struct caller *caller,
  * (pidfd_getfd(2)).
  */
 int	caller_copy(const struct caller *caller, int fd);
-
-/*
- * Returns a pidfd of the process, close-on-exec, which the calling function
- * closes; or -1 and errno.
- */
-int	caller_open(const struct caller *caller);
 
 /*
  * Stores the name of the protocol of the process's socket fd ("TCP", "UDPv6",

@@ -38,25 +38,27 @@ forget(struct holder *holder)
 	while (*at != holder)
 		at = &(*at)->next;
 	*at = holder->next;
-	if (holder->pidfd != -1)
+	if (holder->pidfd != -1) {
+		events_watch(holder->adoption->events, &holder->source, -1, 0);
 		close(holder->pidfd);
+	}
 	free(holder);
 }
 
 /* A pidfd becomes readable when its process has ended: pidfd_open(2). */
-static bool
-handle_end(void *context, short revents)
+static void
+handle_end(void *context, uint32_t events)
 {
 	struct holder *holder = context;
+	struct adoption *adoption = holder->adoption;
 
-	(void)revents;
+	(void)events;
 	if (holder->yielded) {
 		if (holder->listener != NULL)
-			holders_reclaim(holder->adoption, holder->listener);
-	} else if (!adoption_listen(holder->adoption, holder->listener))
-		adoption_close(holder->listener);
+			holders_reclaim(adoption, holder->listener);
+	} else if (!adoption_listen(adoption, holder->listener))
+		adoption_close(adoption, holder->listener);
 	forget(holder);
-	return false;
 }
 
 static void
@@ -72,15 +74,17 @@ add(struct adoption *adoption, const struct holder *wanted)
 	*holder = *wanted;
 	holder->adoption = adoption;
 	holder->next = adoption->holders;
+	holder->source = (struct event_source){ .handle = handle_end,
+	    .context = holder, .fd = -1 };
 	adoption->holders = holder;
-	if (events_add(adoption->events, holder->pidfd, POLLIN, handle_end,
-	    holder) == -1)
+	if (events_watch(adoption->events, &holder->source, holder->pidfd,
+	    EPOLLIN) == -1)
 		forget(holder);
 }
 
 void
 holders_add(struct adoption *adoption, struct listener *listener,
-    const struct caller *caller, int fd, const union address *asked)
+    struct caller *caller, int fd, const union address *asked)
 {
 	struct holder_key same = { .process = caller->process,
 	    .listener = listener, .asked = asked };
@@ -101,13 +105,13 @@ holders_add(struct adoption *adoption, struct listener *listener,
 		return;
 	}
 	add(adoption, &(struct holder){ .listener = listener,
-	    .process = caller->process, .pidfd = caller_open(caller),
+	    .process = caller->process, .pidfd = caller_take_pidfd(caller),
 	    .fd = fd, .asked = *asked });
 }
 
 bool
 holders_yield(struct adoption *adoption, struct listener *listener,
-    const struct caller *caller)
+    struct caller *caller)
 {
 	struct holder_key key = { .listener = listener, .yielded = true };
 	bool listened = holders_find(adoption, &key) == NULL;
@@ -116,10 +120,11 @@ holders_yield(struct adoption *adoption, struct listener *listener,
 	if (holders_find(adoption, &key) == NULL)
 		add(adoption, &(struct holder){ .listener = listener,
 		    .process = caller->process,
-		    .pidfd = caller_open(caller), .yielded = true });
+		    .pidfd = caller_take_pidfd(caller), .yielded = true });
 	if (!listened || holders_find(adoption, &key) == NULL)
 		return false;
 	shutdown(listener->fd, SHUT_RDWR);
+	adoption->look_at = 0;
 	return true;
 }
 
@@ -139,6 +144,7 @@ holders_reclaim(struct adoption *adoption, struct listener *listener)
 
 	if (!adoption_listen(adoption, listener))
 		return false;
+	adoption->look_at = 0;
 	/* handle_end() frees the entry when the process ends. */
 	while ((holder = holders_find(adoption, &key)) != NULL)
 		holder->listener = NULL;
@@ -156,8 +162,7 @@ is_in_use(const struct adoption *adoption, const struct listener *listener,
 {
 	const struct holder *holder;
 
-	if (descriptor->socket == 0 ||
-	    descriptor->socket != adoption_inode(listener->fd))
+	if (!adoption_is_socket(listener, descriptor->socket))
 		return false;
 	if (descriptor->fd != FIRST_FD +
 	    (int)(listener - adoption->listeners->list))
@@ -173,13 +178,14 @@ bool
 holders_uses(const struct adoption *adoption, const struct caller *caller,
     const struct listener *listener)
 {
-	struct descriptor *list;
-	size_t i, count = caller_descriptors(caller, &list);
+	struct descriptor descriptor;
+	struct procfs folder;
 	bool found = false;
 
-	for (i = 0; i < count && !found; i++)
-		found = is_in_use(adoption, listener, &list[i]);
-	free(list);
+	caller_open_descriptors(caller, &folder);
+	while (!found && caller_next_descriptor(&folder, &descriptor))
+		found = is_in_use(adoption, listener, &descriptor);
+	procfs_close(&folder);
 	return found;
 }
 
@@ -193,7 +199,7 @@ search_one(pid_t pid, pid_t parent, void *context)
 {
 	struct search *search = context;
 	const struct listeners *listeners = search->adoption->listeners;
-	struct caller caller = { pid, pid };
+	const struct caller caller = { .thread = pid, .process = pid };
 	size_t i;
 
 	(void)parent;

@@ -23,6 +23,7 @@ struct holder {
 	struct listener	*listener;	/* NULL: was yielded, is reclaimed */
 	pid_t		 process;
 	int		 pidfd;		/* owned; -1: its end is not noticed */
+	struct event_source source;	/* of pidfd */
 	int		 fd;		/* the replaced one, in the process */
 	union address	 asked;		/* the address passed to bind(2) */
 	bool		 yielded;	/* instead of holding the listener */
@@ -52,7 +53,7 @@ struct holder	*holders_find(const struct adoption *adoption,
  * datagram socket stays as it is.  Without memory nothing is recorded.
  */
 void	holders_add(struct adoption *adoption, struct listener *listener,
-    const struct caller *caller, int fd, const union address *asked);
+    struct caller *caller, int fd, const union address *asked);
 
 /*
  * Yields the listener to the calling process, by shutdown(2).  The listener
@@ -60,7 +61,7 @@ void	holders_add(struct adoption *adoption, struct listener *listener,
  * another one.  Returns whether it was yielded to nobody until now.
  */
 bool	holders_yield(struct adoption *adoption, struct listener *listener,
-    const struct caller *caller);
+    struct caller *caller);
 
 /* Whether the listener is yielded to a process. */
 bool	holders_is_yielded(const struct adoption *adoption,

@@ -20,20 +20,20 @@ struct registration {
 	struct epoll_event	event;	/* what it is registered with */
 };
 
-struct registrations {
-	struct registration	*list;	/* owned */
-	size_t			 count;
+/* Where else than at its own descriptor the service has the socket. */
+struct places {
+	int			*copies;	/* descriptors; owned */
+	struct registration	*registrations;	/* owned */
+	size_t			 copy_count, registration_count;
 };
 
 static bool
-has_socket(const struct descriptor *list, size_t count, int fd, ino_t inode)
+has_socket(const struct slot *slot, int fd)
 {
-	size_t i;
+	struct descriptor descriptor;
 
-	for (i = 0; i < count; i++)
-		if (list[i].fd == fd)
-			return list[i].socket == inode;
-	return false;
+	return caller_descriptor(slot->caller, fd, &descriptor) &&
+	    descriptor.socket == slot->socket->socket;
 }
 
 /* "tfd: 3 events: 19 data: 7 ...", the last two in hexadecimal: proc(5). */
@@ -53,25 +53,35 @@ parse_registration(const char *line, struct registration *registration)
 }
 
 static void
-append(struct registrations *registrations, struct registration *registration,
+append_copy(struct places *places, int fd)
+{
+	int *grown = reallocarray(places->copies, places->copy_count + 1,
+	    sizeof(*grown));
+
+	if (grown == NULL)
+		return;
+	places->copies = grown;
+	grown[places->copy_count++] = fd;
+}
+
+static void
+append_registration(struct places *places, struct registration *registration,
     const struct caller *caller, int epoll)
 {
-	struct registration *grown = reallocarray(registrations->list,
-	    registrations->count + 1, sizeof(*grown));
+	struct registration *grown = reallocarray(places->registrations,
+	    places->registration_count + 1, sizeof(*grown));
 
 	if (grown == NULL)
 		return;
 	registration->epoll = caller_copy(caller, epoll);
 	registration->error = errno;
-	registrations->list = grown;
-	grown[registrations->count++] = *registration;
+	places->registrations = grown;
+	grown[places->registration_count++] = *registration;
 }
 
 /* Appends the registrations of the socket with one epoll instance. */
 static void
-read_registrations(const struct slot *slot, int epoll,
-    const struct descriptor *list, size_t count,
-    struct registrations *registrations)
+find_registrations(const struct slot *slot, int epoll, struct places *places)
 {
 	struct registration registration;
 	struct procfs file;
@@ -82,25 +92,40 @@ read_registrations(const struct slot *slot, int epoll,
 		return;
 	while (procfs_text(&file, '\n', line, sizeof(line)))
 		if (parse_registration(line, &registration) &&
-		    has_socket(list, count, registration.fd,
-		    slot->socket->socket))
-			append(registrations, &registration, slot->caller,
-			    epoll);
+		    has_socket(slot, registration.fd))
+			append_registration(places, &registration,
+			    slot->caller, epoll);
 	procfs_close(&file);
+}
+
+static void
+find_places(const struct slot *slot, struct places *places)
+{
+	struct descriptor descriptor;
+	struct procfs folder;
+
+	caller_open_descriptors(slot->caller, &folder);
+	while (caller_next_descriptor(&folder, &descriptor))
+		if (descriptor.epoll)
+			find_registrations(slot, descriptor.fd, places);
+		else if (descriptor.socket == slot->socket->socket &&
+		    descriptor.fd != slot->socket->fd)
+			append_copy(places, descriptor.fd);
+	procfs_close(&folder);
 }
 
 /*
  * Returns whether every registration can be repaired.  If not, sets errno.
  */
 static bool
-can_repair(const struct slot *slot, const struct registrations *registrations)
+can_repair(const struct slot *slot, const struct places *places)
 {
 	const struct registration *registration;
 	size_t i;
 	int fd;
 
-	for (i = 0; i < registrations->count; i++) {
-		registration = &registrations->list[i];
+	for (i = 0; i < places->registration_count; i++) {
+		registration = &places->registrations[i];
 		if (registration->epoll == -1) {
 			errno = registration->error;
 			return false;
@@ -158,15 +183,14 @@ repair(const struct registration *registration, int old, int fd)
 }
 
 static int
-replace_descriptor(const struct slot *slot, int target, int fd)
+replace_descriptor(const struct slot *slot, int target, int flags, int fd)
 {
 	struct seccomp_notif_addfd replacement = {
 		.id = slot->id,
 		.flags = SECCOMP_ADDFD_FLAG_SETFD,
 		.srcfd = (uint32_t)fd,
 		.newfd = (uint32_t)target,
-		.newfd_flags = (uint32_t)(caller_flags(slot->caller, target) &
-		    O_CLOEXEC),
+		.newfd_flags = (uint32_t)(flags & O_CLOEXEC),
 	};
 
 	return ioctl(slot->notify, SECCOMP_IOCTL_NOTIF_ADDFD,
@@ -175,44 +199,42 @@ replace_descriptor(const struct slot *slot, int target, int fd)
 
 /* Replaces the descriptor, and then its duplicates. */
 static int
-replace_all(const struct slot *slot, const struct descriptor *list,
-    size_t count, int fd)
+replace_all(const struct slot *slot, const struct places *places, int fd)
 {
-	const struct descriptor *socket = slot->socket;
 	size_t i;
+	int copy;
 
-	if (replace_descriptor(slot, socket->fd, fd) == -1)
+	if (replace_descriptor(slot, slot->socket->fd, slot->flags, fd) == -1)
 		return -1;
-	for (i = 0; i < count; i++)
-		if (list[i].socket == socket->socket &&
-		    list[i].fd != socket->fd)
-			replace_descriptor(slot, list[i].fd, fd);
+	for (i = 0; i < places->copy_count; i++) {
+		copy = places->copies[i];
+		replace_descriptor(slot, copy,
+		    caller_flags(slot->caller, copy), fd);
+	}
 	return 0;
 }
 
 int
 install_listener(struct slot *slot, int fd)
 {
-	struct registrations registrations = { NULL, 0 };
-	struct descriptor *list;
-	size_t i, count = caller_descriptors(slot->caller, &list);
+	struct places places = { NULL, NULL, 0, 0 };
+	struct registration *registration;
 	int status, error;
+	size_t i;
 
-	for (i = 0; i < count; i++)
-		if (list[i].epoll)
-			read_registrations(slot, list[i].fd, list, count,
-			    &registrations);
-	slot->deaf = !can_repair(slot, &registrations);
-	status = slot->deaf ? -1 : replace_all(slot, list, count, fd);
+	find_places(slot, &places);
+	slot->deaf = !can_repair(slot, &places);
+	status = slot->deaf ? -1 : replace_all(slot, &places, fd);
 	error = errno;
-	for (i = 0; i < registrations.count; i++) {
+	for (i = 0; i < places.registration_count; i++) {
+		registration = &places.registrations[i];
 		if (status == 0)
-			repair(&registrations.list[i], slot->copy, fd);
-		if (registrations.list[i].epoll != -1)
-			close(registrations.list[i].epoll);
+			repair(registration, slot->copy, fd);
+		if (registration->epoll != -1)
+			close(registration->epoll);
 	}
-	free(registrations.list);
-	free(list);
+	free(places.registrations);
+	free(places.copies);
 	errno = error;
 	return status;
 }

@@ -18,6 +18,7 @@ struct slot {
 	uint64_t		 id;		/* the notification's id */
 	const struct caller	*caller;	/* who waits */
 	const struct descriptor	*socket;	/* the one to be replaced */
+	int			 flags;	/* of socket: caller_flags() */
 	int			 copy;	/* the keeper's, of socket; -1: none */
 	bool			 deaf;		/* see install_listener() */
 };

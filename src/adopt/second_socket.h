@@ -3,19 +3,11 @@
 #define SECOND_SOCKET_H
 
 /*
- * The sockets that a service is given in place of a listener's own, and the
- * socket options that they keep.
+ * The sockets that a service is given in place of a listener's own.  Their
+ * options are those of new sockets, until kept_options_hand_over().
  */
 
-#include "socket/listener.h"
-
-/*
- * Copies socket options from one socket to another.  Copies those that still
- * matter on a socket that listens or receives, and that differ from the options
- * of a new socket of this family and type, which are those of from.  An option
- * that cannot be set is left as it is.
- */
-void	second_socket_copy_options(int from, int to, int family, int type);
+#include "adopt/adoption.h"
 
 /*
  * Makes a second socket, for a process that holds the listener and binds
@@ -35,6 +27,7 @@ int	second_socket_make(const struct listener *listener, int family);
  * So it must not be a socket that portexec inherited from its caller.  Returns
  * 0; or -1, and the listener is unchanged.
  */
-int	second_socket_make_dual_stack(struct listener *listener);
+int	second_socket_make_dual_stack(struct adoption *adoption,
+    struct listener *listener);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <netinet/in.h>
 
-#include <limits.h>
 #include <linux/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,36 +14,30 @@
 
 enum { PATIENCE_MS = 3000 };	/* that clients wait before a report */
 
-struct queue_watch {
-	struct adoption	*adoption;
-	struct listener	*listener;
-	int		 source;	/* see events_add() */
-	int64_t		 since;		/* events_clock(); 0: no client waits */
-	bool		 settled;	/* bound, or reported */
-};
+static const int64_t NEVER = INT64_MAX;
 
-/* poll(2) says POLLHUP of a listening socket after its shutdown(2). */
-static bool
-handle_listener(void *context, short revents)
+/* The kernel says EPOLLHUP of a listening socket after its shutdown(2). */
+static void
+handle_listener(void *context, uint32_t events)
 {
-	struct queue_watch *watch = context;
+	struct watch *watch = context;
+	struct adoption *adoption = watch->adoption;
 
-	if ((revents & POLLHUP) == 0) {
-		if ((revents & POLLIN) != 0)
+	adoption->look_at = 0;
+	if ((events & EPOLLHUP) == 0) {
+		if ((events & EPOLLIN) != 0)
 			watch->since = events_clock();
-	} else if (watch->adoption->notify == -1 ||
-	    !adoption_is_tcp(watch->listener))
+	} else if (adoption->notify == -1 || !adoption_is_tcp(watch->listener))
 		watch->settled = true;
-	else if (!adoption_listen(watch->adoption, watch->listener))
-		adoption_close(watch->listener);
-	return true;
+	else if (!adoption_listen(adoption, watch->listener))
+		adoption_close(adoption, watch->listener);
 }
 
 int
 waiting_begin(struct adoption *adoption)
 {
 	struct listeners *listeners = adoption->listeners;
-	struct queue_watch *watch;
+	struct watch *watch;
 	size_t i;
 
 	adoption->watches = calloc(listeners->count, sizeof(*watch));
@@ -53,10 +47,9 @@ waiting_begin(struct adoption *adoption)
 		watch = &adoption->watches[i];
 		watch->adoption = adoption;
 		watch->listener = &listeners->list[i];
-		watch->source = events_add(adoption->events, -1, 0,
-		    handle_listener, watch);
-		if (watch->source == -1)
-			return -1;
+		watch->source = (struct event_source){
+		    .handle = handle_listener, .context = watch, .fd = -1 };
+		adoption_learn_socket(watch->listener);
 	}
 	return 0;
 }
@@ -64,7 +57,8 @@ waiting_begin(struct adoption *adoption)
 void
 waiting_settle(struct adoption *adoption, const struct listener *listener)
 {
-	adoption->watches[listener - adoption->listeners->list].settled = true;
+	adoption_watch(adoption, listener)->settled = true;
+	adoption->look_at = 0;
 }
 
 static bool
@@ -98,37 +92,34 @@ report(const struct adoption *adoption, const struct listener *listener)
 	    PATIENCE_MS / 1000, clients, hint);
 }
 
-/* Returns the milliseconds until a report is due; INT_MAX: none is. */
-static int
-check_watch(struct queue_watch *watch)
+/* Returns when a report is due, on events_clock(); NEVER: none is. */
+static int64_t
+check_watch(struct watch *watch, int64_t now)
 {
-	int64_t left;
-
 	if (watch->since == 0 || watch->settled || watch->listener->fd == -1)
-		return INT_MAX;
-	left = watch->since + PATIENCE_MS - events_clock();
-	if (left > 0)
-		return (int)left;
+		return NEVER;
+	if (watch->since + PATIENCE_MS > now)
+		return watch->since + PATIENCE_MS;
 	if (has_clients(watch->listener)) {
 		report(watch->adoption, watch->listener);
 		watch->settled = true;
 	} else
 		watch->since = 0;
-	return INT_MAX;
+	return NEVER;
 }
 
 /*
- * Polls for two things.  One is the first client, until one has come or nothing
+ * Waits for two things.  One is the first client, until one has come or nothing
  * is to be reported any more.  The other is a shutdown(2) of a TCP listener,
  * while the service is under the filter.
  *
- * After shutdown(2) POLLHUP stays set, and poll(2) would spin.  Listening again
- * clears it on a TCP listener; a yielded listener does not listen yet, so it is
- * not polled.  A unix listener cannot clear it: handle_listener() sets settled
- * at the first POLLHUP, which ends this.
+ * After shutdown(2) EPOLLHUP stays set, and the loop would spin.  Listening
+ * again clears it on a TCP listener; a yielded listener does not listen yet, so
+ * it is not watched.  A unix listener cannot clear it: handle_listener() sets
+ * settled at the first EPOLLHUP, which ends this.
  */
 static void
-choose_events(const struct queue_watch *watch)
+choose_events(struct watch *watch)
 {
 	const struct listener *listener = watch->listener;
 	bool yielded = holders_is_yielded(watch->adoption, listener);
@@ -136,23 +127,30 @@ choose_events(const struct queue_watch *watch)
 	bool for_shutdown = adoption_is_tcp(listener) &&
 	    watch->adoption->notify != -1;
 
-	/* POLLHUP is always reported. */
-	events_set(watch->adoption->events, watch->source,
+	/* EPOLLHUP is always reported. */
+	events_watch(watch->adoption->events, &watch->source,
 	    !yielded && (for_clients || for_shutdown) ? listener->fd : -1,
-	    for_clients ? POLLIN : 0);
+	    for_clients ? EPOLLIN : 0);
 }
 
+/* There may be many listeners, and most rounds of the loop change nothing. */
 int
 waiting_step(struct adoption *adoption)
 {
-	int left, least = INT_MAX;
+	int64_t due, now;
 	size_t i;
 
+	if (adoption->look_at == NEVER)
+		return -1;
+	now = events_clock();
+	if (adoption->look_at > now)
+		return (int)(adoption->look_at - now);
+	adoption->look_at = NEVER;
 	for (i = 0; i < adoption->listeners->count; i++) {
-		left = check_watch(&adoption->watches[i]);
-		if (left < least)
-			least = left;
+		due = check_watch(&adoption->watches[i], now);
+		if (due < adoption->look_at)
+			adoption->look_at = due;
 		choose_events(&adoption->watches[i]);
 	}
-	return least == INT_MAX ? -1 : least;
+	return adoption->look_at == NEVER ? -1 : (int)(adoption->look_at - now);
 }

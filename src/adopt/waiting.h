@@ -10,16 +10,18 @@
 #include "adopt/adoption.h"
 
 /*
- * Adds an event source for the queue of each listener.  Call this before any
- * source is added to adoption->events that will be forgotten again: see
- * events_add().  Returns 0, or -1 and errno.
+ * Makes adoption->watches, and learns the inode numbers of the listeners'
+ * sockets.  Returns 0, or -1 and errno.
  */
 int	waiting_begin(struct adoption *adoption);
 
 /*
- * Reports clients that have waited too long, and chooses what to poll for.
- * Call this before each events_wait().  Returns the milliseconds until the next
- * call at the latest, or -1 if only an event can change anything.
+ * Reports clients that have waited too long, and chooses what to wait for.
+ * Call this before each events_wait().  It looks at the listeners when
+ * adoption->look_at has come, a time of events_clock(): 0 is at once, and
+ * whoever changes what a decision rests on sets that.  Returns the milliseconds
+ * until the next call at the latest, or -1 if only an event can change
+ * anything.
  */
 int	waiting_step(struct adoption *adoption);
 

@@ -10,7 +10,7 @@
  * was yielded to nobody until now.
  */
 static bool
-yield_ports(struct adoption *adoption, const struct caller *caller)
+yield_ports(struct adoption *adoption, struct caller *caller)
 {
 	struct holder_key key = { 0 };
 	struct listener *listener;
@@ -27,7 +27,7 @@ yield_ports(struct adoption *adoption, const struct caller *caller)
 }
 
 void
-yield_to_unreadable(struct adoption *adoption, const struct caller *caller,
+yield_to_unreadable(struct adoption *adoption, struct caller *caller,
     size_t length)
 {
 	const char *why = strerror(errno);
@@ -49,7 +49,7 @@ yield_to_unreadable(struct adoption *adoption, const struct caller *caller,
 
 void
 yield_to_deaf(struct adoption *adoption, struct listener *listener,
-    const struct caller *caller, const union address *asked, socklen_t length)
+    struct caller *caller, const union address *asked, socklen_t length)
 {
 	const char *why = strerror(errno);
 	struct holder_key key = { .listener = listener };

@@ -19,8 +19,8 @@
  *
  * Closes the listeners whose unix path is lost: adoption_close_lost_paths().
  */
-void	yield_to_unreadable(struct adoption *adoption,
-    const struct caller *caller, size_t length);
+void	yield_to_unreadable(struct adoption *adoption, struct caller *caller,
+    size_t length);
 
 /*
  * An epoll instance of the caller cannot be changed, so it would never report
@@ -29,7 +29,6 @@ void	yield_to_unreadable(struct adoption *adoption,
  * binds, of length bytes.
  */
 void	yield_to_deaf(struct adoption *adoption, struct listener *listener,
-    const struct caller *caller, const union address *asked,
-    socklen_t length);
+    struct caller *caller, const union address *asked, socklen_t length);
 
 #endif

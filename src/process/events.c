@@ -1,77 +1,49 @@
 /* SPDX-License-Identifier: ISC */
-#include <stdlib.h>
 #include <time.h>
 
 #include "process/events.h"
 
-static int
-make_room(struct events *events)
+int
+events_open(void)
 {
-	size_t room = events->room == 0 ? 16 : 2 * events->room;
-	struct event_source *sources;
-	struct pollfd *polls;
-
-	if (events->count < events->room)
-		return 0;
-	polls = reallocarray(events->polls, room, sizeof(*polls));
-	if (polls == NULL)
-		return -1;
-	events->polls = polls;
-	sources = reallocarray(events->sources, room, sizeof(*sources));
-	if (sources == NULL)
-		return -1;
-	events->sources = sources;
-	events->room = room;
-	return 0;
+	return epoll_create1(EPOLL_CLOEXEC);
 }
 
 int
-events_add(struct events *events, int fd, short wanted,
-    event_handler *handle, void *context)
+events_watch(int events, struct event_source *source, int fd, uint32_t wanted)
 {
-	size_t source = events->count;
+	struct epoll_event event = { .events = wanted, .data.ptr = source };
+	int former = source->fd, operation;
 
-	if (make_room(events) == -1)
-		return -1;
-	events->polls[source] = (struct pollfd){ .fd = fd, .events = wanted };
-	events->sources[source] = (struct event_source){ handle, context };
-	events->count++;
-	return (int)source;
-}
-
-void
-events_set(struct events *events, int source, int fd, short wanted)
-{
-	events->polls[source] = (struct pollfd){ .fd = fd, .events = wanted };
-}
-
-static void
-forget(struct events *events, size_t source)
-{
-	events->count--;
-	events->polls[source] = events->polls[events->count];
-	events->sources[source] = events->sources[events->count];
+	if (fd == former && (wanted == source->wanted || fd <= 0))
+		return 0;
+	if (former > 0 && fd != former)
+		epoll_ctl(events, EPOLL_CTL_DEL, former, NULL);
+	source->fd = fd;
+	source->wanted = wanted;
+	if (fd <= 0)
+		return 0;
+	operation = fd == former ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	if (epoll_ctl(events, operation, fd, &event) == 0)
+		return 0;
+	source->fd = -1;
+	return -1;
 }
 
 /*
- * From the last source to the first: when one is forgotten, the source that
- * gets its number was handled already, or was added after poll(2).
+ * One event at a time: a handler may free the source of the next one.  The
+ * kernel moves a source that it has returned to the end of its list.
  */
 void
-events_wait(struct events *events, int timeout)
+events_wait(int events, int timeout)
 {
-	struct event_source source;
-	short revents;
-	size_t i;
+	const struct event_source *source;
+	struct epoll_event event;
 
-	if (poll(events->polls, events->count, timeout) <= 0)
+	if (epoll_wait(events, &event, 1, timeout) != 1)
 		return;
-	for (i = events->count; i > 0; i--) {
-		source = events->sources[i - 1];
-		revents = events->polls[i - 1].revents;
-		if (revents != 0 && !source.handle(source.context, revents))
-			forget(events, i - 1);
-	}
+	source = event.data.ptr;
+	source->handle(source->context, event.events);
 }
 
 int64_t

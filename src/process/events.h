@@ -3,52 +3,52 @@
 #define EVENTS_H
 
 /*
- * An event loop over poll(2).  Each source is a file descriptor with its own
+ * An event loop over epoll(7).  Each source is a file descriptor with its own
  * handler.
  */
 
-#include <poll.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include <sys/epoll.h>
+
 #include <stdint.h>
 
 /*
- * Handles the revents that poll(2) returned for a source.  Returns false if
- * the source is to be forgotten.  The loop never closes a descriptor: that is
- * up to its owner.
+ * Handles the events that epoll_wait(2) returned for a source.  It may watch,
+ * unwatch and free any source, its own too.
  */
-typedef bool	event_handler(void *context, short revents);
+typedef void	event_handler(void *context, uint32_t events);
 
 struct event_source {
 	event_handler	*handle;
 	void		*context;
-};
-
-struct events {			/* starts as all zeros */
-	struct pollfd		*polls;		/* owned */
-	struct event_source	*sources;	/* owned; parallel to polls */
-	size_t			 count, room;
+	int		 fd;		/* 0 or below: nothing is watched */
+	uint32_t	 wanted;	/* EPOLLIN and the like */
 };
 
 /*
- * Adds a source.  wanted has the events of poll(2) to wait for.  If fd is -1,
- * nothing is watched until events_set().  Returns the number of the source,
- * or -1 with errno ENOMEM.
+ * Returns the descriptor of a new event loop, close-on-exec, which the calling
+ * function closes; or -1 and errno.
+ */
+int	events_open(void);
+
+/*
+ * Watches fd, instead of what the source watched before; if fd is -1, watches
+ * nothing.  wanted has the events to wait for; EPOLLHUP and EPOLLERR always
+ * count.  fd is not 0.  The source stays where it is in memory while it watches
+ * anything.
  *
- * When a source is forgotten, the last source gets its number.  So first add
- * the sources whose numbers you keep, then those that come and go.
+ * Before fd is closed, the source has to leave it: epoll watches the open file,
+ * which may be open in other processes too (epoll(7), Q6).
+ *
+ * Returns 0; or -1 and errno, and then nothing is watched.
  */
-int	events_add(struct events *events, int fd, short wanted,
-    event_handler *handle, void *context);
-
-/* Changes the descriptor and events of a source.  fd -1: watch nothing. */
-void	events_set(struct events *events, int source, int fd, short wanted);
+int	events_watch(int events, struct event_source *source, int fd,
+    uint32_t wanted);
 
 /*
- * Waits up to timeout milliseconds for events (-1: without limit), then calls
- * the handlers, from the last source to the first.  A handler may add sources.
+ * Waits up to timeout milliseconds for an event (-1: without limit), and calls
+ * the handler of its source.  If several sources are ready, they take turns.
  */
-void	events_wait(struct events *events, int timeout);
+void	events_wait(int events, int timeout);
 
 /* Returns the time of CLOCK_MONOTONIC in milliseconds. */
 int64_t	events_clock(void);

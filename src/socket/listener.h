@@ -28,6 +28,7 @@ struct listener {
 	char		 host[HOST_MAX];	/* "" for unix */
 	char		 addr[ADDR_MAX];	/* of address_format() */
 	int		 fd;		/* owned; close-on-exec */
+	ino_t		 socket;	/* inode of fd, in the keeper */
 	int		 reserve;	/* of bind.h; owned; -1: none */
 	int		 backlog;	/* for listen(2) */
 	bool		 inherited;	/* the caller passed it to portexec */

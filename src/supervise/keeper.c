@@ -20,7 +20,7 @@
 #include "supervise/run.h"
 
 enum {
-	HELD_FDS = 8,	/* but sockets: the standard three, is_needed() */
+	HELD_FDS = 9,	/* but sockets: the standard three, is_needed() */
 	SPARE_FDS = 8	/* for answering bind(2) and reading /proc */
 };
 
@@ -36,7 +36,8 @@ is_needed(const struct run *run, int fd)
 			return true;
 	return fd == STDERR_FILENO || fd == run->service.channel ||
 	    fd == run->client.channel || fd == run->front ||
-	    fd == run->children || fd == run->adoption.notify;
+	    fd == run->children || fd == run->adoption.notify ||
+	    fd == run->adoption.events;
 }
 
 /*
@@ -128,43 +129,41 @@ handle_ends(struct run *run)
 	return run->children_left;
 }
 
-static bool
-handle_front(void *context, short revents)
+static void
+handle_front(void *context, uint32_t events)
 {
-	(void)revents;
+	(void)events;
 	run_hear_front(context);
-	return true;
 }
 
 /* Empties the signalfd, and has handle_ends() reap. */
-static bool
-handle_child_signal(void *context, short revents)
+static void
+handle_child_signal(void *context, uint32_t events)
 {
 	struct run *run = context;
 	struct signalfd_siginfo signal;
 
-	(void)revents;
+	(void)events;
 	run->reap = true;
 	while (read(run->children, &signal, sizeof(signal)) == sizeof(signal))
 		;
-	return true;
 }
 
-/* poll(2) says POLLHUP when no process is under the filter any more. */
-static bool
-handle_notify(void *context, short revents)
+/* EPOLLHUP: no process is under the filter any more (seccomp_unotify(2)). */
+static void
+handle_notify(void *context, uint32_t events)
 {
 	struct run *run = context;
 	struct adoption *adoption = &run->adoption;
 
-	if ((revents & POLLIN) != 0)
+	if ((events & EPOLLIN) != 0) {
 		bind_call_answer(adoption);
-	else {
-		close(adoption->notify);
-		adoption->notify = -1;
-		events_set(&run->events, run->notify_source, -1, 0);
+		return;
 	}
-	return true;
+	events_watch(adoption->events, &run->notify_source, -1, 0);
+	close(adoption->notify);
+	adoption->notify = -1;
+	adoption->look_at = 0;
 }
 
 /* The shorter of two timeouts; -1 is without a limit. */
@@ -188,7 +187,7 @@ choose_timeout(struct run *run)
 static bool
 keep_on(struct run *run)
 {
-	events_wait(&run->events, choose_timeout(run));
+	events_wait(run->adoption.events, choose_timeout(run));
 	if (handle_ends(run))
 		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
 	return run->adoption.notify != -1;
@@ -212,6 +211,18 @@ refuse(const struct run *run, int status, const struct failure *failure)
 		;
 	channel_send(run->front, &message, -1);
 	_exit(status);
+}
+
+/* Goes on if result is not -1; else refuses, with errno as the reason. */
+static void
+require(const struct run *run, int result)
+{
+	struct failure failure = { "" };
+
+	if (result != -1)
+		return;
+	fail(&failure, errno, "keeper");
+	refuse(run, STATUS_FAILED, &failure);
 }
 
 /*
@@ -248,10 +259,6 @@ make_children(struct run *run, pid_t group)
 	    (run_has_client(run) && child_fork(&run->client, run->launch,
 	    group, run->front, run->children, &failure) == -1))
 		refuse(run, STATUS_FAILED, &failure);
-	if (make_room(run) == -1) {
-		fail(&failure, errno, "keeper");
-		refuse(run, STATUS_FAILED, &failure);
-	}
 }
 
 /* Waits until the front has listened, announced the ports and written files. */
@@ -282,6 +289,8 @@ start_service(struct run *run)
 	service->started_at = events_clock();
 	log_debug(&run->launch->log, "started %s as process %d",
 	    run->launch->command[0], service->pid);
+	if (run->adoption.notify != -1)
+		bind_call_begin(&run->adoption);
 }
 
 /*
@@ -297,22 +306,28 @@ clean_up(const struct run *run)
 	listeners_discard(&run->launch->listeners, false);
 }
 
+static int
+watch(struct run *run, struct event_source *source, event_handler *handle,
+    int fd)
+{
+	*source = (struct event_source){ .handle = handle, .context = run };
+	return events_watch(run->adoption.events, source, fd, EPOLLIN);
+}
+
 /*
- * Adds the lasting event sources before a service is started, so that a
- * lack of memory is found in time.  Returns 0, or -1 and errno.
+ * Watches what lasts before a service is started, so that a lack of memory is
+ * found in time.  Returns 0, or -1 and errno.
  */
 static int
-add_sources(struct run *run)
+watch_all(struct run *run)
 {
-	struct events *events = &run->events;
-
-	if (events_add(events, run->children, POLLIN, handle_child_signal,
-	    run) == -1)
-		return -1;
-	run->front_source = events_add(events, run->front, POLLIN, handle_front,
-	    run);
-	run->notify_source = events_add(events, -1, POLLIN, handle_notify, run);
-	if (run->front_source == -1 || run->notify_source == -1)
+	run->adoption.events = events_open();
+	if (run->adoption.events == -1 ||
+	    watch(run, &run->children_source, handle_child_signal,
+	    run->children) == -1 ||
+	    watch(run, &run->front_source, handle_front, run->front) == -1 ||
+	    watch(run, &run->notify_source, handle_notify,
+	    run->adoption.notify) == -1)
 		return -1;
 	return waiting_begin(&run->adoption);
 }
@@ -330,7 +345,7 @@ become_keeper(struct run *run)
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, NULL);
 	run->children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-	return run->children == -1 ? -1 : add_sources(run);
+	return run->children == -1 ? -1 : 0;
 }
 
 /*
@@ -357,7 +372,7 @@ keeper_main(struct launch *launch, int channel)
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .log = &launch->log,
 		    .service = launch->command[0], .notify = -1,
-		    .events = &run.events,
+		    .events = -1,
 		    .has_unix = listeners_have_unix(&launch->listeners) },
 		.service = { .name = "the service's process",
 		    .become = service_main, .channel = -1 },
@@ -365,18 +380,15 @@ keeper_main(struct launch *launch, int channel)
 		    .become = client_main, .channel = -1 },
 	};
 	pid_t group = getpgrp();
-	struct failure failure;
 
-	if (become_keeper(&run) == -1) {
-		fail(&failure, errno, "keeper");
-		refuse(&run, STATUS_FAILED, &failure);
-	}
+	require(&run, become_keeper(&run));
 	make_children(&run, group);
+	require(&run, make_room(&run));
+	require(&run, watch_all(&run));
 	block_signals();
 	await_go(&run);
 	port_files_recognise(launch->files);
 	start_service(&run);
-	events_set(&run.events, run.notify_source, run.adoption.notify, POLLIN);
 	while (keep_on(&run))
 		;
 	if (run_has_client(&run))

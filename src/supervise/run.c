@@ -54,9 +54,9 @@ replace_with_null(int first, int last)
 static void
 close_front(struct run *run)
 {
+	events_watch(run->adoption.events, &run->front_source, -1, 0);
 	close(run->front);
 	run->front = -1;
-	events_set(&run->events, run->front_source, -1, 0);
 }
 
 /*

@@ -31,10 +31,8 @@ enum cause {
 struct run {
 	struct launch	*launch;
 	struct adoption	 adoption;
-	struct events	 events;
 	int		 front;		/* channel; owned; -1: front is gone */
-	int		 front_source;	/* see events_add() */
-	int		 notify_source;	/* see events_add() */
+	struct event_source	 front_source, notify_source, children_source;
 	bool		 reap;		/* SIGCHLD came: a child has ended */
 	bool		 children_left;	/* when children were last reaped */
 	int		 children;	/* signalfd(2) for SIGCHLD; owned */

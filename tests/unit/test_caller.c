@@ -26,7 +26,7 @@ static const struct {
 
 START_TEST(reads_all_or_nothing)
 {
-	struct caller self = { getpid(), getpid() };
+	const struct caller self = { .thread = getpid() };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *memory, read[WHOLE];
 	int result;
