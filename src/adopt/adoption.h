@@ -48,6 +48,7 @@ struct adoption {
 	int64_t			 look_at;	/* see waiting_step() */
 	struct option_kind	*kinds;	/* owned; see kept_options.h */
 	char			 last_foreign_bind[ADDR_MAX];	/* or "" */
+	unsigned		 foreign_port;	/* of that; 0: none */
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */

@@ -191,9 +191,9 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 /*
  * Whether the kernel is to handle the call, whatever socket it is for.  Most
  * bind(2) calls are decided here, from the address alone.  Until the service
- * has been given a listener, a call for another port is examined all the same:
- * report() in waiting.c suggests that port for --map.  So is every call for a
- * port under -v, which logs it.
+ * has been given a listener, a call for another port is examined all the same,
+ * if it is not the one before: report() in waiting.c suggests that port for
+ * --map.  So is every call for a port under -v, which logs it.
  */
 static bool
 is_foreign(const struct adoption *adoption, const union address *address)
@@ -222,8 +222,10 @@ is_foreign(const struct adoption *adoption, const union address *address)
 	for (i = 0; port != 0 && i < maps->count; i++)
 		if (maps->list[i].port == port)
 			return false;
-	return port == 0 || (adoption->adopted_at != 0 &&
-	    adoption->log->verbosity != VERBOSE);
+	if (port == 0)
+		return true;
+	return adoption->log->verbosity != VERBOSE &&
+	    (adoption->adopted_at != 0 || port == adoption->foreign_port);
 }
 
 /*
@@ -372,6 +374,7 @@ continue_bind(struct adoption *adoption, const struct call *call)
 
 	if (request->type == SOCK_STREAM && request->standard &&
 	    request->same_network && address_port(&request->address) != 0) {
+		adoption->foreign_port = address_port(&request->address);
 		address_format(&request->address, request->length,
 		    adoption->last_foreign_bind);
 		log_debug(adoption->log, "process %d bound %s itself",
