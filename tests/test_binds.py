@@ -225,6 +225,18 @@ class Binds(harness.Binding):
             self.skipTest(process.stderr.read())
         self.assertEqual(self.finish(process), ['bind own'])
 
+    def test_a_socket_stays_in_its_network(self):
+        """Whatever namespace the process enters before it binds."""
+        process, address = self.start('fork', TCP, 'namespace', HERE,
+                                      'listen', 'touch=bound', 'answer')
+        harness.wait_for(lambda: os.path.exists(self.path('bound')) or
+                         process.poll() is not None, 'bind()')
+        if process.poll() == 77:
+            self.skipTest(process.stderr.read())
+        with connect(address) as client:
+            self.assertEqual(read_all(client), b'0\n')
+        self.assertEqual(self.finish(process), [GIVEN])
+
     def test_shutdown_and_again(self):
         """As WEBrick does it: the number is still ours afterwards."""
         for again in ([TCP, HERE, 'listen'], ['use=0', 'listen']):
@@ -563,6 +575,22 @@ class Registrations(harness.Binding):
                          (before, ['anon_inode:[pidfd]']))
         self.write('over', '')
         self.finish(process)
+
+    def test_far_apart(self):
+        """The lowest are compared with the socket, and the rest is listed; or
+        all are, where kcmp(2) is refused."""
+        numbers = [*range(3, 40), 900]
+        deny = self.user.get('deny', os.path.join(harness.BUILD, 'tests',
+                                                  'deny'))
+        for before in (), (deny, 'kcmp', 'EPERM'):
+            with self.subTest(before):
+                process, address = self.start_registering(*numbers,
+                                                          before=before)
+                self.answer(process, address, numbers)
+                self.write('over', '')
+                self.finish(process)
+                os.unlink(self.path('go'))
+                os.unlink(self.path('over'))
 
     def test_above_the_soft_limit(self):
         process, address = self.start_registering(

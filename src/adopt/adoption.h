@@ -42,7 +42,8 @@ struct adoption {
 	const struct log	*log;
 	const char		*service;	/* COMMAND, for messages */
 	int			 events;	/* see events_open() */
-	ino_t			 network;	/* see caller_network() */
+	uint64_t		 network;	/* SO_NETNS_COOKIE; 0: unknown */
+	ino_t			 namespace;	/* see caller_network() */
 	struct holder		*holders;	/* owned; see holders.h */
 	struct watch		*watches;	/* owned; one a listener */
 	int64_t			 look_at;	/* see waiting_step() */

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <stddef.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "adopt/bind_call.h"
 #include "adopt/caller.h"
-#include "adopt/filter.h"
+#include "adopt/examine.h"
 #include "adopt/holders.h"
 #include "adopt/install.h"
 #include "adopt/kept_options.h"
@@ -19,15 +15,6 @@
 #include "adopt/second_socket.h"
 #include "adopt/waiting.h"
 #include "adopt/yield.h"
-
-struct call {
-	uint64_t		 id;	/* the notification's cookie */
-	struct caller		 caller;
-	struct descriptor	 socket;
-	int			 flags;	/* of socket: caller_flags() */
-	int			 copy;	/* of socket; owned; -1: refused */
-	struct request		 request;
-};
 
 static const int probe_of_memory = 0x70657865;
 
@@ -40,226 +27,6 @@ bind_call_try(pid_t child)
 	return caller_read(&caller,
 	    (unsigned long long)(uintptr_t)&probe_of_memory, &value,
 	    sizeof(value));
-}
-
-/*
- * Learns type, family and protocol from a copy of the socket.  Where
- * pidfd_getfd(2) is refused, learns them from the name of the protocol.
- */
-static void
-examine_socket(struct call *call)
-{
-	struct request *request = &call->request;
-	int protocol = -1;
-	socklen_t length = sizeof(int);
-	char name[32];
-	const char *base;
-
-	call->copy = caller_copy(&call->caller, call->socket.fd);
-	if (call->copy != -1) {
-		getsockopt(call->copy, SOL_SOCKET, SO_TYPE, &request->type,
-		    &length);
-		getsockopt(call->copy, SOL_SOCKET, SO_DOMAIN,
-		    &request->family, &length);
-		getsockopt(call->copy, SOL_SOCKET, SO_PROTOCOL, &protocol,
-		    &length);
-		/* Go uses MPTCP by default, which falls back to TCP. */
-		request->standard = protocol == IPPROTO_TCP ||
-		    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
-		return;
-	}
-	caller_protocol(&call->caller, call->socket.fd, name,
-	    sizeof(name));
-	base = name + (strncmp(name, "MPTCP", 5) == 0 ? strlen("MP") : 0);
-	if (strncmp(base, "TCP", 3) == 0 || strncmp(base, "UDP", 3) == 0) {
-		request->type = base[0] == 'T' ? SOCK_STREAM : SOCK_DGRAM;
-		request->family = strcmp(base + 3, "v6") == 0 ? AF_INET6 :
-		    AF_INET;
-		request->standard = true;
-	} else if (strncmp(name, "UNIX", 4) == 0) {
-		request->family = AF_UNIX;
-		request->type = strcmp(name, "UNIX-STREAM") == 0 ?
-		    SOCK_STREAM : 0;
-	}
-}
-
-static void
-examine_path(struct call *call)
-{
-	struct request *request = &call->request;
-	char path[sizeof(request->address.un.sun_path) + 1] = "", ours[256];
-	struct stat status;
-
-	if (request->address.any.sa_family != AF_UNIX ||
-	    request->address.un.sun_path[0] == '\0')
-		return;
-	memcpy(path, request->address.un.sun_path, request->length -
-	    offsetof(struct sockaddr_un, sun_path));
-	caller_path(&call->caller, path, ours, sizeof(ours));
-	if (stat(ours, &status) == 0) {
-		request->device = status.st_dev;
-		request->inode = status.st_ino;
-	}
-}
-
-/*
- * Reads the arguments of bind().  socketcall(2) has them in an array in the
- * process's memory.  Returns 0, or -1 and errno.
- */
-static int
-read_arguments(const struct caller *caller, const struct seccomp_data *data,
-    uint64_t arguments[3])
-{
-	const struct architecture *architecture = filter_find(data->arch);
-	union {
-		uint32_t	narrow[3];
-		uint64_t	wide[3];
-	} words;
-	size_t i;
-
-	for (i = 0; i < 3; i++)
-		arguments[i] = data->args[i];
-	if (architecture == NULL || data->nr != architecture->socketcall)
-		return 0;
-	if (caller_read(caller, data->args[1], &words,
-	    3 * architecture->word) == -1)
-		return -1;
-	for (i = 0; i < 3; i++)
-		arguments[i] = architecture->word == sizeof(uint32_t) ?
-		    words.narrow[i] : words.wide[i];
-	return 0;
-}
-
-/*
- * Returns whether the call still waits.  If it does not, another process may
- * have got the pid, and have been read instead: seccomp_unotify(2).
- */
-static bool
-is_valid(const struct adoption *adoption, const struct call *call)
-{
-	return ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
-	    &call->id) == 0;
-}
-
-/*
- * Learns the process of the calling thread.  Returns false if the call does not
- * wait any more.  Leaves errno alone.
- */
-static bool
-identify(const struct adoption *adoption, struct call *call)
-{
-	int error = errno;
-	bool known = caller_identify(&call->caller, call->caller.thread) &&
-	    is_valid(adoption, call);
-
-	errno = error;
-	return known;
-}
-
-/*
- * Reads the address that is asked for, and the descriptor.  If the arguments
- * cannot be read (socketcall(2)), the length is unknown: assumes that of an IP
- * address.  Returns false if the kernel is to handle the call.
- */
-static bool
-read_request(struct adoption *adoption, const struct seccomp_data *data,
-    struct call *call, int *fd)
-{
-	struct request *request = &call->request;
-	size_t length = sizeof(struct sockaddr_in);
-	uint64_t arguments[3];
-	bool known = read_arguments(&call->caller, data, arguments) == 0;
-
-	if (known)
-		length = (uint32_t)arguments[2];
-	if (length <= sizeof(sa_family_t) ||
-	    length > sizeof(struct sockaddr_storage))
-		return false;
-	request->length = (socklen_t)(length < sizeof(request->address) ?
-	    length : sizeof(request->address));
-	if (!known || caller_read(&call->caller, arguments[1],
-	    &request->address, request->length) == -1) {
-		if (errno != EFAULT && errno != ESRCH &&
-		    identify(adoption, call))
-			yield_to_unreadable(adoption, &call->caller, length);
-		return false;
-	}
-	*fd = (int)arguments[0];
-	return true;
-}
-
-/*
- * Whether the kernel is to handle the call, whatever socket it is for.  Most
- * bind(2) calls are decided here, from the address alone.  Until the service
- * has been given a listener, a call for another port is examined all the same,
- * if it is not the one before: report() in waiting.c suggests that port for
- * --map.  So is every call for a port under -v, which logs it.
- */
-static bool
-is_foreign(const struct adoption *adoption, const union address *address)
-{
-	const struct listeners *listeners = adoption->listeners;
-	const struct maps *maps = adoption->maps;
-	unsigned port;
-	size_t i;
-
-	switch (address->any.sa_family) {
-	case AF_UNIX:
-		return !adoption->has_unix;
-	case AF_INET6:
-		port = ntohs(address->in6.sin6_port);
-		break;
-	case AF_INET:
-	case AF_UNSPEC:
-		port = ntohs(address->in.sin_port);
-		break;
-	default:
-		return true;
-	}
-	for (i = 0; port != 0 && i < listeners->count; i++)
-		if (listeners->list[i].port == port)
-			return false;
-	for (i = 0; port != 0 && i < maps->count; i++)
-		if (maps->list[i].port == port)
-			return false;
-	if (port == 0)
-		return true;
-	return adoption->log->verbosity != VERBOSE &&
-	    (adoption->adopted_at != 0 || port == adoption->foreign_port);
-}
-
-/*
- * Learns what a decision needs.  Returns false if there is nothing to decide:
- * the kernel is to handle the call.  What was read is the calling process's
- * own only if the call still waits at the end.
- */
-static bool
-examine(struct adoption *adoption, const struct seccomp_notif *notification,
-    struct call *call)
-{
-	struct request *request = &call->request;
-	int fd;
-
-	call->caller.thread = (pid_t)notification->pid;
-	if (!read_request(adoption, &notification->data, call, &fd) ||
-	    is_foreign(adoption, &request->address) ||
-	    !caller_identify(&call->caller, call->caller.thread) ||
-	    !caller_descriptor(&call->caller, fd, &call->socket) ||
-	    call->socket.socket == 0)
-		return false;
-	request->same_network = adoption->network != 0 &&
-	    caller_network(call->caller.thread) == adoption->network;
-	examine_socket(call);
-	/*
-	 * __inet_bind() in net/ipv4/af_inet.c accepts the wildcard address with
-	 * AF_UNSPEC on an IPv4 socket.
-	 */
-	if (request->family == AF_INET &&
-	    request->address.any.sa_family == AF_UNSPEC &&
-	    request->address.in.sin_addr.s_addr == htonl(INADDR_ANY))
-		request->address.any.sa_family = AF_INET;
-	examine_path(call);
-	return is_valid(adoption, call);
 }
 
 /*
@@ -304,11 +71,11 @@ choose_socket(struct adoption *adoption, const struct call *call,
  * install_listener() sets it.
  */
 static void
-copy_nonblock(const struct call *call, int to)
+copy_nonblock(int wanted, int to)
 {
 	int flags = fcntl(to, F_GETFL);
 
-	if (((flags ^ call->flags) & O_NONBLOCK) != 0)
+	if (((flags ^ wanted) & O_NONBLOCK) != 0)
 		fcntl(to, F_SETFL, flags ^ O_NONBLOCK);
 }
 
@@ -317,7 +84,7 @@ static bool
 give(struct adoption *adoption, struct call *call, struct listener *listener)
 {
 	struct slot slot = { .notify = adoption->notify, .id = call->id,
-	    .caller = &call->caller, .socket = &call->socket,
+	    .caller = &call->caller, .fd = call->fd, .inode = call->socket,
 	    .copy = call->copy };
 	const struct request *request = &call->request;
 	char asked[ADDR_MAX];
@@ -333,9 +100,8 @@ give(struct adoption *adoption, struct call *call, struct listener *listener)
 		return false;
 	kept_options_hand_over(adoption, listener, call->copy,
 	    request->family, request->type, fd);
-	slot.flags = call->flags = caller_flags(&call->caller,
-	    call->socket.fd);
-	copy_nonblock(call, fd);
+	slot.flags = caller_flags(&call->caller, call->fd);
+	copy_nonblock(slot.flags, fd);
 	status = install_listener(&slot, fd);
 	if (second)
 		close(fd);
@@ -354,7 +120,7 @@ give(struct adoption *adoption, struct call *call, struct listener *listener)
 		if (adoption->adopted_at == 0)
 			adoption->adopted_at = events_clock();
 		holders_add(adoption, listener, &call->caller,
-		    call->socket.fd, &request->address);
+		    call->fd, &request->address);
 	}
 	address_format(&request->address, request->length, asked);
 	log_debug(adoption->log, "process %d bound %s: given %s%s",
@@ -404,7 +170,7 @@ answer(struct adoption *adoption, struct call *call)
 	struct listener *list = adoption->listeners->list;
 	int match;
 
-	if (adoption_find(adoption, call->socket.socket) != NULL)
+	if (adoption_find(adoption, call->socket) != NULL)
 		return is_issued_again(adoption, call);
 	match = match_listener(&call->request, adoption->listeners,
 	    adoption->maps);
@@ -417,7 +183,7 @@ answer(struct adoption *adoption, struct call *call)
 void
 bind_call_begin(struct adoption *adoption)
 {
-	adoption->network = caller_network(getpid());
+	examine_begin(adoption);
 	kept_options_begin(adoption);
 }
 
@@ -439,7 +205,7 @@ bind_call_answer(struct adoption *adoption)
 	    &in.notification) == -1)
 		return;
 	out.response.id = call.id = in.notification.id;
-	if (!examine(adoption, &in.notification, &call) ||
+	if (!examine_call(adoption, &in.notification, &call) ||
 	    !answer(adoption, &call))
 		out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	/* With our copy open, the old socket would outlive the call. */

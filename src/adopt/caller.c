@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,13 @@
 #include "adopt/caller.h"
 #include "process/procfs.h"
 
-enum { PATH_SIZE = 64 };
+enum {
+	PATH_SIZE = 64,
+	LINK_SIZE = 32,
+	FEW = 16,	/* descriptors that are listed in as many calls */
+	MANY = 1 << 20,	/* beyond that the number is not relied on */
+	SPARSE = 4	/* numbers that are compared for a descriptor */
+};
 
 /*
  * Reads the number after key in the file.  Closes the file.  Returns whether
@@ -108,33 +115,33 @@ caller_network(pid_t thread)
 }
 
 /* readlink(2) is enough: it gives "socket:[INODE]" (proc_pid_fd(5)). */
-static bool
-read_descriptor(int folder, const char *path, int fd,
-    struct descriptor *descriptor)
+static ino_t
+parse_link(const char *link)
 {
 	static const char socket[] = "socket:[";
-	char link[32];
-	ssize_t length;
 
-	length = readlinkat(folder, path, link, sizeof(link) - 1);
-	if (length == -1)
-		return false;
-	link[length] = '\0';
-	descriptor->fd = fd;
-	descriptor->socket = strncmp(link, socket, strlen(socket)) == 0 ?
+	return strncmp(link, socket, strlen(socket)) == 0 ?
 	    strtoull(link + strlen(socket), NULL, 10) : 0;
-	descriptor->epoll = strcmp(link, "anon_inode:[eventpoll]") == 0;
-	return true;
 }
 
-bool
-caller_descriptor(const struct caller *caller, int fd,
-    struct descriptor *descriptor)
+/* Returns false if there is none. */
+static bool
+read_link(int folder, const char *path, char link[LINK_SIZE])
 {
-	char path[PATH_SIZE];
+	ssize_t length = readlinkat(folder, path, link, LINK_SIZE - 1);
+
+	link[length < 0 ? 0 : length] = '\0';
+	return length != -1;
+}
+
+ino_t
+caller_socket(const struct caller *caller, int fd)
+{
+	char path[PATH_SIZE], link[LINK_SIZE];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", caller->thread, fd);
-	return read_descriptor(AT_FDCWD, path, fd, descriptor);
+	read_link(AT_FDCWD, path, link);
+	return parse_link(link);
 }
 
 int
@@ -149,23 +156,94 @@ caller_flags(const struct caller *caller, int fd)
 }
 
 void
-caller_open_descriptors(const struct caller *caller, struct procfs *folder)
+caller_begin_descriptors(const struct caller *caller, struct descriptors *all,
+    int ours, ino_t inode)
 {
-	procfs_open(folder, "%d/fd", caller->thread);
+	struct stat status;
+
+	*all = (struct descriptors){ .caller = caller, .self = getpid(),
+	    .ours = ours, .inode = inode, .left = -1 };
+	if (procfs_open(&all->folder, "%d/fd", caller->thread) == -1 ||
+	    fstat(all->folder.fd, &status) == -1)
+		return;
+	/* The size is their number, since Linux 6.2: proc_fd_getattr(). */
+	if (status.st_size > 0 && status.st_size < MANY)
+		all->left = (int)status.st_size;
+	if (all->left > FEW && ours != -1)
+		all->end = SPARSE * all->left;
 }
 
-bool
-caller_next_descriptor(struct procfs *folder, struct descriptor *descriptor)
+/*
+ * For each epoll instance, KCMP_EPOLL_TFD says whether descriptor 0 is
+ * registered with it, and for all else EINVAL: kcmp(2).
+ */
+static int
+compare(const struct descriptors *all, int fd, struct descriptor *descriptor)
 {
-	char name[16];
+	struct kcmp_epoll_slot slot = { .efd = (uint32_t)fd };
+	pid_t other = all->caller->thread;
+	long order = syscall(SYS_kcmp, all->self, other, KCMP_FILE, all->ours,
+	    fd);
+
+	if (order == -1)
+		return -1;
+	descriptor->fd = fd;
+	descriptor->same = order == 0;
+	descriptor->epoll = order != 0 && (syscall(SYS_kcmp, all->self,
+	    other, KCMP_EPOLL_TFD, all->ours, &slot) != -1 || errno != EINVAL);
+	return 0;
+}
+
+static bool
+list(struct descriptors *all, struct descriptor *descriptor)
+{
+	char name[16], link[LINK_SIZE];
 	int fd;
 
-	while (procfs_entry(folder, &fd)) {
+	while (procfs_entry(&all->folder, &fd)) {
 		snprintf(name, sizeof(name), "%d", fd);
-		if (read_descriptor(folder->fd, name, fd, descriptor))
-			return true;
+		if (fd < all->next || !read_link(all->folder.fd, name, link))
+			continue;
+		descriptor->fd = fd;
+		descriptor->same = parse_link(link) == all->inode;
+		descriptor->epoll = strcmp(link,
+		    "anon_inode:[eventpoll]") == 0;
+		return true;
 	}
 	return false;
+}
+
+/*
+ * The kernel makes an inode of each descriptor that is listed, which takes ten
+ * times as long as kcmp(2).  So where there are many descriptors, compares the
+ * lowest, which are most of them, and lists what is left, or all if kcmp(2) is
+ * refused.
+ */
+bool
+caller_next_descriptor(struct descriptors *all, struct descriptor *descriptor)
+{
+	bool found = false;
+
+	if (all->left == 0)
+		return false;
+	while (!found && all->next < all->end) {
+		found = compare(all, all->next, descriptor) == 0;
+		if (!found && errno != EBADF)
+			all->end = all->next;
+		else
+			all->next++;
+	}
+	if (!found)
+		found = list(all, descriptor);
+	if (all->left > 0)
+		all->left--;
+	return found;
+}
+
+void
+caller_end_descriptors(struct descriptors *all)
+{
+	procfs_close(&all->folder);
 }
 
 /*

@@ -23,8 +23,20 @@ struct caller {
 /* One open descriptor of a process. */
 struct descriptor {
 	int	fd;
-	ino_t	socket;		/* a socket's inode; 0: something else */
-	bool	epoll;
+	bool	same;		/* the file that is looked for */
+	bool	epoll;		/* an epoll instance */
+};
+
+/* All descriptors of a process, one after another. */
+struct descriptors {
+	const struct caller	*caller;
+	pid_t			 self;
+	int			 ours;	/* the file that is looked for, */
+	ino_t			 inode;	/* a socket */
+	struct procfs		 folder;
+	int			 left;	/* so many are to come; -1: unknown */
+	int			 next;	/* the lowest that was not compared */
+	int			 end;	/* from here on they are listed */
 };
 
 /*
@@ -56,10 +68,10 @@ int	caller_read(const struct caller *caller, unsigned long long address,
 ino_t	caller_network(pid_t thread);
 
 /*
- * Stores what the process's descriptor fd is.  Returns false if it is not open.
+ * Returns the inode number of the socket that is the process's descriptor fd,
+ * or 0 if it is none.
  */
-bool	caller_descriptor(const struct caller *caller, int fd,
-    struct descriptor *descriptor);
+ino_t	caller_socket(const struct caller *caller, int fd);
 
 /*
  * Returns the flags of the process's descriptor fd, those of F_GETFL and
@@ -68,15 +80,16 @@ bool	caller_descriptor(const struct caller *caller, int fd,
 int	caller_flags(const struct caller *caller, int fd);
 
 /*
- * Opens the folder of the process's descriptors, for caller_next_descriptor(),
- * which stores the next one that is open and returns false if none is left.
- * Close the folder with procfs_close().  A folder that cannot be opened has no
- * descriptors.
+ * Begins with the descriptors of the process, to look for a socket among them.
+ * ours is the keeper's descriptor of the socket, -1 if it has none; inode is
+ * the socket's inode number.  caller_next_descriptor() stores the next one, and
+ * returns false when there is none left, or they cannot be seen.
  */
-void	caller_open_descriptors(const struct caller *caller,
-    struct procfs *folder);
-bool	caller_next_descriptor(struct procfs *folder,
+void	caller_begin_descriptors(const struct caller *caller,
+    struct descriptors *all, int ours, ino_t inode);
+bool	caller_next_descriptor(struct descriptors *all,
     struct descriptor *descriptor);
+void	caller_end_descriptors(struct descriptors *all);
 
 /*
  * Returns a copy of the process's descriptor fd, close-on-exec, which the

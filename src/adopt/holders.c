@@ -162,7 +162,7 @@ is_in_use(const struct adoption *adoption, const struct listener *listener,
 {
 	const struct holder *holder;
 
-	if (!adoption_is_socket(listener, descriptor->socket))
+	if (!descriptor->same)
 		return false;
 	if (descriptor->fd != FIRST_FD +
 	    (int)(listener - adoption->listeners->list))
@@ -179,13 +179,15 @@ holders_uses(const struct adoption *adoption, const struct caller *caller,
     const struct listener *listener)
 {
 	struct descriptor descriptor;
-	struct procfs folder;
+	struct descriptors all;
 	bool found = false;
 
-	caller_open_descriptors(caller, &folder);
-	while (!found && caller_next_descriptor(&folder, &descriptor))
+	if (listener->fd == -1)
+		return false;
+	caller_begin_descriptors(caller, &all, listener->fd, listener->socket);
+	while (!found && caller_next_descriptor(&all, &descriptor))
 		found = is_in_use(adoption, listener, &descriptor);
-	procfs_close(&folder);
+	caller_end_descriptors(&all);
 	return found;
 }
 

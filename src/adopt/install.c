@@ -27,15 +27,6 @@ struct places {
 	size_t			 copy_count, registration_count;
 };
 
-static bool
-has_socket(const struct slot *slot, int fd)
-{
-	struct descriptor descriptor;
-
-	return caller_descriptor(slot->caller, fd, &descriptor) &&
-	    descriptor.socket == slot->socket->socket;
-}
-
 /* "tfd: 3 events: 19 data: 7 ...", the last two in hexadecimal: proc(5). */
 static bool
 parse_registration(const char *line, struct registration *registration)
@@ -92,7 +83,8 @@ find_registrations(const struct slot *slot, int epoll, struct places *places)
 		return;
 	while (procfs_text(&file, '\n', line, sizeof(line)))
 		if (parse_registration(line, &registration) &&
-		    has_socket(slot, registration.fd))
+		    caller_socket(slot->caller, registration.fd) ==
+		    slot->inode)
 			append_registration(places, &registration,
 			    slot->caller, epoll);
 	procfs_close(&file);
@@ -102,16 +94,15 @@ static void
 find_places(const struct slot *slot, struct places *places)
 {
 	struct descriptor descriptor;
-	struct procfs folder;
+	struct descriptors all;
 
-	caller_open_descriptors(slot->caller, &folder);
-	while (caller_next_descriptor(&folder, &descriptor))
+	caller_begin_descriptors(slot->caller, &all, slot->copy, slot->inode);
+	while (caller_next_descriptor(&all, &descriptor))
 		if (descriptor.epoll)
 			find_registrations(slot, descriptor.fd, places);
-		else if (descriptor.socket == slot->socket->socket &&
-		    descriptor.fd != slot->socket->fd)
+		else if (descriptor.same && descriptor.fd != slot->fd)
 			append_copy(places, descriptor.fd);
-	procfs_close(&folder);
+	caller_end_descriptors(&all);
 }
 
 /*
@@ -204,7 +195,7 @@ replace_all(const struct slot *slot, const struct places *places, int fd)
 	size_t i;
 	int copy;
 
-	if (replace_descriptor(slot, slot->socket->fd, slot->flags, fd) == -1)
+	if (replace_descriptor(slot, slot->fd, slot->flags, fd) == -1)
 		return -1;
 	for (i = 0; i < places->copy_count; i++) {
 		copy = places->copies[i];

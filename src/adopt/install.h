@@ -17,7 +17,8 @@ struct slot {
 	int			 notify;	/* notification descriptor */
 	uint64_t		 id;		/* the notification's id */
 	const struct caller	*caller;	/* who waits */
-	const struct descriptor	*socket;	/* the one to be replaced */
+	int			 fd;		/* its socket's descriptor */
+	ino_t			 inode;		/* of the socket */
 	int			 flags;	/* of socket: caller_flags() */
 	int			 copy;	/* the keeper's, of socket; -1: none */
 	bool			 deaf;		/* see install_listener() */

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adopt/examine.h"
+#include "adopt/filter.h"
+#include "adopt/yield.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE	71	/* since 5.14 */
+#endif
+
+/* Returns the socket's SO_NETNS_COOKIE (Linux 5.14), or 0. */
+static uint64_t
+socket_network(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+	return cookie;
+}
+
+static bool
+is_in_namespace(const struct adoption *adoption, pid_t thread)
+{
+	return adoption->namespace != 0 &&
+	    caller_network(thread) == adoption->namespace;
+}
+
+void
+examine_begin(struct adoption *adoption)
+{
+	adoption->network = socket_network(adoption->listeners->list[0].fd);
+	adoption->namespace = caller_network(getpid());
+}
+
+/*
+ * Learns from the keeper's copy of the descriptor what socket it is.  Returns
+ * false if it is none.
+ */
+static bool
+examine_copy(const struct adoption *adoption, struct call *call)
+{
+	struct request *request = &call->request;
+	int protocol = -1;
+	socklen_t length = sizeof(int);
+	struct stat status;
+
+	if (fstat(call->copy, &status) == -1 || !S_ISSOCK(status.st_mode))
+		return false;
+	call->socket = status.st_ino;
+	getsockopt(call->copy, SOL_SOCKET, SO_TYPE, &request->type, &length);
+	getsockopt(call->copy, SOL_SOCKET, SO_DOMAIN, &request->family,
+	    &length);
+	getsockopt(call->copy, SOL_SOCKET, SO_PROTOCOL, &protocol, &length);
+	/* Go uses MPTCP by default, which falls back to TCP. */
+	request->standard = protocol == IPPROTO_TCP ||
+	    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
+	request->same_network = adoption->network != 0 ?
+	    socket_network(call->copy) == adoption->network :
+	    is_in_namespace(adoption, call->caller.thread);
+	return true;
+}
+
+/*
+ * Does the same where pidfd_getfd(2) is refused: the name of the protocol says
+ * what the socket is.
+ */
+static bool
+examine_link(const struct adoption *adoption, struct call *call)
+{
+	struct request *request = &call->request;
+	char name[32];
+	const char *base;
+
+	call->socket = caller_socket(&call->caller, call->fd);
+	if (call->socket == 0)
+		return false;
+	request->same_network = is_in_namespace(adoption, call->caller.thread);
+	caller_protocol(&call->caller, call->fd, name, sizeof(name));
+	base = name + (strncmp(name, "MPTCP", 5) == 0 ? strlen("MP") : 0);
+	if (strncmp(base, "TCP", 3) == 0 || strncmp(base, "UDP", 3) == 0) {
+		request->type = base[0] == 'T' ? SOCK_STREAM : SOCK_DGRAM;
+		request->family = strcmp(base + 3, "v6") == 0 ? AF_INET6 :
+		    AF_INET;
+		request->standard = true;
+	} else if (strncmp(name, "UNIX", 4) == 0) {
+		request->family = AF_UNIX;
+		request->type = strcmp(name, "UNIX-STREAM") == 0 ?
+		    SOCK_STREAM : 0;
+	}
+	return true;
+}
+
+static void
+examine_path(struct call *call)
+{
+	struct request *request = &call->request;
+	char path[sizeof(request->address.un.sun_path) + 1] = "", ours[256];
+	struct stat status;
+
+	if (request->address.any.sa_family != AF_UNIX ||
+	    request->address.un.sun_path[0] == '\0')
+		return;
+	memcpy(path, request->address.un.sun_path, request->length -
+	    offsetof(struct sockaddr_un, sun_path));
+	caller_path(&call->caller, path, ours, sizeof(ours));
+	if (stat(ours, &status) == 0) {
+		request->device = status.st_dev;
+		request->inode = status.st_ino;
+	}
+}
+
+/*
+ * Reads the arguments of bind().  socketcall(2) has them in an array in the
+ * process's memory.  Returns 0, or -1 and errno.
+ */
+static int
+read_arguments(const struct caller *caller, const struct seccomp_data *data,
+    uint64_t arguments[3])
+{
+	const struct architecture *architecture = filter_find(data->arch);
+	union {
+		uint32_t	narrow[3];
+		uint64_t	wide[3];
+	} words;
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		arguments[i] = data->args[i];
+	if (architecture == NULL || data->nr != architecture->socketcall)
+		return 0;
+	if (caller_read(caller, data->args[1], &words,
+	    3 * architecture->word) == -1)
+		return -1;
+	for (i = 0; i < 3; i++)
+		arguments[i] = architecture->word == sizeof(uint32_t) ?
+		    words.narrow[i] : words.wide[i];
+	return 0;
+}
+
+/*
+ * Returns whether the call still waits.  If it does not, another process may
+ * have got the pid, and have been read instead: seccomp_unotify(2).
+ */
+static bool
+is_valid(const struct adoption *adoption, const struct call *call)
+{
+	return ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
+	    &call->id) == 0;
+}
+
+/*
+ * Learns the process of the calling thread.  Returns false if the call does not
+ * wait any more.  Leaves errno alone.
+ */
+static bool
+identify(const struct adoption *adoption, struct call *call)
+{
+	int error = errno;
+	bool known = caller_identify(&call->caller, call->caller.thread) &&
+	    is_valid(adoption, call);
+
+	errno = error;
+	return known;
+}
+
+/*
+ * Reads the address that is asked for, and the descriptor.  If the arguments
+ * cannot be read (socketcall(2)), the length is unknown: assumes that of an IP
+ * address.  Returns false if the kernel is to handle the call.
+ */
+static bool
+read_request(struct adoption *adoption, const struct seccomp_data *data,
+    struct call *call)
+{
+	struct request *request = &call->request;
+	size_t length = sizeof(struct sockaddr_in);
+	uint64_t arguments[3];
+	bool known = read_arguments(&call->caller, data, arguments) == 0;
+
+	if (known)
+		length = (uint32_t)arguments[2];
+	if (length <= sizeof(sa_family_t) ||
+	    length > sizeof(struct sockaddr_storage))
+		return false;
+	request->length = (socklen_t)(length < sizeof(request->address) ?
+	    length : sizeof(request->address));
+	if (!known || caller_read(&call->caller, arguments[1],
+	    &request->address, request->length) == -1) {
+		if (errno != EFAULT && errno != ESRCH &&
+		    identify(adoption, call))
+			yield_to_unreadable(adoption, &call->caller, length);
+		return false;
+	}
+	call->fd = (int)arguments[0];
+	return true;
+}
+
+/*
+ * Whether the kernel is to handle the call, whatever socket it is for.  Most
+ * bind(2) calls are decided here, from the address alone.  Until the service
+ * has been given a listener, a call for another port is examined all the same,
+ * if it is not the one before: report() in waiting.c suggests that port for
+ * --map.  So is every call for a port under -v, which logs it.
+ */
+static bool
+is_foreign(const struct adoption *adoption, const union address *address)
+{
+	const struct listeners *listeners = adoption->listeners;
+	const struct maps *maps = adoption->maps;
+	unsigned port;
+	size_t i;
+
+	switch (address->any.sa_family) {
+	case AF_UNIX:
+		return !adoption->has_unix;
+	case AF_INET6:
+		port = ntohs(address->in6.sin6_port);
+		break;
+	case AF_INET:
+	case AF_UNSPEC:
+		port = ntohs(address->in.sin_port);
+		break;
+	default:
+		return true;
+	}
+	for (i = 0; port != 0 && i < listeners->count; i++)
+		if (listeners->list[i].port == port)
+			return false;
+	for (i = 0; port != 0 && i < maps->count; i++)
+		if (maps->list[i].port == port)
+			return false;
+	if (port == 0)
+		return true;
+	return adoption->log->verbosity != VERBOSE &&
+	    (adoption->adopted_at != 0 || port == adoption->foreign_port);
+}
+
+bool
+examine_call(struct adoption *adoption,
+    const struct seccomp_notif *notification, struct call *call)
+{
+	struct request *request = &call->request;
+
+	call->caller.thread = (pid_t)notification->pid;
+	if (!read_request(adoption, &notification->data, call) ||
+	    is_foreign(adoption, &request->address) ||
+	    !caller_identify(&call->caller, call->caller.thread))
+		return false;
+	call->copy = caller_copy(&call->caller, call->fd);
+	if (!(call->copy != -1 ? examine_copy : examine_link)(adoption, call))
+		return false;
+	/*
+	 * __inet_bind() in net/ipv4/af_inet.c accepts the wildcard address with
+	 * AF_UNSPEC on an IPv4 socket.
+	 */
+	if (request->family == AF_INET &&
+	    request->address.any.sa_family == AF_UNSPEC &&
+	    request->address.in.sin_addr.s_addr == htonl(INADDR_ANY))
+		request->address.any.sa_family = AF_INET;
+	examine_path(call);
+	return is_valid(adoption, call);
+}
