@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "handoff/port_file.h"
 #include "process/procfs.h"
+#include "process/sigmask.h"
 
 /* Returns N of /dev/fd/N or /proc/self/fd/N; -1 if file is neither. */
 static int
@@ -259,10 +260,10 @@ open_other(const char *file, const sigset_t *mask)
 	sigset_t own;
 	int fd, error;
 
-	sigprocmask(SIG_SETMASK, mask, &own);
+	sigmask_change(SIG_SETMASK, mask, &own);
 	fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	error = errno;
-	sigprocmask(SIG_SETMASK, &own, NULL);
+	sigmask_change(SIG_SETMASK, &own, NULL);
 	errno = error;
 	return fd;
 }
