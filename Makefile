@@ -223,11 +223,11 @@ uncounted = build cookbook deps examples from_systemd hello layout memory \
 	portability run servers services
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
-counter = -Wl,--wrap=execvp,--wrap=_exit,--wrap=kill,--wrap=sendmsg \
+counter = -Wl,--wrap=execve,--wrap=_exit,--wrap=kill,--wrap=sendmsg \
 	build/coverage/dump.o -lgcov
 counting = $(MAKE) --no-print-directory BUILD=build/coverage STATIC=no \
 	PROGRAM=build/coverage/portexec \
-	CFLAGS='-O0 -g --coverage -fno-builtin-execvp' \
+	CFLAGS='-O0 -g --coverage -fno-builtin-execve' \
 	LDFLAGS='$(counter)'
 
 # A probe that counts says so where it may not write.

@@ -108,7 +108,8 @@ class Statuses(Supervised):
                                   'import os, signal; signal.signal(signal.'
                                   f'SIGINT, signal.SIG_DFL); os.kill('
                                   f'os.getpid(), {int(number)})',
-                                  status=-number, preexec_fn=restore_private)
+                                  status=-number,
+                                  preexec_fn=restore_private)
 
     def end_by_abort(self, *command):
         """The wait status of the command, which may leave a core."""

@@ -16,8 +16,10 @@
  * names are libgcov's, whose header clang has not, and ld(1)'s. */
 void		__gcov_dump(void);
 void		__gcov_reset(void);
-int		__real_execvp(const char *file, char *const argv[]);
-int		__wrap_execvp(const char *file, char *const argv[]);
+int		__real_execve(const char *file, char *const argv[],
+		    char *const envp[]);
+int		__wrap_execve(const char *file, char *const argv[],
+		    char *const envp[]);
 _Noreturn void	__real__exit(int status);
 _Noreturn void	__wrap__exit(int status);
 int		__real_kill(pid_t pid, int number);
@@ -41,10 +43,10 @@ dump(void)
 }
 
 int
-__wrap_execvp(const char *file, char *const argv[])
+__wrap_execve(const char *file, char *const argv[], char *const envp[])
 {
 	dump();
-	__real_execvp(file, argv);
+	__real_execve(file, argv, envp);
 	__gcov_reset();
 	return -1;
 }
