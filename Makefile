@@ -154,10 +154,15 @@ $(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
 	$(need_tests)$(call brief,CC,$<)$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libsystemd)
 
+# What this says is the program's libc's.
+$(BUILD)/tests/strerror: tests/probes/strerror.c $(BUILD)/flags | $(kernel)
+	$(call brief,CC,$<)$(call compile) $(if $(musl),-static) -o $@ $< $(LDFLAGS)
+
 $(BUILD)/tests/%: tests/probes/%.c $(BUILD)/flags
 	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
 
-$(units) $(probes) $(BUILD)/host/%: private override CC := $(HOSTCC)
+$(units) $(filter-out %/strerror,$(probes)) $(BUILD)/host/%: \
+	private override CC := $(HOSTCC)
 
 $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
 	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)

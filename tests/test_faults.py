@@ -215,7 +215,8 @@ class Faults(harness.Case):
     def test_port_file(self):
         for pattern, error, why in (
                 (r'open(at)?\(.*\.portexec-', 'EROFS', 'Read-only file'),
-                (r'open(at)?\(.*\.portexec-', 'EMFILE', 'Too many open'),
+                (r'open(at)?\(.*\.portexec-', 'EMFILE',
+                 'Too many open files'),
                 (r'write\([^2].*\\n"', 'ENOSPC', 'No space left on device'),
                 (r'write\([^2].*\\n"', 'EIO', 'Input/output error'),
                 (r'fchmod\(', 'EPERM', 'Operation not permitted'),

@@ -100,7 +100,8 @@ class Statuses(Supervised):
                 self.assertEqual(done.stderr, '')
 
     def test_death_by_a_signal_is_the_services(self):
-        for name in 'TERM KILL SEGV INT HUP ABRT QUIT USR1 RTMIN'.split() + [32, 33]:
+        for name in ('TERM KILL SEGV INT HUP ABRT QUIT USR1 RTMIN'.split() +
+                     [32, 33]):
             with self.subTest(name):
                 number = name if name in PRIVATE else getattr(
                     signal, 'SIG' + name)
