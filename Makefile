@@ -14,6 +14,8 @@ BUILD = build
 PROGRAM = ./portexec
 # What `make check` tests; one that is not ours is not built.
 PORTEXEC ?= $(PROGRAM)
+# What the tests' own programs are made with: libcheck, say, is not for musl.
+HOSTCC ?= $(if $(musl),cc,$(CC))
 SECONDS = 60
 MINUTES = 2
 
@@ -27,16 +29,25 @@ fortify = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if \
 # What is built does not say in which folder; gcc takes $PWD's word for it.
 export PWD := $(CURDIR)
 anywhere = '-ffile-prefix-map=$(CURDIR)=.'
+# With musl (CC=musl-gcc) nothing of libbsd is needed.  Its compiler does not
+# know where the kernel's headers are, and makes a dynamic program of
+# -static-pie without a word.
+musl = $(findstring musl,$(CC))
+bsd = $(if $(musl),,libbsd-overlay)
+kernel = $(if $(musl),$(BUILD)/kernel)
+musl_static_pie = -static -nostartfiles -l:rcrt1.o \
+	-Wl,-pie,--no-dynamic-linker,-z,text
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
 	$(anywhere) $(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
-	-Isrc $(CPPFLAGS) $(CFLAGS) -MMD -MP
+	-Isrc $(addprefix -idirafter ,$(kernel)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
-	$$($(PKG_CONFIG) --libs libbsd-overlay)
-link_static = $(CC) -static-pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
-	$$($(PKG_CONFIG) --static --libs libbsd-overlay)
+	$(if $(bsd),$$($(PKG_CONFIG) --libs $(bsd)))
+link_static = $(CC) $(if $(musl),$(musl_static_pie),-static-pie) $(harden) \
+	$(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	$(if $(bsd),$$($(PKG_CONFIG) --static --libs $(bsd)))
 
 # A command in brief, $(1) and a file: V=1 shows all of it.
 brief = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) '$(2)';)
@@ -52,9 +63,11 @@ absent = $(if $(filter cc gcc,$(CC)),$(if $(call command,$(CC)),,gcc)) \
 	$(pair))))
 need = $(if $(strip $(call absent,$(2))),$(error not installed: $(strip \
 	$(call absent,$(2))); `make $(1)' installs what it takes))
+need_musl = $(if $(call command,$(CC)),,$(error not installed: musl-tools; \
+	`make deps-lint' installs what it takes))
 # Once is enough.
-need_build = $(call need,deps-build,libbsd-overlay:libbsd-dev)$(eval \
-	need_build =)
+need_build = $(if $(musl),$(need_musl),$(call \
+	need,deps-build,libbsd-overlay:libbsd-dev))$(eval need_build =)
 need_tests = $(call need,deps,libbsd-overlay:libbsd-dev check:check \
 	libsystemd:libsystemd-dev)$(eval need_tests =)
 need_now = $(if $(filter check check-faults soak,$(MAKECMDGOALS)),\
@@ -62,7 +75,8 @@ need_now = $(if $(filter check check-faults soak,$(MAKECMDGOALS)),\
 
 # Objects are in folders as the sources are.
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
-modules = $(filter-out %/main.o,$(objects))
+modules = $(patsubst $(BUILD)/%,$(BUILD)/$(if $(musl),host/)%,\
+	$(filter-out %/main.o,$(objects)))
 units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
@@ -81,6 +95,9 @@ help: ## list the targets
 	@echo 'Variables: CC CPPFLAGS CFLAGS LDFLAGS PKG_CONFIG STRIP PREFIX DESTDIR'
 	@echo '  V=1                 show the commands'
 	@echo '  STATIC=auto|yes|no  link statically where it can be, or fail, or not'
+	@echo '  CC=musl-gcc STATIC=yes'
+	@echo '                      with musl: small, and in a virtual machine it'
+	@echo '                      starts faster; what it takes is in deps-lint'
 	@echo '  PORTEXEC=PATH       with check: test that program, not the tree'\''s'
 	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say;'
 	@echo '                      with check-servers "redis"'
@@ -106,12 +123,23 @@ endif
 # Rewritten only where it changes: then everything is compiled anew.
 $(BUILD)/flags: FORCE | $(before)
 	@mkdir -p $(BUILD)/tests
-	@echo '$(subst ','\'',$(compile) $(LDFLAGS) $(STATIC))' >$@.new
+	@echo '$(subst ','\'',$(compile) $(LDFLAGS) $(STATIC) $(HOSTCC))' >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(need_now)$(call brief,CC,$<)$(call compile,libbsd-overlay) -c -o $@ $<
+	$(need_now)$(call brief,CC,$<)$(call compile,$(bsd)) -c -o $@ $<
+
+$(BUILD)/host/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(need_tests)$(call brief,CC,$<)$(call compile,$(bsd)) -c -o $@ $<
+
+# Not all of /usr/include: that is another libc's.
+$(BUILD)/kernel:
+	$(need_musl)@mkdir -p $@
+	@ln -sfn /usr/include/linux /usr/include/asm-generic \
+	/usr/include/$$($(CC) -print-multiarch)/asm $@
+$(objects) $(bench_tools): | $(kernel)
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
 	$(need_tests)$(call brief,CC,$<)$(call compile,libbsd-overlay check) \
@@ -126,8 +154,15 @@ $(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
 	$(need_tests)$(call brief,CC,$<)$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libsystemd)
 
+# What this says is the program's libc's.
+$(BUILD)/tests/strerror: tests/probes/strerror.c $(BUILD)/flags | $(kernel)
+	$(call brief,CC,$<)$(call compile) $(if $(musl),-static) -o $@ $< $(LDFLAGS)
+
 $(BUILD)/tests/%: tests/probes/%.c $(BUILD)/flags
 	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
+
+$(units) $(filter-out %/strerror,$(probes)) $(BUILD)/host/%: \
+	private override CC := $(HOSTCC)
 
 $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
 	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
@@ -136,8 +171,8 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call brief,CC,$<)$(call compile) -static -o $@ $< $(LDFLAGS)
 
--include $(wildcard $(objects:.o=.d) $(addsuffix /*.d,$(BUILD)/tests \
-	$(BUILD)/bench $(BUILD)/short))
+-include $(wildcard $(objects:.o=.d) $(modules:.o=.d) \
+	$(addsuffix /*.d,$(BUILD)/tests $(BUILD)/bench $(BUILD)/short))
 
 check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run $(TESTS)
@@ -193,11 +228,11 @@ uncounted = build cookbook deps examples from_systemd hello layout memory \
 	portability run servers services
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
-counter = -Wl,--wrap=execvp,--wrap=_exit,--wrap=raise,--wrap=sendmsg \
+counter = -Wl,--wrap=execve,--wrap=_exit,--wrap=kill,--wrap=sendmsg \
 	build/coverage/dump.o -lgcov
 counting = $(MAKE) --no-print-directory BUILD=build/coverage STATIC=no \
 	PROGRAM=build/coverage/portexec \
-	CFLAGS='-O0 -g --coverage -fno-builtin-execvp' \
+	CFLAGS='-O0 -g --coverage -fno-builtin-execve' \
 	LDFLAGS='$(counter)'
 
 # A probe that counts says so where it may not write.

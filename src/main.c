@@ -300,7 +300,6 @@ main(int argc, char *argv[])
 	struct failure failure = { "" };
 	struct outcome outcome;
 
-	setprogname("portexec");
 	signals_save(&launch.signals);
 	outcome = act(&launch, argc, argv, &failure);
 	if (failure.text[0] != '\0')

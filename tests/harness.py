@@ -33,6 +33,7 @@ PORTEXEC = os.path.join(TOP, os.environ.get('PORTEXEC', 'portexec'))
 PROBE = os.path.join(BUILD, 'tests', 'probe')
 BINDER = os.path.join(BUILD, 'tests', 'binder')
 SDPROBE = os.path.join(BUILD, 'tests', 'sdprobe')
+STRERROR = os.path.join(BUILD, 'tests', 'strerror')
 SANITIZED = os.environ.get('SANITIZED') == '1'
 COUNTED = os.environ.get('COUNTED') == '1'      # make coverage
 # Where each round is slow, there are fewer.
@@ -149,6 +150,22 @@ def ports(report):
             any(what['cloexec'] for what in found)):
         raise AssertionError(f'not as sd_listen_fds(3) has it: {found}')
     return [port(what) for what in found]
+
+
+@functools.cache
+def reasons():
+    """{text: text}: of each errno strerror(3) here, and in the program."""
+    lines = subprocess.check_output([STRERROR], text=True).splitlines()
+    return {os.strerror(int(number)): text
+            for number, text in (line.split(' ', 1) for line in lines)}
+
+
+def said(text):
+    """The text with each reason that strerror(3) has as the program's libc
+    words it: "Address already in use" is "Address in use" with musl."""
+    longest = sorted(reasons(), key=len, reverse=True)
+    return re.sub('|'.join(map(re.escape, longest)),
+                  lambda found: reasons()[found[0]], text)
 
 
 def wait_for(condition, what, seconds=DEADLINE):
@@ -307,7 +324,9 @@ class Case(unittest.TestCase):
                      **options):
         """portexec ends with the status and one line that contains message
         (or is 'portexec: ' + message), and leaves the directory as it was.
+        A reason in message is to be whole: see said().
         """
+        message = said(message)
         before = sorted(os.listdir(self.directory))
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()

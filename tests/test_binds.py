@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 import harness
-from harness import PORTEXEC, connect, read_all
+from harness import PORTEXEC, connect, read_all, said
 
 TCP, TCP6, HERE = 'socket=tcp4', 'socket=tcp6', 'bind=127.0.0.1:{port}'
 HERE6 = 'bind=[::1]:{port}'
@@ -611,7 +611,7 @@ class Registrations(harness.Binding):
         self.write('go', '')
         self.wait_for_line(
             process, r'^portexec: process \d+ has an epoll instance that '
-            'cannot be reached: Too many open files; it binds '
+            rf'cannot be reached: {said("Too many open files")}; it binds '
             rf'{address} itself$')
         with harness.wait_for(lambda: try_to_connect(address),
                               'a listener') as client:

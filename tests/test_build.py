@@ -178,7 +178,8 @@ class Build(BuildCase):
         other = shutil.copytree(first, self.path('another: its name is long'),
                                 symlinks=True)
         os.symlink(first, self.path('link'))
-        for compiler, static in (('gcc', 'auto'), ('clang', 'no')):
+        for compiler, static in (('gcc', 'auto'), ('clang', 'no'),
+                                 ('musl-gcc', 'yes')):
             if shutil.which(compiler) is None:
                 self.skipTest('no ' + compiler)
             built = []
@@ -327,6 +328,47 @@ class Static(BuildCase):
                 os.unlink(self.in_tree('portexec'))
                 self.make('CFLAGS=-O0', variable, 'STATIC=yes', status=2)
                 self.assertFalse(os.path.exists(self.in_tree('portexec')))
+
+
+class Musl(BuildCase):
+    MUSL = ('CC=musl-gcc', 'STATIC=yes')
+
+    def setUp(self):
+        super().setUp()
+        if shutil.which('musl-gcc') is None:
+            self.skipTest('no musl-gcc')
+
+    def test_a_static_pie_without_libbsd(self):
+        """Its compiler makes a dynamic program of -static-pie, silently."""
+        output = self.make('-j2', *self.MUSL, 'PKG_CONFIG=not-there',
+                           'CFLAGS=-O2 -Werror')
+        self.assertNotIn('warning', output)
+        self.assertRegex(self.readelf('-h'), r'Type:\s+DYN ')
+        segments = self.readelf('-l')
+        self.assertNotIn('INTERP', segments)
+        self.assertIn('GNU_RELRO', segments)
+        self.assertRegex(segments, r'GNU_STACK .* RW  0x')
+        self.assertNotIn('(NEEDED)', self.readelf('-d'))
+        self.assertNotIn('GLIBC', self.readelf('-s'))
+        self.assertRegex(self.version(), r'^portexec \d')
+        self.make('install-strip', *self.MUSL, 'PKG_CONFIG=not-there',
+                  'CFLAGS=-O2 -Werror', 'DESTDIR=' + self.path('root'))
+        self.assertLess(os.path.getsize(self.path(
+            'root/usr/local/bin/portexec')), 200 << 10)
+
+    def test_the_tests_own_programs_are_not_of_musl(self):
+        """libcheck and libsystemd are of another libc."""
+        self.make('-j2', *self.MUSL, 'CFLAGS=-O0', 'build/tests/test_buffer',
+                  'build/tests/sdprobe', 'build/tests/probe')
+        done = subprocess.run([self.in_tree('build/tests/test_buffer')],
+                              text=True, stdout=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_not_installed(self):
+        self.assertRegex(
+            self.make('CC=not-there-musl-gcc', status=2),
+            r'^Makefile:\d+: \*\*\* not installed: musl-tools; '
+            r"`make deps-lint' installs what it takes\.  Stop\.\n$")
 
 
 class Variables(BuildCase):

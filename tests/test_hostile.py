@@ -22,7 +22,7 @@ import unittest
 
 import harness
 from harness import (BINDER, PORTEXEC, PROBE, connect, in_namespace,
-                     read_all)
+                     read_all, said)
 from test_statuses import limit
 
 TCP = ('socket=tcp4', 'set=reuseaddr:1', 'bind=127.0.0.1:{port}', 'listen')
@@ -124,12 +124,13 @@ class Limits(Hostile):
                         preexec_fn=limit(resource.RLIMIT_NOFILE, most))
                     reasons = self.lines(done)
                     for reason in filter(None, reasons):
-                        self.assertRegex(reason, '.+: Too many open files$')
+                        self.assertRegex(reason,
+                                         said('.+: Too many open files$'))
                     self.assertEqual(done.returncode,
                                      125 if reasons[1] else 0, done.stderr)
                     if most < 5:
-                        self.assertEqual(reasons[1], 'listen on 127.0.0.1:0: '
-                                         'Too many open files')
+                        self.assertEqual(reasons[1], said(
+                            'listen on 127.0.0.1:0: Too many open files'))
                     self.assert_nothing_left()
             self.assertEqual(reasons, ('', ''), name)
 

@@ -24,7 +24,8 @@ def load_tests(loader, tests, pattern):
     """The sanitizers do this themselves, and valgrind cannot run them; and
     of an installed program there is no dynamic build to be had."""
     ours = os.path.normpath(PORTEXEC).startswith(TOP + os.sep)
-    if harness.SANITIZED or not ours:
+    musl = 'musl' in os.environ.get('CC', '')   # valgrind knows not its malloc
+    if harness.SANITIZED or musl or not ours:
         return unittest.TestSuite()
     return tests
 

@@ -198,7 +198,8 @@ class TwoSteps(Case):
             self.assertEqual(sorted(found['LISTEN_PORTS'].split(':')),
                              ['40000', '40001', '40002', '40003'])
             self.assert_fails(*specs, '-l', f'udp:{host}:0', '--', 'true',
-                              message=f'listen on {host}:0: Address already')
+                              message=f'listen on {host}:0: '
+                                      'Address already in use')
 
 
 class Groups(Case):

@@ -389,8 +389,35 @@ class Execution(StatusCase):
 
     def test_a_script_without_an_interpreter_line(self):
         self.write('script', 'echo "given $1"\nexit 3\n', 0o755)
-        done = self.run_portexec('-q', './script', 'x{{port}}', status=3)
-        self.assertEqual(done.stdout, 'given x{port}\n')
+        for command, path in (('./script', '/bin'),
+                              ('script', 'none:.:/bin'), ('script', '')):
+            with self.subTest(command, path=path):
+                done = self.run_portexec(
+                    '-q', command, 'x{{port}}', status=3,
+                    env=harness.environment(PATH=path))
+                self.assertEqual(done.stdout, 'given x{port}\n')
+
+    def test_where_it_is_found(self):
+        """The first in PATH that may be executed."""
+        for folder, mode in (('plain', 0o644), ('one', 0o755),
+                             ('two', 0o755)):
+            os.mkdir(self.path(folder))
+            self.write(folder + '/it', f'#!/bin/sh\necho {folder}\n', mode)
+        for path, found in (('two:one', 'two'), ('plain:one', 'one'),
+                            ('none::one/it:x' + 'x' * 5000 + ':one', 'one')):
+            with self.subTest(path[:20]):
+                self.assertEqual(self.run_portexec(
+                    '-q', 'it', env=harness.environment(PATH=path)).stdout,
+                    found + '\n')
+        for path, status, reason in (
+                ('plain:none', 126, 'Permission denied'),
+                ('none:plain:none', 126, 'Permission denied'),
+                ('none', 127, 'No such file or directory')):
+            with self.subTest(path):
+                self.fails('it', status=status, exact=True,
+                           message='execute it: ' + reason,
+                           env=harness.environment(PATH=path))
+        self.run_portexec('-q', 'true', env=harness.environment(PATH=None))
 
     def test_the_status_is_the_services(self):
         for script, status in (('exit 0', 0), ('exit 3', 3),

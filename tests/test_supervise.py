@@ -6,6 +6,7 @@ import ctypes
 import itertools
 import json
 import os
+import platform
 import resource
 import signal
 import socket
@@ -32,6 +33,22 @@ while True:
     signal.pause()
 '''
 
+# Says each signal's number, and ends by KILL alone, also those that a libc
+# keeps to itself: so by system calls, whose numbers are its arguments.
+RAW_EARS = '''
+import ctypes, os, sys
+change, wait = map(int, sys.argv[1:])
+call, every = ctypes.CDLL(None).syscall, b'\\xff' * 8
+call(change, 0, every, None, 8)
+heard = os.open('heard', os.O_WRONLY | os.O_CREAT)
+while True:
+    os.write(heard, b'%d\\n' % call(wait, every, None, None, 8))
+'''
+# Of the C libraries: glibc's own, and musl's.
+PRIVATE = 32, 33, 34
+MASK, WAIT, ACTION = {      # rt_sigprocmask, rt_sigtimedwait, rt_sigaction
+    'x86_64': (14, 128, 13), 'aarch64': (135, 137, 134)}[platform.machine()]
+
 # Binds the port when the file go is there; answers each connection with a
 # number; binds anew after each; ends when there is a file end.
 DAEMON = '''
@@ -50,6 +67,13 @@ while not os.path.exists('end'):
         client.sendall(b'%d' % number)
         client.close()
 '''
+
+
+def restore_private():
+    """For preexec_fn: posix_spawn(3) of glibc, which make(1) uses, has its
+    own ignored."""
+    for number in PRIVATE:
+        ctypes.CDLL(None).syscall(ACTION, number, bytes(64), None, 8)
 
 
 class Supervised(Tree):
@@ -76,14 +100,17 @@ class Statuses(Supervised):
                 self.assertEqual(done.stderr, '')
 
     def test_death_by_a_signal_is_the_services(self):
-        for name in 'TERM KILL SEGV INT HUP ABRT QUIT USR1 RTMIN'.split():
+        for name in ('TERM KILL SEGV INT HUP ABRT QUIT USR1 RTMIN'.split() +
+                     [32, 33]):
             with self.subTest(name):
-                number = getattr(signal, 'SIG' + name)
+                number = name if name in PRIVATE else getattr(
+                    signal, 'SIG' + name)
                 self.run_portexec(*ADOPT, '--', sys.executable, '-SEc',
                                   'import os, signal; signal.signal(signal.'
                                   f'SIGINT, signal.SIG_DFL); os.kill('
                                   f'os.getpid(), {int(number)})',
-                                  status=-number)
+                                  status=-number,
+                                  preexec_fn=restore_private)
 
     def end_by_abort(self, *command):
         """The wait status of the command, which may leave a core."""
@@ -166,16 +193,52 @@ class Signals(Supervised):
         self.assertEqual(process.wait(DEADLINE), -signal.SIGKILL)
         self.assertEqual(process.stdout.read(), '')
 
+    def test_those_that_a_libc_keeps_to_itself(self):
+        """They are forwarded; and the keeper, which somebody who signals
+        every process of the tree reaches too, goes on."""
+        process = self.launch(*ADOPT, '--', sys.executable, '-SEc', RAW_EARS,
+                              MASK, WAIT, env=self.env,
+                              preexec_fn=restore_private)
+        keeper, service = self.parts(process.pid)
+        wait_for(lambda: os.path.exists(self.path('heard')), 'the service')
+        expected = ''
+        for number in PRIVATE:
+            os.kill(keeper, number)
+            process.send_signal(number)
+            expected += f'{number}\n'
+            wait_for(lambda: self.read('heard') == expected or
+                     process.poll() is not None, expected)
+            self.assertEqual(self.read('heard'), expected)
+        os.kill(service, signal.SIGKILL)
+        self.assertEqual(process.wait(DEADLINE), -signal.SIGKILL)
+
+    def test_a_mask_with_those_of_a_libc(self):
+        def block():
+            call = ctypes.CDLL(None).syscall
+            call(MASK, 0, sum(1 << number - 1 for number in PRIVATE).to_bytes(
+                8, sys.byteorder), None, 8)
+        for handoff in 'inherit', 'adopt':
+            os.mkfifo(self.path('fifo'))
+            reader = os.open(self.path('fifo'), os.O_RDWR)
+            done = self.run_portexec(
+                '-q', '-H', handoff, '-p', 'fifo', '--', 'grep', 'SigBlk',
+                '/proc/self/status', preexec_fn=block)
+            os.close(reader)
+            os.unlink(self.path('fifo'))
+            self.assertEqual(done.stdout, 'SigBlk:\t0000000380000000\n')
+
     def test_ignored_on_entry_stays_ignored(self):
         """As under nohup(1), for the front too."""
-        process = self.launch(
-            *ADOPT, '--', 'sh', '-c', 'echo ready; exec sleep 1000',
-            env=self.env,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-        process.stdout.readline()
-        process.send_signal(signal.SIGHUP)
-        process.send_signal(signal.SIGUSR1)
-        self.assertEqual(process.wait(DEADLINE), -signal.SIGUSR1)
+        for number in signal.SIGHUP, signal.SIGRTMIN:
+            process = self.launch(
+                *ADOPT, '--', sys.executable, '-SEc', 'import signal; signal.'
+                f'signal({int(number)}, signal.SIG_DFL); print("ready", '
+                'flush=True); signal.pause()', env=self.env,
+                preexec_fn=lambda: signal.signal(number, signal.SIG_IGN))
+            self.assertEqual(process.stdout.readline(), 'ready\n')
+            process.send_signal(number)
+            process.send_signal(signal.SIGUSR1)
+            self.assertEqual(process.wait(DEADLINE), -signal.SIGUSR1)
 
     def test_the_services_are_as_inherited(self):
         def disturb():

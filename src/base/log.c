@@ -71,7 +71,7 @@ write_line(const char *prefix, const char *format, va_list arguments)
 	int error = errno;
 	size_t length;
 
-	snprintf(line, sizeof(line), "%s: %s", getprogname(), prefix);
+	snprintf(line, sizeof(line), "portexec: %s", prefix);
 	length = strlen(line);
 	vsnprintf(line + length, sizeof(line) - 1 - length, format,
 	    arguments);

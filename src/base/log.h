@@ -40,7 +40,7 @@ int	fail(struct failure *failure, int error, const char *format, ...)
 
 /*
  * Each writes one line to standard error in a single write(2) and leaves
- * errno alone.  The line begins with the program's name.  Control characters
+ * errno alone.  The line begins with "portexec: ".  Control characters
  * become '?'.  A line that is too long is cut at its end, and a line that
  * cannot be written is lost.
  *	log_info	unless the log is QUIET

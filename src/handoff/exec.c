@@ -4,14 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "handoff/exec.h"
+#include "process/command.h"
 
 /*
  * dup2(2) would close a socket that is at the target of another one.  So all
@@ -171,7 +170,7 @@ execute(const struct launch *launch, char *const command[],
 	log_debug(&launch->log, "executing %s", command[0]);
 	signals_restore(&launch->signals);
 	environ = environment->list;
-	execvp(command[0], command);
+	command_execute(command);
 	fail(failure, errno, "execute %s", command[0]);
 	signals_save(&ignored);
 	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
@@ -223,7 +222,7 @@ exec_client(struct launch *launch, struct failure *failure)
 	return outcome;
 }
 
-/* Returns the PATH that execvp(3) will use; that of -e is not expanded. */
+/* Returns the PATH that will be used; that of -e is not expanded. */
 static const char *
 search_path(const struct launch *launch)
 {
@@ -234,29 +233,22 @@ search_path(const struct launch *launch)
 	for (i = 0; i < settings->count; i++)
 		if (strcmp(settings->list[i].name, "PATH") == 0)
 			path = settings->list[i].template;
-	return path == NULL ? "/bin:/usr/bin" : path;
+	return path == NULL ? COMMAND_PATH : path;
 }
 
-/* An empty part of PATH is the working directory, as for execvp(3). */
 bool
 exec_is_set_id(const struct launch *launch)
 {
 	const char *name = launch->command[0], *path = search_path(launch);
 	char file[PATH_MAX];
 	struct stat status;
-	size_t length;
 
 	if (strchr(name, '/') != NULL)
 		return stat(name, &status) == 0 &&
 		    (status.st_mode & (S_ISUID | S_ISGID)) != 0;
-	do {
-		length = strcspn(path, ":");
-		snprintf(file, sizeof(file), "%.*s%s%s", (int)length, path,
-		    length == 0 ? "" : "/", name);
+	while (command_next(name, &path, file))
 		if (access(file, X_OK) == 0 && stat(file, &status) == 0 &&
 		    S_ISREG(status.st_mode))
 			return (status.st_mode & (S_ISUID | S_ISGID)) != 0;
-		path += length + 1;
-	} while (path[-1] == ':');
 	return false;
 }

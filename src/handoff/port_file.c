@@ -10,24 +10,25 @@
 
 #include "base/buffer.h"
 #include "handoff/port_file.h"
+#include "process/procfs.h"
+#include "process/sigmask.h"
 
 /* Returns N of /dev/fd/N or /proc/self/fd/N; -1 if file is neither. */
 static int
 parse_descriptor(const char *file)
 {
 	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
-	const char *error, *digits;
+	unsigned long long fd;
+	const char *digits;
 	size_t i;
-	int fd;
 
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		digits = file + strlen(folders[i]);
 		if (strncmp(file, folders[i], strlen(folders[i])) != 0 ||
 		    digits[strspn(digits, "0123456789")] != '\0')
 			continue;
-		fd = (int)strtonum(digits, 0, 1 << 30, &error);
-		if (error == NULL)
-			return fd;
+		if (procfs_number(digits, 0, 10, &fd) && fd <= 1 << 30)
+			return (int)fd;
 	}
 	return -1;
 }
@@ -259,10 +260,10 @@ open_other(const char *file, const sigset_t *mask)
 	sigset_t own;
 	int fd, error;
 
-	sigprocmask(SIG_SETMASK, mask, &own);
+	sigmask_change(SIG_SETMASK, mask, &own);
 	fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	error = errno;
-	sigprocmask(SIG_SETMASK, &own, NULL);
+	sigmask_change(SIG_SETMASK, &own, NULL);
 	errno = error;
 	return fd;
 }

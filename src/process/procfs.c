@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/syscall.h>
+
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -67,12 +69,19 @@ procfs_text(struct procfs *file, char end, char *text, size_t size)
 	return true;
 }
 
+/* The system call itself: libcs declare getdents64(3) in different ways. */
+static ssize_t
+read_folder(int fd, void *data, size_t size)
+{
+	return syscall(SYS_getdents64, fd, data, size);
+}
+
 bool
 procfs_entry(struct procfs *folder, int *number)
 {
-	const struct dirent64 *entry;
+	const struct dirent *entry;
 
-	while (fill(folder, getdents64)) {
+	while (fill(folder, read_folder)) {
 		entry = (const void *)(folder->data + folder->at);
 		folder->at += entry->d_reclen;
 		if (isdigit((unsigned char)entry->d_name[0])) {

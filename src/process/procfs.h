@@ -15,7 +15,7 @@
 struct procfs {
 	int	fd;			/* close-on-exec; -1: not open */
 	size_t	at, length;		/* untaken data: from at to length */
-	_Alignas(struct dirent64) char	data[1024];
+	_Alignas(struct dirent) char	data[1024];
 };
 
 /*

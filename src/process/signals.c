@@ -1,21 +1,43 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 
 #include <stddef.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "process/sigmask.h"
 #include "process/signals.h"
 
 static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
 
+/*
+ * A disposition as the kernel has it, in whatever order.  All zeros is SIG_DFL.
+ * One that was SIG_IGN before execve(2) has no flags and no mask.
+ */
+struct action {
+	unsigned long	words[8];
+};
+
+static const struct action by_default;
+
+/* As sigaction(2), also for the signals that a libc keeps to itself. */
+static void
+change_action(int signo, const struct action *action, struct action *old)
+{
+	syscall(SYS_rt_sigaction, signo, action, old, SIGMASK_BYTES);
+}
+
 void
 signals_save(struct signals *signals)
 {
 	struct sigaction action = { .sa_handler = SIG_IGN };
 
-	sigprocmask(SIG_SETMASK, NULL, &signals->mask);
+	sigemptyset(&signals->mask);
+	sigmask_change(SIG_SETMASK, NULL, &signals->mask);
 	sigaction(SIGPIPE, &action, &signals->pipe);
 	action.sa_handler = SIG_DFL;
 	sigaction(SIGCHLD, &action, &signals->child);
@@ -26,7 +48,7 @@ signals_restore(const struct signals *signals)
 {
 	sigaction(SIGPIPE, &signals->pipe, NULL);
 	sigaction(SIGCHLD, &signals->child, NULL);
-	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
+	sigmask_change(SIG_SETMASK, &signals->mask, NULL);
 }
 
 bool
@@ -40,14 +62,17 @@ signals_stop(int signo)
 	return false;
 }
 
-/* A signal that is blocked reaches a signalfd even if it is ignored. */
+/*
+ * A signal that is blocked reaches a signalfd even if it is ignored.  Nothing
+ * is caught here: what is not SIG_DFL is SIG_IGN.
+ */
 bool
 signals_ignored(int signo)
 {
-	struct sigaction action;
+	struct action action = by_default;
 
-	return sigaction(signo, NULL, &action) == 0 &&
-	    action.sa_handler == SIG_IGN;
+	change_action(signo, NULL, &action);
+	return memcmp(&action, &by_default, sizeof(action)) != 0;
 }
 
 void
@@ -60,7 +85,7 @@ signals_hold(const struct signals *signals, sigset_t *held)
 		if (!sigismember(&signals->mask, stop_signals[i]) &&
 		    !signals_ignored(stop_signals[i]))
 			sigaddset(held, stop_signals[i]);
-	sigprocmask(SIG_BLOCK, held, NULL);
+	sigmask_change(SIG_BLOCK, held, NULL);
 }
 
 int
@@ -76,11 +101,11 @@ signals_open(void)
 	sigset_t set;
 	size_t i;
 
-	sigfillset(&set);
+	sigmask_fill(&set);
 	for (i = 0; i < sizeof(not_forwarded) / sizeof(not_forwarded[0]); i++)
 		sigdelset(&set, not_forwarded[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigmask_change(SIG_BLOCK, &set, NULL);
+	return sigmask_open(&set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 int
@@ -89,10 +114,10 @@ signals_die(int signo)
 	sigset_t one;
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	signal(signo, SIG_DFL);
+	change_action(signo, &by_default, NULL);
 	sigemptyset(&one);
-	sigaddset(&one, signo);
-	raise(signo);
-	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	sigmask_add(&one, signo);
+	kill(getpid(), signo);
+	sigmask_change(SIG_UNBLOCK, &one, NULL);
 	return 128 + signo;
 }

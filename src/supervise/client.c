@@ -11,6 +11,13 @@
 
 enum { POLL_PORT_MS = 5 };	/* until a reserved port is looked at again */
 
+/* As wait(2) says it of a process that exited. */
+static int
+exited(int status)
+{
+	return status << 8;
+}
+
 int
 client_ending(const struct run *run)
 {
@@ -23,15 +30,15 @@ client_ending(const struct run *run)
 	case CAUSE_SIGNAL:
 		return by_itself ? client->status : run->stop_signal;
 	case CAUSE_NO_CLIENT:
-		return W_EXITCODE(STATUS_FAILED, 0);
+		return exited(STATUS_FAILED);
 	case CAUSE_SERVICE:
 		break;
 	}
 	if (WIFSIGNALED(service->status))
-		return W_EXITCODE(128 + WTERMSIG(service->status), 0);
+		return exited(128 + WTERMSIG(service->status));
 	if (WEXITSTATUS(service->status) != 0)
 		return service->status;
-	return by_itself ? client->status : W_EXITCODE(STATUS_FAILED, 0);
+	return by_itself ? client->status : exited(STATUS_FAILED);
 }
 
 /* table is a file of proc(5): net/tcp or net/tcp6. */

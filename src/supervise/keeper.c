@@ -14,6 +14,7 @@
 #include "adopt/holders.h"
 #include "adopt/waiting.h"
 #include "process/procfs.h"
+#include "process/sigmask.h"
 #include "process/tree.h"
 #include "supervise/client.h"
 #include "supervise/keeper.h"
@@ -358,8 +359,8 @@ block_signals(void)
 {
 	sigset_t all;
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
+	sigmask_fill(&all);
+	sigmask_change(SIG_BLOCK, &all, NULL);
 }
 
 void

@@ -16,12 +16,14 @@
  * names are libgcov's, whose header clang has not, and ld(1)'s. */
 void		__gcov_dump(void);
 void		__gcov_reset(void);
-int		__real_execvp(const char *file, char *const argv[]);
-int		__wrap_execvp(const char *file, char *const argv[]);
+int		__real_execve(const char *file, char *const argv[],
+		    char *const envp[]);
+int		__wrap_execve(const char *file, char *const argv[],
+		    char *const envp[]);
 _Noreturn void	__real__exit(int status);
 _Noreturn void	__wrap__exit(int status);
-int		__real_raise(int number);
-int		__wrap_raise(int number);
+int		__real_kill(pid_t pid, int number);
+int		__wrap_kill(pid_t pid, int number);
 ssize_t		__real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t		__wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 
@@ -41,10 +43,10 @@ dump(void)
 }
 
 int
-__wrap_execvp(const char *file, char *const argv[])
+__wrap_execve(const char *file, char *const argv[], char *const envp[])
 {
 	dump();
-	__real_execvp(file, argv);
+	__real_execve(file, argv, envp);
 	__gcov_reset();
 	return -1;
 }
@@ -56,11 +58,13 @@ __wrap__exit(int status)
 	__real__exit(status);
 }
 
+/* It may be this process. */
 int
-__wrap_raise(int number)
+__wrap_kill(pid_t pid, int number)
 {
 	dump();
-	return __real_raise(number);
+	__gcov_reset();
+	return __real_kill(pid, number);
 }
 
 /* Who hears that a process has failed may kill it at once. */
