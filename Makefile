@@ -263,7 +263,8 @@ lint: $(BUILD)/flags ## run the analysers
 # README, and what it and the pages link to.
 pages = README.md NEWS COPYING $(wildcard docs/*.md docs/*.svg \
 	docs/bench/*.svg tests/examples/*.* tests/servers/*.toml) \
-	tests/bench/floor.c tests/bench/launch.c tests/memory/allocate.c
+	$(addprefix tests/bench/,binds.c dns.c floor.c launch.c) \
+	tests/memory/allocate.c
 
 install: $(PROGRAM) ## install to DESTDIR and PREFIX
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'

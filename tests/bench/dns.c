@@ -117,7 +117,8 @@ ask(const char *port, int count, int window)
 {
 	struct sockaddr_in address;
 	unsigned char text[SIZE];
-	int fd = open_socket(port, &address), sent, done, number;
+	int fd = open_socket(port, &address), sent, done, number,
+	    late;
 	int64_t start;
 
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1)
@@ -138,8 +139,9 @@ ask(const char *port, int count, int window)
 	}
 	start = now() - start;
 	qsort(took, (size_t)count, sizeof(took[0]), compare);
+	late = count - 1 - count / 100;
 	printf("%.1f %.1f\n", count * 1e9 / (double)start,
-	    (double)took[count - 1 - count / 100] / 1000);
+	    (double)took[late] / 1000);
 }
 
 int
