@@ -62,12 +62,13 @@ def left_out(*programs):
                     if not has(program))
 
 
-def turns(names, count):
-    """(round, name), the names of each round in an order of its own."""
+def turns(groups, count):
+    """What is in the groups, count times, in another order each time; those
+    of a group, which are compared, are one after another."""
     for number in range(count):
         order = random.Random(number)
-        for name in order.sample(list(names), len(names)):
-            yield number, name
+        for group in order.sample(list(groups), len(groups)):
+            yield from order.sample(list(group), len(group))
 
 
 @contextlib.contextmanager

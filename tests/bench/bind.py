@@ -83,12 +83,21 @@ def everyone():
                 OWN, *('0',) * (work.listeners - 1)).items()}
 
 
+def in_groups(keys, together=()):
+    """By their names; those of the names in together are one group."""
+    found = {}
+    for key in keys:
+        found.setdefault(key[0] not in together and key[0], []).append(key)
+    return found.values()
+
+
 def measure_binds():
     """{(name, contender): [Cost of each round]}."""
     all_of_them = everyone()
     costs = {one: [] for one in all_of_them}
-    for _, one in bench.turns(all_of_them, bench.rounds(15)):
-        # One launch is one bind() there: the median of some.
+    groups = in_groups(all_of_them, (TCP, MANY))
+    for one in bench.turns(groups, bench.rounds(15)):
+        # One launch is one bind(2) there: the median of some.
         some = [bind_once(WORKS[one[0]], all_of_them[one])
                 for _ in range(5 if one[0] in OWNS else 1)]
         costs[one].append(Cost(*map(statistics.median, zip(*some))))
@@ -134,7 +143,7 @@ def row(costs, calls, one, base):
 
 
 def set_goals(section, costs, calls):
-    def at_most(what, limit, value, digits=2, met=None):
+    def at_most(what, limit, value, digits=2):
         section.goal(f'{what}: at most {limit}',
                      value.text(digits) if isinstance(value, bench.Spread)
                      else f'{value:.{digits}f}',
@@ -269,7 +278,7 @@ def measure_resolvers():
             file.write(UNBOUND)
         upstream = bench.spawn([DNS, 'answer', UPSTREAM])
         try:
-            for _, one in bench.turns(both, bench.rounds(15)):
+            for one in bench.turns(in_groups(both), bench.rounds(15)):
                 answers[one].append(resolve_once(both[one], path))
         finally:
             bench.end([upstream])
