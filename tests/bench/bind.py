@@ -175,8 +175,8 @@ Most are for another port than the service's own: a resolver's, with a port of
 its own for each query, or a test runner's. For those the keeper reads the
 address, sees that the port is none of its own, and has the kernel go on. What
 is measured is [a loop](../tests/bench/binds.c) of socket(2), bind(2) and
-close(2), {bench.rounds(20000, 1000):,} times; the ratio is that of the whole round,
-which is what a user pays. {bench.left_out(BEFORE)}
+close(2), {bench.rounds(20000, 1000):,} times; the ratio is that of the whole
+round, which is what a user pays. {bench.left_out(BEFORE)}
 ''')
     section.table(
         ('what is bound', 'under', 'whole round, to native', 'bind(2), µs',
@@ -186,10 +186,10 @@ which is what a user pays. {bench.left_out(BEFORE)}
     section.say(f'''
 Of 8 threads each binds an eighth of them, all at once, and one keeper answers
 them all: a bind(2) then takes the time that a thread waits for the others, too,
-as it does natively. Where portexec has {LISTENERS} listeners and the service has bound
-one, the keeper watches the others for clients. Until a service has bound its
-own port, the keeper looks at its other TCP ports more closely, so that it can
-say later which of them it took instead: the last rows.
+as it does natively. Where portexec has {LISTENERS} listeners and the service
+has bound one, the keeper watches the others for clients. Until a service has
+bound its own port, the keeper looks at its other TCP ports more closely, so
+that it can say later which of them it took instead: the last rows.
 ''')
     points = [(f'{name}: {who}'.replace('`', ''),
                *spread(cost.bind for cost in costs[name, who]))
@@ -290,10 +290,10 @@ def say_resolvers(section, answers):
         return ratio(answers, one, (one[0], NATIVE), what)
     section.say(f'''
 A resolver that forwards each query to a server of ours, which answers at once;
-{WINDOW} queries are on their way at any time, each for another name. unbound binds
-a socket to a random port for each of them; dnsmasq keeps a few sockets
-for many queries while there are many, and so binds seldom. The names are
-asked by [a program](../tests/bench/dns.c) on the same machine, as fast as it is
+{WINDOW} queries are on their way at any time, each for another name. unbound
+binds a socket to a random port for each of them; dnsmasq keeps a few sockets
+for many queries while there are many, and so binds seldom. The names are asked
+by [a program](../tests/bench/dns.c) on the same machine, as fast as it is
 answered: what a bind(2) takes more is seen here as nowhere else, for nothing
 else is waited for. A resolver that waits for a network has time for it.
 ''')
