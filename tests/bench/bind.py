@@ -56,6 +56,7 @@ FOREIGN = {
     MANY: Work('tcp', OTHER, listeners=LISTENERS),
     EARLY: Work('tcp', OTHER, own='0'),
 }
+PLOTTED = {UDP: 'UDP', TCP: 'TCP', THREADS: 'TCP, 8 threads'}
 # By the descriptors that are open then: five are there anyway.
 OWNS = {count: Work('own', OWN, more=count - 5, own='0')
         for count in (7, 105, 1005)}
@@ -191,9 +192,9 @@ has bound one, the keeper watches the others for clients. Until a service has
 bound its own port, the keeper looks at its other TCP ports more closely, so
 that it can say later which of them it took instead: the last rows.
 ''')
-    points = [(f'{name}: {who}'.replace('`', ''),
+    points = [(f'{short}, {who.removeprefix("portexec ")}',
                *spread(cost.bind for cost in costs[name, who]))
-              for name, who in costs if name in (UDP, TCP, THREADS)]
+              for name, short in PLOTTED.items() for who in contenders()]
     section.plot('bind', bench.bars(points, 'ns that a bind(2) takes'),
                  {'data': points}, 'What a bind(2) takes', 300)
     section.say('''

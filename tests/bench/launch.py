@@ -51,7 +51,7 @@ OF_MUSL = {
     'floor, musl': Command((tool('floor', 'musl'), MUSL_NOTHING)),
     'inherit, musl': Command((MUSL, '--', MUSL_NOTHING)),
     'adopt, musl': Command((MUSL, '--', MUSL_NOTHING, '{port}')),
-    'timeout(1), of the service with musl': Command(
+    'timeout(1), musl': Command(
         ('timeout', '60', MUSL_NOTHING)),
 }
 MUSL_ALONE, MUSL_FLOOR = list(OF_MUSL)[:2]
