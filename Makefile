@@ -103,6 +103,7 @@ help: ## list the targets
 	@echo '                      with check-servers "redis"'
 	@echo '  NO_SKIP=1           with check: a test that is skipped has failed'
 	@echo '  QUICK=1             with bench: a few rounds, not for docs/'
+	@echo '  BENCH="NAME ..."    with bench: these only, not for docs/'
 	@echo '  SECONDS=60          with fuzz: for each target'
 	@echo '  MINUTES=2           with soak'
 
@@ -251,12 +252,28 @@ coverage: ## run the tests, and list what of src/ they do not reach
 	@gcovr --filter src/ build/coverage
 	@gcovr --filter src/ --branches build/coverage
 
+# Beside what is in the tree, where it can be had: the release before, of a
+# commit that a clone may lack; and what musl makes of the tree.
+before_version = 0.1.0
+before_commit = 0a0cb40
+
 bench: $(bench_tools) ## measure, and write docs/benchmarks.md
 	@for kind in static dynamic; do folder=$(BUILD)/bench/$$kind; \
 	[ $$kind = static ] && static=yes || static=no; \
 	$(MAKE) --no-print-directory BUILD=$$folder PROGRAM=$$folder/portexec STATIC=$$static \
 	$$folder/portexec || exit; done
-	@BUILD='$(BUILD)' QUICK='$(QUICK)' tests/bench/run
+	@folder=$(BUILD)/bench/$(before_version); \
+	if ! git cat-file -e $(before_commit) 2>/dev/null; then \
+	rm -rf $$folder; echo 'bench: git does not have $(before_version)'; \
+	elif [ ! -x $$folder/portexec ]; then mkdir -p $$folder && \
+	git archive $(before_commit) | tar -x -C $$folder && $(MAKE) \
+	--no-print-directory -C $$folder BUILD=build PROGRAM=./portexec STATIC=yes; fi
+	@folder=$(BUILD)/bench/musl; \
+	if ! command -v musl-gcc >/dev/null; then \
+	rm -rf $$folder; echo 'bench: no musl-gcc'; \
+	else $(MAKE) --no-print-directory BUILD=$$folder PROGRAM=$$folder/portexec STATIC=yes \
+	CC=musl-gcc $$folder/portexec $$folder/bench/floor $$folder/bench/nothing; fi
+	@BUILD='$(BUILD)' QUICK='$(QUICK)' tests/bench/run $(BENCH)
 
 demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
 	@tests/demo
@@ -281,7 +298,8 @@ lint: $(BUILD)/flags ## run the analysers
 # README, and what it and the pages link to.
 pages = README.md NEWS COPYING $(wildcard docs/*.md docs/*.svg \
 	docs/bench/*.svg tests/examples/*.* tests/servers/*.toml) \
-	tests/bench/floor.c tests/bench/launch.c tests/memory/allocate.c
+	$(addprefix tests/bench/,binds.c dns.c floor.c launch.c) \
+	tests/memory/allocate.c
 
 install: $(PROGRAM) ## install to DESTDIR and PREFIX
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'

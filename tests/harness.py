@@ -368,6 +368,25 @@ def need_strace():
         raise unittest.SkipTest('strace: ' + tried.stderr)
 
 
+def traced_binds(log):
+    """What the keeper did for each bind(2) of the service's, by the log of
+    `strace -f -qq`: its system calls from one wait for events to the next, as
+    lists of names.  Beside the last may be what the service's end took."""
+    with open(log) as file:
+        calls = [line.split(None, 1) for line in file]
+    keeper = next(pid for pid, call in calls if 'NOTIF_RECV' in call)
+    rounds, found = [[]], []
+    for pid, call in calls:
+        if pid != keeper or ' resumed>' in call:
+            continue
+        if call.startswith(('epoll_wait(', 'poll(')):
+            rounds.append([])
+        if 'NOTIF_RECV' in call:
+            found.append(rounds[-1])
+        rounds[-1].append(call.split('(')[0])
+    return found
+
+
 def state(pid):
     """A letter: "T" is stopped (proc_pid_stat(5))."""
     with open(f'/proc/{pid}/stat') as file:

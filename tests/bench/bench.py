@@ -5,6 +5,7 @@ round in an order of its own; medians and quartiles; a section of the page.
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,13 +24,15 @@ QUICK = os.environ.get('QUICK') == '1'
 TOOLS = os.path.join(harness.BUILD, 'bench')
 STATIC = os.path.join(TOOLS, 'static', 'portexec')
 DYNAMIC = os.path.join(TOOLS, 'dynamic', 'portexec')
+BEFORE = os.path.join(TOOLS, '0.1.0', 'portexec')     # where git has it
+MUSL = os.path.join(TOOLS, 'musl', 'portexec')      # where musl-gcc is
 MODULES = os.path.join(harness.TOP, 'build', 'npm-bench', 'node_modules')
 PYTHON = '/usr/bin/python3'
 
 
-def tool(name):
-    """A program of ours: tests/bench/NAME.c."""
-    return os.path.join(TOOLS, name)
+def tool(name, libc=''):
+    """A program of ours: tests/bench/NAME.c; 'musl': linked with that."""
+    return os.path.join(TOOLS, libc, 'bench' if libc else '', name)
 
 
 def environment(**changes):
@@ -40,6 +43,32 @@ def environment(**changes):
 
 def rounds(full, quick=2):
     return quick if QUICK else full
+
+
+def has(program):
+    """One that is not everywhere, BEFORE or MUSL."""
+    return os.path.exists(program)
+
+
+LEFT_OUT = {
+    BEFORE: 'portexec 0.1.0 is left out: the history of this copy lacks it.',
+    MUSL: 'What is linked with musl is left out: there was no musl-gcc.',
+}
+
+
+def left_out(*programs):
+    """What the page says of those that are not there."""
+    return ' '.join(LEFT_OUT[program] for program in programs
+                    if not has(program))
+
+
+def turns(groups, count):
+    """What is in the groups, count times, in another order each time; those
+    of a group, which are compared, are one after another."""
+    for number in range(count):
+        order = random.Random(number)
+        for group in order.sample(list(groups), len(groups)):
+            yield from order.sample(list(group), len(group))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@
  * plan is a list of commands, each of strings that end with a NUL:
  *
  *	EVERY	takes part in every so-many-th round
- *	HOW	"wait"; "term": is sent TERM when the service has begun; or a
+ *	HOW	"wait"; "term": is sent TERM when the service has begun;
+ *		"mute": the service says nothing, and begins at the end; or a
  *		port, to which a connection is made, tried without a pause
  *	WORD... and an empty one
  *	NAME=VALUE... its environment, and an empty one
@@ -30,6 +31,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,7 +165,8 @@ static void
 launch(FILE *output, int report, const posix_spawn_file_actions_t *quiet,
     const struct command *command)
 {
-	int64_t start = now(), begun, over;
+	bool mute = strcmp(command->how, "mute") == 0;
+	int64_t start = now(), begun = 0, over;
 	struct rusage usage;
 	pid_t pid;
 
@@ -173,12 +176,15 @@ launch(FILE *output, int report, const posix_spawn_file_actions_t *quiet,
 		err(1, "%s", command->words[0]);
 	if (command->how[0] >= '0' && command->how[0] <= '9')
 		knock(command->how);
-	begun = await_report(report, command);
+	if (!mute)
+		begun = await_report(report, command);
 	if (strcmp(command->how, "term") == 0)
 		kill(pid, SIGTERM);
 	if (wait4(pid, NULL, 0, &usage) != pid)
 		err(1, "wait4");
 	over = now();
+	if (mute)
+		begun = over;
 	fprintf(output, "%lld %lld %lld %lld %ld %ld\n",
 	    (long long)(begun - start),
 	    (long long)(over - start), (long long)microseconds(&usage.ru_utime),

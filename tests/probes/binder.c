@@ -38,6 +38,9 @@
  *	storm=THREADS,COUNT,ADDRESS
  *			makes COUNT sockets in all, bound to port 0 and to
  *			ADDRESS in turn; says "storm COUNT" in the end
+ *	foreign=THREADS,COUNT
+ *			the same to port 0 and to another that is nobody
+ *			else's; none is given; says "foreign COUNT"
  *	wait=FILE	until it is there
  *	touch=FILE	makes it
  *
@@ -691,7 +694,9 @@ do_timer(struct machine *machine, const char *value)
 }
 
 struct storm {
-	struct address	ours;
+	struct address	address;
+	bool		is_ours;
+	int		threads;
 	int		count;		/* of each thread */
 };
 
@@ -721,36 +726,69 @@ static void *
 blow(void *context)
 {
 	const struct storm *storm = context;
-	struct address any = storm->ours;
+	struct address any = storm->address;
 	int i;
 
 	any.u.in.sin_port = 0;
 	for (i = 0; i < storm->count; i++)
-		bind_one(i % 2 == 0 ? &any : &storm->ours, i % 2 != 0);
+		if (i % 2 == 0)
+			bind_one(&any, false);
+		else
+			bind_one(&storm->address, storm->is_ours);
 	return NULL;
+}
+
+static void
+blow_all(const struct storm *storm)
+{
+	pthread_t list[SOCKETS_MAX];
+	int i;
+
+	alarm(10 * SECONDS_MAX);
+	for (i = 0; i < storm->threads; i++)
+		if (pthread_create(&list[i], NULL, blow, (void *)storm) != 0)
+			errx(1, "pthread_create");
+	for (i = 0; i < storm->threads; i++)
+		pthread_join(list[i], NULL);
+	alarm(SECONDS_MAX);
 }
 
 static void
 do_storm(struct machine *machine, const char *value)
 {
-	pthread_t list[SOCKETS_MAX];
-	struct storm storm;
-	int threads, count, start, i;
+	struct storm storm = { .is_ours = true };
+	int count, start;
 
 	(void)machine;
-	if (sscanf(value, "%d,%d,%n", &threads, &count, &start) != 2 ||
-	    threads > SOCKETS_MAX)
+	if (sscanf(value, "%d,%d,%n", &storm.threads, &count, &start) != 2 ||
+	    storm.threads > SOCKETS_MAX)
 		errx(2, "storm=%s", value);
-	alarm(10 * SECONDS_MAX);
-	storm.count = count / threads;
-	parse(value + start, &storm.ours);
-	for (i = 0; i < threads; i++)
-		if (pthread_create(&list[i], NULL, blow, &storm) != 0)
-			errx(1, "pthread_create");
-	for (i = 0; i < threads; i++)
-		pthread_join(list[i], NULL);
-	alarm(SECONDS_MAX);
+	storm.count = count / storm.threads;
+	parse(value + start, &storm.address);
+	blow_all(&storm);
 	say("storm %d", count);
+}
+
+/* The other port is that of a socket which stays, and does not listen. */
+static void
+do_foreign(struct machine *machine, const char *value)
+{
+	struct storm storm = { .is_ours = false };
+	int count, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	(void)machine;
+	if (sscanf(value, "%d,%d", &storm.threads, &count) != 2 ||
+	    storm.threads > SOCKETS_MAX)
+		errx(2, "foreign=%s", value);
+	storm.count = count / storm.threads;
+	parse("127.0.0.1:0", &storm.address);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    bind(fd, &storm.address.u.any, storm.address.length) == -1 ||
+	    getsockname(fd, &storm.address.u.any, &storm.address.length) == -1)
+		err(1, "foreign=%s", value);
+	blow_all(&storm);
+	close(fd);
+	say("foreign %d", storm.count * storm.threads);
 }
 
 static void
@@ -784,6 +822,7 @@ static const struct step {
 	{ "dup", do_dup },
 	{ "epoll", do_epoll },
 	{ "event", do_event },
+	{ "foreign", do_foreign },
 	{ "fork", do_fork },
 	{ "listen", do_listen },
 	{ "long", do_long },

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a resolver is measured with, over UDP on 127.0.0.1.
+ *
+ * dns answer PORT: answers each query at once, with 192.0.2.1.
+ *
+ * dns ask PORT COUNT WINDOW: asks COUNT names, each of them once; WINDOW
+ * queries are on their way at any time.  Prints how many were answered in a
+ * second, and the microseconds within which 99 of 100 were.
+ */
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "now.h"
+
+enum {
+	HEADER = 12, QUESTION_TAIL = 4, SIZE = 512, SECONDS = 10,
+	COUNT_MAX = 65536	/* the number of a query is its ID */
+};
+
+static int64_t begun[COUNT_MAX], took[COUNT_MAX];
+
+static int
+open_socket(const char *port, struct sockaddr_in *address)
+{
+	struct timeval limit = { .tv_sec = SECONDS };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){ .sin_family = AF_INET,
+	    .sin_addr = { htonl(INADDR_LOOPBACK) },
+	    .sin_port = htons((in_port_t)atoi(port)) };
+	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+	    sizeof(limit)) == -1)
+		err(1, "socket");
+	return fd;
+}
+
+/* Makes a query its own answer, and returns the length, or 0. */
+static size_t
+make_answer(unsigned char *text, size_t length)
+{
+	static const unsigned char record[] = {
+		0xc0, HEADER, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1 };
+	static const unsigned char counts[] = { 0, 1, 0, 1, 0, 0, 0, 0 };
+	size_t end = HEADER;
+
+	while (end < length && text[end] != 0)
+		end += (size_t)text[end] + 1;
+	end += 1 + QUESTION_TAIL;
+	if (end > length || end + sizeof(record) > SIZE)
+		return 0;
+	text[2] |= 0x80;	/* a response */
+	text[3] = 0x80;		/* recursion available, no error */
+	memcpy(text + 4, counts, sizeof(counts));
+	memcpy(text + end, record, sizeof(record));
+	return end + sizeof(record);
+}
+
+static void
+answer(const char *port)
+{
+	struct sockaddr_in address, client;
+	unsigned char text[SIZE];
+	socklen_t size;
+	ssize_t length;
+	int fd = open_socket(port, &address);
+
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1)
+		err(1, "bind");
+	for (;;) {
+		size = sizeof(client);
+		length = recvfrom(fd, text, sizeof(text), 0,
+		    (struct sockaddr *)&client, &size);
+		if (length > HEADER)
+			sendto(fd, text, make_answer(text, (size_t)length), 0,
+			    (struct sockaddr *)&client, size);
+	}
+}
+
+static void
+send_query(int fd, int number)
+{
+	unsigned char text[64] = { (unsigned char)(number >> 8),
+	    (unsigned char)number, 1, 0, 0, 1 };
+	char label[16];
+	int length = snprintf(label, sizeof(label), "n%d", number);
+	unsigned char *next = text + HEADER;
+
+	*next++ = (unsigned char)length;
+	memcpy(next, label, (size_t)length);
+	next += length;
+	memcpy(next, "\4test\0\0\1\0\1", 10);
+	next += 10;
+	begun[number] = now();
+	if (send(fd, text, (size_t)(next - text), 0) == -1)
+		err(1, "send");
+}
+
+static int
+compare(const void *one, const void *other)
+{
+	int64_t a = *(const int64_t *)one, b = *(const int64_t *)other;
+
+	return (a > b) - (a < b);
+}
+
+static void
+ask(const char *port, int count, int window)
+{
+	struct sockaddr_in address;
+	unsigned char text[SIZE];
+	int fd = open_socket(port, &address), sent, done, number,
+	    late;
+	int64_t start;
+
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == -1)
+		err(1, "connect");
+	start = now();
+	for (sent = 0; sent < window; sent++)
+		send_query(fd, sent);
+	for (done = 0; done < count; done++) {
+		if (recv(fd, text, sizeof(text), 0) <= HEADER)
+			err(1, "query %d of %d", done, count);
+		number = text[0] << 8 | text[1];
+		if (number >= sent || took[number] != 0 ||
+		    (text[3] & 0xf) != 0 || text[7] != 1)
+			errx(1, "query %d: a bad answer", number);
+		took[number] = now() - begun[number];
+		if (sent < count)
+			send_query(fd, sent++);
+	}
+	start = now() - start;
+	qsort(took, (size_t)count, sizeof(took[0]), compare);
+	late = count - 1 - count / 100;
+	printf("%.1f %.1f\n", count * 1e9 / (double)start,
+	    (double)took[late] / 1000);
+}
+
+int
+main(int argc, char *argv[])
+{
+	int count, window;
+
+	if (argc == 3 && strcmp(argv[1], "answer") == 0)
+		answer(argv[2]);
+	if (argc != 5 || strcmp(argv[1], "ask") != 0)
+		return 2;
+	count = atoi(argv[3]);
+	window = atoi(argv[4]);
+	if (window < 1 || count < window || count > COUNT_MAX)
+		return 2;
+	ask(argv[2], count, window);
+	return 0;
+}
