@@ -7,9 +7,9 @@
 # True: gunicorn says it when its master listens, before a worker has so
 # much as imported the application.  A module that does not exist is READY=1
 # and then status 3; one that gives up after a second is READY=1, with a
-# new worker each second, and a client waits.  Only --preload
-# keeps it silent.  Squid says it between its bind() and its listen(): a
-# client that comes on READY=1 can be refused.
+# new worker each second, and a client waits.  Only --preload keeps it
+# silent.  Squid says it between its bind() and its listen(): a client that
+# comes on READY=1 can be refused.
 #
 # strace is to show the latter: it holds listen(2) back for a second.
 #
