@@ -2,10 +2,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,50 +14,61 @@
 #include "adopt/bind_call.h"
 #include "adopt/holders.h"
 #include "adopt/waiting.h"
-#include "process/procfs.h"
 #include "process/tree.h"
 #include "supervise/client.h"
 #include "supervise/keeper.h"
 #include "supervise/run.h"
 
 enum {
-	HELD_FDS = 8,	/* but sockets: the standard three, is_needed() */
+	HELD_FDS = 8,	/* but sockets: the standard three, next_needed() */
 	SPARE_FDS = 8	/* for answering bind(2) and reading /proc */
 };
 
-static bool
-is_needed(const struct run *run, int fd)
+static void
+lower(int *least, int from, int fd)
+{
+	if (fd >= from && fd < *least)
+		*least = fd;
+}
+
+/* Returns the first descriptor, of from and up, that the keeper needs. */
+static int
+next_needed(const struct run *run, int from)
 {
 	const struct listeners *listeners = &run->launch->listeners;
+	int least = INT_MAX;
 	size_t i;
 
-	for (i = 0; i < listeners->count; i++)
-		if (listeners->list[i].fd == fd ||
-		    listeners->list[i].reserve == fd)
-			return true;
-	return fd == STDERR_FILENO || fd == run->service.channel ||
-	    fd == run->client.channel || fd == run->front ||
-	    fd == run->children || fd == run->adoption.notify;
+	for (i = 0; i < listeners->count; i++) {
+		lower(&least, from, listeners->list[i].fd);
+		lower(&least, from, listeners->list[i].reserve);
+	}
+	lower(&least, from, run->service.channel);
+	lower(&least, from, run->client.channel);
+	lower(&least, from, run->front);
+	lower(&least, from, run->children);
+	lower(&least, from, run->adoption.notify);
+	return least;
 }
 
 /*
  * Closes the caller's descriptors, except standard error.  If the keeper kept
- * the write end of a pipe, the pipe's reader would see no end-of-file.
+ * the write end of a pipe, the pipe's reader would see no end-of-file.  Every
+ * kernel that has adopt has close_range(2).  With -c alone it may be missing:
+ * then the front has them open for as long as the keeper.
  */
 static void
 close_callers_descriptors(const struct run *run)
 {
-	struct procfs folder;
-	int fd;
+	int fd = FIRST_FD, next;
 
 	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
-	if (procfs_open(&folder, "self/fd") == -1)
-		return;
-	while (procfs_entry(&folder, &fd))
-		if (fd > STDERR_FILENO && fd != folder.fd &&
-		    !is_needed(run, fd))
-			close(fd);
-	procfs_close(&folder);
+	while ((next = next_needed(run, fd)) != INT_MAX) {
+		if (next > fd)
+			syscall(SYS_close_range, fd, next - 1, 0);
+		fd = next + 1;
+	}
+	syscall(SYS_close_range, fd, ~0U, 0);
 }
 
 /* Logs the last line of -v.  Its times count from the service's start. */
@@ -275,13 +287,13 @@ start_service(struct run *run)
 	struct child *service = &run->service;
 	int error = child_release(service);
 
-	close_callers_descriptors(run);
 	if (child_await_exec(service, error, &message) == -1)
 		refuse(run, message.value, &message.failure);
 	channel_send(run->front, &message, -1);
 	service->started_at = events_clock();
 	log_debug(&run->launch->log, "started %s as process %d",
 	    run->launch->command[0], service->pid);
+	close_callers_descriptors(run);
 }
 
 /*
