@@ -209,18 +209,21 @@ exec_service(struct launch *launch, struct failure *failure)
 	return outcome;
 }
 
-struct outcome
+int
+exec_prepare_client(struct launch *launch, struct failure *failure)
+{
+	return environment_make(&launch->environment, environ,
+	    &launch->listeners, launch->options, launch->audience, NULL,
+	    failure);
+}
+
+void
 exec_client(struct launch *launch, struct failure *failure)
 {
 	char shell[] = "/bin/sh", option[] = "-c";
 	char *command[] = { shell, option, launch->script, NULL };
-	struct outcome outcome = { .status = STATUS_FAILED };
-	struct environment environment;
 
-	if (environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->audience, NULL, failure) == 0)
-		execute(launch, command, &environment, failure);
-	return outcome;
+	execute(launch, command, &launch->environment, failure);
 }
 
 /* Returns the PATH that execvp(3) will use; that of -e is not expanded. */

@@ -34,12 +34,18 @@ int	exec_prepare(struct launch *launch, struct failure *failure);
 struct outcome	exec_service(struct launch *launch, struct failure *failure);
 
 /*
- * Executes the client in this process: /bin/sh -c script.  It has the
- * environment of the service without the sockets, and the caller's signal
- * settings.  Returns only if that failed, with the reason in failure and
- * always STATUS_FAILED: 126 and 127 are about COMMAND alone.
+ * Makes launch->environment for the client.  Returns 0, or -1 with the reason
+ * in failure.
  */
-struct outcome	exec_client(struct launch *launch, struct failure *failure);
+int	exec_prepare_client(struct launch *launch, struct failure *failure);
+
+/*
+ * Executes the client in this process, after exec_prepare_client(): /bin/sh -c
+ * script.  It has the environment of the service without the sockets, and the
+ * caller's signal settings.  Returns only if that failed, with the reason in
+ * failure; environ(7) is the client's then.
+ */
+void	exec_client(struct launch *launch, struct failure *failure);
 
 /*
  * Returns whether COMMAND, searched for in the PATH of the service, is

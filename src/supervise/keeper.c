@@ -2,11 +2,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -20,56 +18,9 @@
 #include "supervise/run.h"
 
 enum {
-	HELD_FDS = 8,	/* but sockets: the standard three, next_needed() */
+	HELD_FDS = 7,	/* but sockets: the standard three, next_needed() */
 	SPARE_FDS = 8	/* for answering bind(2) and reading /proc */
 };
-
-static void
-lower(int *least, int from, int fd)
-{
-	if (fd >= from && fd < *least)
-		*least = fd;
-}
-
-/* Returns the first descriptor, of from and up, that the keeper needs. */
-static int
-next_needed(const struct run *run, int from)
-{
-	const struct listeners *listeners = &run->launch->listeners;
-	int least = INT_MAX;
-	size_t i;
-
-	for (i = 0; i < listeners->count; i++) {
-		lower(&least, from, listeners->list[i].fd);
-		lower(&least, from, listeners->list[i].reserve);
-	}
-	lower(&least, from, run->service.channel);
-	lower(&least, from, run->client.channel);
-	lower(&least, from, run->front);
-	lower(&least, from, run->children);
-	lower(&least, from, run->adoption.notify);
-	return least;
-}
-
-/*
- * Closes the caller's descriptors, except standard error.  If the keeper kept
- * the write end of a pipe, the pipe's reader would see no end-of-file.  Every
- * kernel that has adopt has close_range(2).  With -c alone it may be missing:
- * then the front has them open for as long as the keeper.
- */
-static void
-close_callers_descriptors(const struct run *run)
-{
-	int fd = FIRST_FD, next;
-
-	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
-	while ((next = next_needed(run, fd)) != INT_MAX) {
-		if (next > fd)
-			syscall(SYS_close_range, fd, next - 1, 0);
-		fd = next + 1;
-	}
-	syscall(SYS_close_range, fd, ~0U, 0);
-}
 
 /* Logs the last line of -v.  Its times count from the service's start. */
 static void
@@ -78,6 +29,8 @@ summarize(const struct run *run)
 	static const char *const handoffs[] = { [INHERIT] = "inherit",
 	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
 	const struct launch *launch = run->launch;
+	int64_t client_ended_at = run->client.pid == 0 ? events_clock() :
+	    run->client.ended_at;
 	int64_t taken_at = launch->handoff == RESERVE ?
 	    run->client.started_at : run->adoption.adopted_at;
 	char taken[48] = "", client[64] = "was not started", service[64];
@@ -91,7 +44,7 @@ summarize(const struct run *run)
 	log_debug(&launch->log, "%s by %s%s; the client %s after %.3f s; "
 	    "%s %s after %.3f s", launch->listeners.list[0].addr,
 	    handoffs[launch->handoff], taken, client,
-	    run_seconds(run, run->client.ended_at), launch->command[0],
+	    run_seconds(run, client_ended_at), launch->command[0],
 	    service, run_seconds(run, run->service.ended_at));
 }
 
@@ -207,8 +160,8 @@ keep_on(struct run *run)
 }
 
 /*
- * Reports to the front and exits.  Nothing has been executed yet, so our two
- * children are all there is to kill.
+ * Reports to the front and exits.  Nothing has been executed yet, so the
+ * service's process is all there is to kill.
  */
 static _Noreturn void
 refuse(const struct run *run, int status, const struct failure *failure)
@@ -218,8 +171,6 @@ refuse(const struct run *run, int status, const struct failure *failure)
 
 	if (run->service.pid > 0)
 		kill(run->service.pid, SIGKILL);
-	if (run->client.pid > 0)
-		kill(run->client.pid, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	channel_send(run->front, &message, -1);
@@ -227,18 +178,19 @@ refuse(const struct run *run, int status, const struct failure *failure)
 }
 
 /*
- * Raises the keeper's own limit of descriptors.  Service and client were
- * forked before, and keep the caller's.  Returns 0; or -1 and errno, if there
- * is no room for SPARE_FDS besides what the keeper holds.
+ * Raises the keeper's own limit of descriptors.  The service was forked before,
+ * and keeps the caller's.  Returns 0; or -1 and errno, if there is no room for
+ * SPARE_FDS besides what the keeper holds.
  */
 static int
-make_room(const struct run *run)
+make_room(struct run *run)
 {
 	size_t held = HELD_FDS + 2 * run->launch->listeners.count;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+	if (getrlimit(RLIMIT_NOFILE, &run->files) == -1)
 		return -1;
+	limit = run->files;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return -1;
@@ -249,16 +201,14 @@ make_room(const struct run *run)
 }
 
 static void
-make_children(struct run *run, pid_t group)
+make_service(struct run *run)
 {
 	struct failure failure = { "" };
 
-	if (child_fork(&run->service, run->launch, group, run->front,
+	if (child_fork(&run->service, run->launch, run->group, run->front,
 	    run->children, &failure) == -1 ||
 	    child_try(&run->service, run->launch, &run->adoption,
-	    &failure) == -1 ||
-	    (run_has_client(run) && child_fork(&run->client, run->launch,
-	    group, run->front, run->children, &failure) == -1))
+	    &failure) == -1)
 		refuse(run, STATUS_FAILED, &failure);
 	if (make_room(run) == -1) {
 		fail(&failure, errno, "keeper");
@@ -293,7 +243,8 @@ start_service(struct run *run)
 	service->started_at = events_clock();
 	log_debug(&run->launch->log, "started %s as process %d",
 	    run->launch->command[0], service->pid);
-	close_callers_descriptors(run);
+	if (!run_has_client(run))
+		run_close_callers(run);
 }
 
 /*
@@ -365,25 +316,22 @@ keeper_main(struct launch *launch, int channel)
 	struct run run = {
 		.launch = launch,
 		.front = channel,
+		.group = getpgrp(),
 		.reap = true,
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .log = &launch->log,
 		    .service = launch->command[0], .notify = -1,
 		    .events = &run.events,
 		    .has_unix = listeners_have_unix(&launch->listeners) },
-		.service = { .name = "the service's process",
-		    .become = service_main, .channel = -1 },
-		.client = { .name = "the client's process",
-		    .become = client_main, .channel = -1 },
+		.service = { .channel = -1 },
 	};
-	pid_t group = getpgrp();
 	struct failure failure;
 
 	if (become_keeper(&run) == -1) {
 		fail(&failure, errno, "keeper");
 		refuse(&run, STATUS_FAILED, &failure);
 	}
-	make_children(&run, group);
+	make_service(&run);
 	block_signals();
 	await_go(&run);
 	port_files_recognise(launch->files);

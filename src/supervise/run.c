@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -40,7 +42,7 @@ run_stop(struct run *run)
 	stop_begin(&run->stop, run->launch->options->kill_after);
 }
 
-void
+static void
 replace_with_null(int first, int last)
 {
 	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -49,6 +51,51 @@ replace_with_null(int first, int last)
 		dup2(null, fd);
 	if (null > STDERR_FILENO)
 		close(null);
+}
+
+static void
+lower(int *least, int from, int fd)
+{
+	if (fd >= from && fd < *least)
+		*least = fd;
+}
+
+/* Returns the first descriptor, of from and up, that the keeper needs. */
+static int
+next_needed(const struct run *run, int from)
+{
+	const struct listeners *listeners = &run->launch->listeners;
+	int least = INT_MAX;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		lower(&least, from, listeners->list[i].fd);
+		lower(&least, from, listeners->list[i].reserve);
+	}
+	lower(&least, from, run->service.channel);
+	lower(&least, from, run->front);
+	lower(&least, from, run->children);
+	lower(&least, from, run->adoption.notify);
+	return least;
+}
+
+/*
+ * If the keeper kept the write end of a pipe, the pipe's reader would see no
+ * end-of-file.  Every kernel that has adopt has close_range(2).  With -c alone
+ * it may be missing: then the front has them open for as long as the keeper.
+ */
+void
+run_close_callers(const struct run *run)
+{
+	int fd = FIRST_FD, next;
+
+	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
+	while ((next = next_needed(run, fd)) != INT_MAX) {
+		if (next > fd)
+			syscall(SYS_close_range, fd, next - 1, 0);
+		fd = next + 1;
+	}
+	syscall(SYS_close_range, fd, ~0U, 0);
 }
 
 static void

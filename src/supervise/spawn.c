@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,8 +15,12 @@
 #include "process/tree.h"
 #include "supervise/spawn.h"
 
+#define SERVICE	"the service's process"
+
 /* What filter_install() says, in the service's MSG_READY. */
 enum { KILLABLE = 1, PRIVILEGED = 2 };
+
+enum { STACK_SIZE = 32768 };	/* for exec_client() and fail() */
 
 static int
 explain(struct failure *failure, int error)
@@ -51,14 +57,13 @@ report_and_exit(int channel, int status, struct message *message)
 }
 
 static _Noreturn void
-execute(struct launch *launch, int channel,
-    struct outcome (*become)(struct launch *, struct failure *))
+execute(struct launch *launch, int channel)
 {
 	struct message message = { .kind = MSG_FAILED };
 	struct outcome outcome = { .status = STATUS_FAILED };
 
 	if (channel_receive(channel, &message, NULL) == 1)
-		outcome = become(launch, &message.failure);
+		outcome = exec_service(launch, &message.failure);
 	else
 		channel_fail(&message.failure, "the keeper");
 	report_and_exit(channel, outcome.status, &message);
@@ -102,7 +107,12 @@ move_channel(const struct launch *launch, int channel)
 	return high;
 }
 
-void
+/*
+ * In the service's process: waits on channel for MSG_GO, then becomes the
+ * service.  On a failure sends MSG_FAILED and exits.  Under adopt first
+ * installs the filter.
+ */
+static _Noreturn void
 service_main(struct launch *launch, int channel)
 {
 	struct message message = { .kind = MSG_READY };
@@ -133,38 +143,32 @@ service_main(struct launch *launch, int channel)
 		report_and_exit(channel, STATUS_FAILED, &message);
 	if (launch->options->on_demand)
 		execute_on_demand(launch, channel);
-	execute(launch, channel, exec_service);
-}
-
-void
-client_main(struct launch *launch, int channel)
-{
-	execute(launch, channel, exec_client);
+	execute(launch, channel);
 }
 
 int
-child_fork(struct child *child, struct launch *launch, pid_t group,
+child_fork(struct child *service, struct launch *launch, pid_t group,
     int front, int children, struct failure *failure)
 {
 	int ends[2];
 
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
-	child->pid = fork();
-	if (child->pid == 0) {
+	service->pid = fork();
+	if (service->pid == 0) {
 		close(ends[0]);
 		close(front);
 		close(children);
 		setpgid(0, group);
-		child->become(launch, ends[1]);
+		service_main(launch, ends[1]);
 	}
-	if (child->pid == -1)
+	if (service->pid == -1)
 		fail(failure, errno, "fork");
 	close(ends[1]);
-	child->channel = ends[0];
-	if (child->pid != -1)
+	service->channel = ends[0];
+	if (service->pid != -1)
 		return 0;
-	child->pid = 0;
+	service->pid = 0;
 	return -1;
 }
 
@@ -179,7 +183,7 @@ child_try(const struct child *service, const struct launch *launch,
 
 	if (channel_receive(service->channel, &message,
 	    &adoption->notify) != 1)
-		return channel_fail(failure, service->name);
+		return channel_fail(failure, SERVICE);
 	if (message.kind != MSG_READY) {
 		*failure = message.failure;
 		return -1;
@@ -201,30 +205,69 @@ child_try(const struct child *service, const struct launch *launch,
 }
 
 int
-child_release(const struct child *child)
+child_release(const struct child *service)
 {
 	struct message message = { .kind = MSG_GO };
 
-	return channel_send(child->channel, &message, -1) == 0 ? 0 : errno;
+	return channel_send(service->channel, &message, -1) == 0 ? 0 : errno;
 }
 
 /* A child that ended before it was released may have sent the reason. */
 int
-child_await_exec(struct child *child, int error, struct message *message)
+child_await_exec(struct child *service, int error, struct message *message)
 {
 	int result = 0;
 
 	if ((error == 0 || error == EPIPE) &&
-	    channel_receive(child->channel, message, NULL) == 1)
+	    channel_receive(service->channel, message, NULL) == 1)
 		result = -1;
 	else if (error != 0) {
 		message->value = STATUS_FAILED;
 		errno = error;
-		result = channel_fail(&message->failure, child->name);
+		result = channel_fail(&message->failure, SERVICE);
 	}
-	close(child->channel);
-	child->channel = -1;
+	close(service->channel);
+	service->channel = -1;
 	return result;
+}
+
+struct client_start {
+	struct launch		*launch;
+	pid_t			 group;
+	const struct rlimit	*files;
+	struct failure		*failure;
+};
+
+static int
+client_main(void *context)
+{
+	const struct client_start *start = context;
+
+	setpgid(0, start->group);
+	setrlimit(RLIMIT_NOFILE, start->files);
+	exec_client(start->launch, start->failure);
+	_exit(STATUS_FAILED);
+}
+
+/* As vfork(2) does, but the child has a stack of its own. */
+int
+child_execute(struct child *client, struct launch *launch, pid_t group,
+    const struct rlimit *files, struct failure *failure)
+{
+	struct client_start start = { launch, group, files, failure };
+	_Alignas(16) char stack[STACK_SIZE];
+	char **inherited = environ;
+
+	if (exec_prepare_client(launch, failure) == -1)
+		return -1;
+	failure->text[0] = '\0';
+	client->pid = clone(client_main, stack + STACK_SIZE,
+	    CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
+	environ = inherited;
+	if (client->pid != -1)
+		return failure->text[0] == '\0' ? 0 : -1;
+	client->pid = 0;
+	return fail(failure, errno, "fork");
 }
 
 /* After a child was reaped, another process may get its pid. */
