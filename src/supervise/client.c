@@ -78,16 +78,15 @@ static void
 start(struct run *run)
 {
 	struct child *client = &run->client;
-	struct failure failure;
 
 	if (child_execute(client, run->launch, run->group, &run->files,
-	    &failure) == 0) {
+	    run->failure) == 0) {
 		client->started_at = events_clock();
 		run->children_left = true;
 		log_debug(&run->launch->log, "started the client as process "
 		    "%d", client->pid);
 	} else {
-		log_failure(&failure);
+		log_failure(run->failure);
 		run->cause = CAUSE_NO_CLIENT;
 		run_stop(run);
 	}

@@ -164,10 +164,10 @@ keep_on(struct run *run)
  * service's process is all there is to kill.
  */
 static _Noreturn void
-refuse(const struct run *run, int status, const struct failure *failure)
+refuse(const struct run *run, int status)
 {
 	struct message message = { .kind = MSG_FAILED, .value = status,
-	    .failure = *failure };
+	    .failure = run->failure };
 
 	if (run->service.pid > 0)
 		kill(run->service.pid, SIGKILL);
@@ -203,16 +203,14 @@ make_room(struct run *run)
 static void
 make_service(struct run *run)
 {
-	struct failure failure = { "" };
-
 	if (child_fork(&run->service, run->launch, run->group, run->front,
-	    run->children, &failure) == -1 ||
+	    run->children, run->failure) == -1 ||
 	    child_try(&run->service, run->launch, &run->adoption,
-	    &failure) == -1)
-		refuse(run, STATUS_FAILED, &failure);
+	    run->failure) == -1)
+		refuse(run, STATUS_FAILED);
 	if (make_room(run) == -1) {
-		fail(&failure, errno, "keeper");
-		refuse(run, STATUS_FAILED, &failure);
+		fail(run->failure, errno, "keeper");
+		refuse(run, STATUS_FAILED);
 	}
 }
 
@@ -221,12 +219,11 @@ static void
 await_go(const struct run *run)
 {
 	struct message message = { .kind = MSG_READY };
-	struct failure failure = { "" };
 
 	if (channel_send(run->front, &message, -1) == -1 ||
 	    channel_receive(run->front, &message, NULL) != 1) {
-		channel_fail(&failure, "the front");
-		refuse(run, STATUS_FAILED, &failure);
+		channel_fail(run->failure, "the front");
+		refuse(run, STATUS_FAILED);
 	}
 }
 
@@ -235,10 +232,10 @@ start_service(struct run *run)
 {
 	struct message message = { .kind = MSG_STARTED };
 	struct child *service = &run->service;
-	int error = child_release(service);
+	int status = child_release(service, run->failure);
 
-	if (child_await_exec(service, error, &message) == -1)
-		refuse(run, message.value, &message.failure);
+	if (status != 0)
+		refuse(run, status);
 	channel_send(run->front, &message, -1);
 	service->started_at = events_clock();
 	log_debug(&run->launch->log, "started %s as process %d",
@@ -311,10 +308,11 @@ block_signals(void)
 }
 
 void
-keeper_main(struct launch *launch, int channel)
+keeper_main(struct launch *launch, int channel, struct failure *failure)
 {
 	struct run run = {
 		.launch = launch,
+		.failure = failure,
 		.front = channel,
 		.group = getpgrp(),
 		.reap = true,
@@ -325,11 +323,10 @@ keeper_main(struct launch *launch, int channel)
 		    .has_unix = listeners_have_unix(&launch->listeners) },
 		.service = { .channel = -1 },
 	};
-	struct failure failure;
 
 	if (become_keeper(&run) == -1) {
-		fail(&failure, errno, "keeper");
-		refuse(&run, STATUS_FAILED, &failure);
+		fail(failure, errno, "keeper");
+		refuse(&run, STATUS_FAILED);
 	}
 	make_service(&run);
 	block_signals();

@@ -30,6 +30,7 @@ enum cause {
 
 struct run {
 	struct launch	*launch;
+	struct failure	*failure;	/* room for a reason; not owned */
 	struct adoption	 adoption;
 	struct events	 events;
 	int		 front;		/* channel; owned; -1: front is gone */

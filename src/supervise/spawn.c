@@ -48,25 +48,26 @@ explain(struct failure *failure, int error)
 }
 
 static _Noreturn void
-report_and_exit(int channel, int status, struct message *message)
+report_and_exit(int channel, int status, struct failure *failure)
 {
-	message->kind = MSG_FAILED;
-	message->value = status;
-	channel_send(channel, message, -1);
+	struct message message = { .kind = MSG_FAILED, .value = status,
+	    .failure = failure };
+
+	channel_send(channel, &message, -1);
 	_exit(status);
 }
 
 static _Noreturn void
-execute(struct launch *launch, int channel)
+execute(struct launch *launch, int channel, struct failure *failure)
 {
 	struct message message = { .kind = MSG_FAILED };
 	struct outcome outcome = { .status = STATUS_FAILED };
 
 	if (channel_receive(channel, &message, NULL) == 1)
-		outcome = exec_service(launch, &message.failure);
+		outcome = exec_service(launch, failure);
 	else
-		channel_fail(&message.failure, "the keeper");
-	report_and_exit(channel, outcome.status, &message);
+		channel_fail(failure, "the keeper");
+	report_and_exit(channel, outcome.status, failure);
 }
 
 /*
@@ -74,7 +75,7 @@ execute(struct launch *launch, int channel)
  * this execve(2), which may come at any time.
  */
 static _Noreturn void
-execute_on_demand(struct launch *launch, int channel)
+execute_on_demand(struct launch *launch, int channel, struct failure *failure)
 {
 	struct message message = { .kind = MSG_FAILED };
 	struct outcome outcome;
@@ -83,10 +84,10 @@ execute_on_demand(struct launch *launch, int channel)
 	    message.kind != MSG_GO)
 		_exit(STATUS_FAILED);
 	close(channel);
-	outcome = exec_service(launch, &message.failure);
+	outcome = exec_service(launch, failure);
 	if (outcome.signal != 0)
 		_exit(signals_die(outcome.signal));
-	log_failure(&message.failure);
+	log_failure(failure);
 	_exit(outcome.status);
 }
 
@@ -113,23 +114,23 @@ move_channel(const struct launch *launch, int channel)
  * installs the filter.
  */
 static _Noreturn void
-service_main(struct launch *launch, int channel)
+service_main(struct launch *launch, int channel, struct failure *failure)
 {
 	struct message message = { .kind = MSG_READY };
 	bool killable = false, privileged = true;
 	int notify = -1, high = move_channel(launch, channel);
 
 	if (high == -1) {
-		fail(&message.failure, errno, "keeper");
-		report_and_exit(channel, STATUS_FAILED, &message);
+		fail(failure, errno, "keeper");
+		report_and_exit(channel, STATUS_FAILED, failure);
 	}
 	channel = high;
 	if (launch->handoff == ADOPT) {
 		notify = filter_install(listeners_have_unix(&launch->listeners),
 		    &killable, &privileged);
 		if (notify == -1) {
-			explain(&message.failure, errno);
-			report_and_exit(channel, STATUS_FAILED, &message);
+			explain(failure, errno);
+			report_and_exit(channel, STATUS_FAILED, failure);
 		}
 	}
 	message.value = (killable ? KILLABLE : 0) |
@@ -139,11 +140,11 @@ service_main(struct launch *launch, int channel)
 	if (notify != -1)
 		close(notify);
 	/* Meanwhile the keeper tries to read this memory. */
-	if (exec_prepare(launch, &message.failure) == -1)
-		report_and_exit(channel, STATUS_FAILED, &message);
+	if (exec_prepare(launch, failure) == -1)
+		report_and_exit(channel, STATUS_FAILED, failure);
 	if (launch->options->on_demand)
-		execute_on_demand(launch, channel);
-	execute(launch, channel);
+		execute_on_demand(launch, channel, failure);
+	execute(launch, channel, failure);
 }
 
 int
@@ -160,7 +161,7 @@ child_fork(struct child *service, struct launch *launch, pid_t group,
 		close(front);
 		close(children);
 		setpgid(0, group);
-		service_main(launch, ends[1]);
+		service_main(launch, ends[1], failure);
 	}
 	if (service->pid == -1)
 		fail(failure, errno, "fork");
@@ -176,7 +177,7 @@ int
 child_try(const struct child *service, const struct launch *launch,
     struct adoption *adoption, struct failure *failure)
 {
-	struct message message = { .kind = MSG_FAILED };
+	struct message message = { .kind = MSG_FAILED, .failure = failure };
 	bool readable = launch->handoff == ADOPT &&
 	    bind_call_try(service->pid) == 0;
 	int error = errno;
@@ -184,10 +185,8 @@ child_try(const struct child *service, const struct launch *launch,
 	if (channel_receive(service->channel, &message,
 	    &adoption->notify) != 1)
 		return channel_fail(failure, SERVICE);
-	if (message.kind != MSG_READY) {
-		*failure = message.failure;
+	if (message.kind != MSG_READY)
 		return -1;
-	}
 	if (!tree_is_visible())
 		return fail(failure, 0, "/proc: it does not show the "
 		    "service");
@@ -204,31 +203,26 @@ child_try(const struct child *service, const struct launch *launch,
 	return 0;
 }
 
+/* A service that ended before it was released may have sent the reason. */
 int
-child_release(const struct child *service)
+child_release(struct child *service, struct failure *failure)
 {
-	struct message message = { .kind = MSG_GO };
+	struct message message = { .kind = MSG_GO, .failure = failure };
+	int status = 0, error = 0;
 
-	return channel_send(service->channel, &message, -1) == 0 ? 0 : errno;
-}
-
-/* A child that ended before it was released may have sent the reason. */
-int
-child_await_exec(struct child *service, int error, struct message *message)
-{
-	int result = 0;
-
+	if (channel_send(service->channel, &message, -1) == -1)
+		error = errno;
 	if ((error == 0 || error == EPIPE) &&
-	    channel_receive(service->channel, message, NULL) == 1)
-		result = -1;
+	    channel_receive(service->channel, &message, NULL) == 1)
+		status = message.value;
 	else if (error != 0) {
-		message->value = STATUS_FAILED;
 		errno = error;
-		result = channel_fail(&message->failure, SERVICE);
+		channel_fail(failure, SERVICE);
+		status = STATUS_FAILED;
 	}
 	close(service->channel);
 	service->channel = -1;
-	return result;
+	return status;
 }
 
 struct client_start {

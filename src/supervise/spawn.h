@@ -45,16 +45,11 @@ int	child_fork(struct child *service, struct launch *launch, pid_t group,
 int	child_try(const struct child *service, const struct launch *launch,
     struct adoption *adoption, struct failure *failure);
 
-/* Tells the service to execute.  Returns 0, or an errno value. */
-int	child_release(const struct child *service);
-
 /*
- * Waits for the execve(2) of the service, and closes the channel to it.  error
- * is what child_release() returned.  Returns 0; or -1 with the exit status in
- * message->value and the reason in message->failure.
+ * Has the service execute, waits for its execve(2), and closes the channel to
+ * it.  Returns 0; or the exit status, with the reason in failure.
  */
-int	child_await_exec(struct child *service, int error,
-    struct message *message);
+int	child_release(struct child *service, struct failure *failure);
 
 /*
  * Executes the client in a new process, which joins the process group, and has
