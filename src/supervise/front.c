@@ -56,7 +56,7 @@ front_start(struct front *front, struct launch *launch,
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
 	front->channel = ends[0];
-	front->keeper = fork();
+	front->keeper = _Fork();
 	if (front->keeper == 0) {
 		close(ends[0]);
 		keeper_main(launch, ends[1], failure);

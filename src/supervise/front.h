@@ -18,6 +18,9 @@
  * Front and keeper are both subreapers.  When one of them is gone, the other
  * sees end-of-file on the channel between them and stops the rest.  So
  * SIGKILL of either leaves nothing behind.
+ *
+ * portexec has no threads, so its processes are made with _Fork(3): nothing is
+ * there that the handlers of fork(3) would protect.
  */
 
 #include "base/log.h"

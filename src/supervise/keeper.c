@@ -35,6 +35,8 @@ summarize(const struct run *run)
 	    run->client.started_at : run->adoption.adopted_at;
 	char taken[48] = "", client[64] = "was not started", service[64];
 
+	if (launch->log.verbosity != VERBOSE)
+		return;
 	if (taken_at != 0)
 		snprintf(taken, sizeof(taken), ", taken after %.3f s",
 		    run_seconds(run, taken_at));
@@ -65,6 +67,18 @@ handle_service_end(struct run *run)
 	}
 }
 
+static void
+log_end_of_service(const struct run *run)
+{
+	char end[64];
+
+	if (run->launch->log.verbosity != VERBOSE)
+		return;
+	run_describe_end(&run->service, end, sizeof(end));
+	log_debug(&run->launch->log, "%s (%d) %s", run->launch->command[0],
+	    run->service.pid, end);
+}
+
 /* Reaps and follows up on what ended.  Returns whether a child is left. */
 static bool
 handle_ends(struct run *run)
@@ -72,7 +86,6 @@ handle_ends(struct run *run)
 	struct child *const both[] = { &run->service, &run->client };
 	bool service_had_ended = run->service.ended;
 	bool client_had_ended = run->client.ended;
-	char end[64];
 
 	if (run->reap) {
 		run->reap = false;
@@ -82,9 +95,7 @@ handle_ends(struct run *run)
 	    client_had_ended != run->client.ended))
 		run_sync_signals(run);
 	if (!service_had_ended && run->service.ended) {
-		run_describe_end(&run->service, end, sizeof(end));
-		log_debug(&run->launch->log, "%s (%d) %s",
-		    run->launch->command[0], run->service.pid, end);
+		log_end_of_service(run);
 		if (!run_has_client(run))
 			handle_service_end(run);
 	}

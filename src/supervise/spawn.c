@@ -155,7 +155,7 @@ child_fork(struct child *service, struct launch *launch, pid_t group,
 
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
-	service->pid = fork();
+	service->pid = _Fork();
 	if (service->pid == 0) {
 		close(ends[0]);
 		close(front);
@@ -181,13 +181,14 @@ child_try(const struct child *service, const struct launch *launch,
 	bool readable = launch->handoff == ADOPT &&
 	    bind_call_try(service->pid) == 0;
 	int error = errno;
+	bool visible = tree_is_visible();
 
 	if (channel_receive(service->channel, &message,
 	    &adoption->notify) != 1)
 		return channel_fail(failure, SERVICE);
 	if (message.kind != MSG_READY)
 		return -1;
-	if (!tree_is_visible())
+	if (!visible)
 		return fail(failure, 0, "/proc: it does not show the "
 		    "service");
 	if (launch->handoff != ADOPT)
