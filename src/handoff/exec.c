@@ -178,13 +178,23 @@ execute(const struct launch *launch, char *const command[],
 }
 
 int
-exec_prepare(struct launch *launch, struct failure *failure)
+exec_prepare(struct launch *launch, bool for_client, struct failure *failure)
 {
-	struct identity self = listen_fds_identify();
-
+	environment_free(&launch->environment);
 	return environment_make(&launch->environment, environ,
-	    &launch->listeners, launch->options, launch->audience, &self,
+	    &launch->listeners, launch->options, launch->audience, for_client,
 	    failure);
+}
+
+void
+exec_identify(struct launch *launch)
+{
+	struct identity self;
+
+	if (launch->environment.pid == NULL)
+		return;
+	self = listen_fds_identify();
+	environment_identify(&launch->environment, &self);
 }
 
 struct outcome
@@ -207,14 +217,6 @@ exec_service(struct launch *launch, struct failure *failure)
 	    &launch->environment, failure);
 	environ = inherited;
 	return outcome;
-}
-
-int
-exec_prepare_client(struct launch *launch, struct failure *failure)
-{
-	return environment_make(&launch->environment, environ,
-	    &launch->listeners, launch->options, launch->audience, NULL,
-	    failure);
 }
 
 void

@@ -32,7 +32,7 @@ struct launch {
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
 	char			*script;	/* -c, expanded; owned; NULL */
-	struct environment	 environment;	/* from exec_prepare...() */
+	struct environment	 environment;	/* from exec_prepare() */
 	struct port_files	*files;		/* not owned */
 };
 

@@ -140,8 +140,7 @@ service_main(struct launch *launch, int channel, struct failure *failure)
 	if (notify != -1)
 		close(notify);
 	/* Meanwhile the keeper tries to read this memory. */
-	if (exec_prepare(launch, failure) == -1)
-		report_and_exit(channel, STATUS_FAILED, failure);
+	exec_identify(launch);
 	if (launch->options->on_demand)
 		execute_on_demand(launch, channel, failure);
 	execute(launch, channel, failure);
@@ -253,7 +252,7 @@ child_execute(struct child *client, struct launch *launch, pid_t group,
 	_Alignas(16) char stack[STACK_SIZE];
 	char **inherited = environ;
 
-	if (exec_prepare_client(launch, failure) == -1)
+	if (exec_prepare(launch, true, failure) == -1)
 		return -1;
 	failure->text[0] = '\0';
 	client->pid = clone(client_main, stack + STACK_SIZE,
