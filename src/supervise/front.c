@@ -192,7 +192,7 @@ front_run(struct front *front, struct launch *launch,
 {
 	struct message message = { .kind = MSG_GO, .failure = failure };
 	struct outcome outcome = { .status = STATUS_FAILED };
-	bool alive, nothing_left;
+	bool alive;
 
 	failure->text[0] = '\0';
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -222,11 +222,12 @@ front_run(struct front *front, struct launch *launch,
 		outcome.status = message.value;
 		return outcome;
 	}
-	nothing_left = message.kind == MSG_ENDED;
-	message.kind = MSG_RELEASED;
-	channel_send(front->channel, &message, -1);
-	if (nothing_left)
+	if (message.kind == MSG_ENDED)
 		wait_for_end(front->keeper);
+	else {
+		message.kind = MSG_RELEASED;
+		channel_send(front->channel, &message, -1);
+	}
 	if (WIFEXITED(message.value))
 		outcome.status = WEXITSTATUS(message.value);
 	else {
