@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -240,7 +241,7 @@ client_main(void *context)
 	setpgid(0, start->group);
 	setrlimit(RLIMIT_NOFILE, start->files);
 	exec_client(start->launch, start->failure);
-	_exit(STATUS_FAILED);
+	return STATUS_FAILED;
 }
 
 /* As vfork(2) does, but the child has a stack of its own. */
@@ -249,19 +250,23 @@ child_execute(struct child *client, struct launch *launch, pid_t group,
     const struct rlimit *files, struct failure *failure)
 {
 	struct client_start start = { launch, group, files, failure };
-	_Alignas(16) char stack[STACK_SIZE];
-	char **inherited = environ;
+	char **inherited = environ, *stack;
 
 	if (exec_prepare(launch, true, failure) == -1)
 		return -1;
+	stack = malloc(STACK_SIZE);
+	if (stack == NULL)
+		return fail(failure, 0, "out of memory");
 	failure->text[0] = '\0';
 	client->pid = clone(client_main, stack + STACK_SIZE,
 	    CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
 	environ = inherited;
-	if (client->pid != -1)
-		return failure->text[0] == '\0' ? 0 : -1;
-	client->pid = 0;
-	return fail(failure, errno, "fork");
+	if (client->pid == -1) {
+		client->pid = 0;
+		fail(failure, errno, "fork");
+	}
+	free(stack);
+	return failure->text[0] == '\0' ? 0 : -1;
 }
 
 /* After a child was reaped, another process may get its pid. */
