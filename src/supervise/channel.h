@@ -64,10 +64,10 @@ int	channel_open(int ends[2]);
 int	channel_send(int channel, const struct message *message, int fd);
 
 /*
- * Waits for a message, whose failure is set before.  Stores in *fd, unless fd is NULL, the descriptor that
- * came along, close-on-exec and owned by the caller, or -1.  Returns 1; or 0
- * with errno EPIPE if the peer is gone; or -1 and errno, which is EMFILE if
- * there is no room for the descriptor.
+ * Waits for a message; its failure is to be set before.  Stores in *fd, unless
+ * fd is NULL, the descriptor that came along, close-on-exec and owned by the
+ * caller, or -1.  Returns 1; or 0 with errno EPIPE if the peer is gone; or -1
+ * and errno, which is EMFILE if there is no room for the descriptor.
  */
 int	channel_receive(int channel, struct message *message, int *fd);
 
