@@ -127,20 +127,6 @@ expand_command(struct launch *launch, struct failure *failure)
 	    &launch->script, NULL, failure);
 }
 
-/* Finds the mistakes in the templates of -e before anything is started. */
-static int
-try_environment(const struct launch *launch, struct failure *failure)
-{
-	struct identity self = { 0 };
-	struct environment environment;
-	int status;
-
-	status = environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->audience, &self, failure);
-	environment_free(&environment);
-	return status;
-}
-
 /* Binds the sockets and expands the templates.  Publishes nothing yet. */
 static int
 prepare(struct launch *launch, struct failure *failure)
@@ -152,7 +138,7 @@ prepare(struct launch *launch, struct failure *failure)
 	    plan_maps(&launch->options->maps, &launch->listeners,
 	    failure) == -1 ||
 	    expand_command(launch, failure) == -1 ||
-	    try_environment(launch, failure) == -1)
+	    exec_prepare(launch, false, failure) == -1)
 		return -1;
 	return port_files_expand(launch->files, &launch->listeners,
 	    launch->audience, failure);
@@ -179,6 +165,8 @@ settle_handoff(struct launch *launch, struct front *front,
 	    "%s does", reason.text, launch->command[0]);
 	launch->handoff = RESERVE;
 	launch->audience = AUDIENCE_WITHOUT_FDS;
+	if (exec_prepare(launch, false, failure) == -1)
+		return -1;
 	/* With -c, reserve has a keeper too. */
 	return settle_handoff(launch, front, failure);
 }
@@ -250,8 +238,7 @@ run(struct launch *launch, struct failure *failure)
 	}
 	if (plan_is_supervised(launch))
 		return front_run(&front, launch, failure);
-	if (exec_prepare(launch, failure) == -1)
-		return failed;
+	exec_identify(launch);
 	return exec_service(launch, failure);
 }
 

@@ -91,9 +91,11 @@ class Round:
         keeper = harness.children(front)[:1]
         if self.who == 'keeper':
             return keeper[0] if keeper else None
-        made = harness.children(keeper[0])[:2] if keeper else []
-        number = ('service', 'client').index(self.who)
-        return made[number] if number < len(made) else None
+        made = harness.children(keeper[0]) if keeper else []
+        if self.who == 'service':
+            return made[0] if made else None
+        return next((pid for pid in made if harness.command_line(
+            pid).startswith(f'{pid} /bin/sh -c {CLIENT}')), None)
 
     def statuses(self):
         """What the front may then say."""

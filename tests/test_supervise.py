@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: ISC
 """Front, keeper and service under adopt: how they start and how they end."""
 
+import collections
 import contextlib
 import ctypes
 import itertools
 import json
 import os
 import platform
+import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -419,7 +422,7 @@ class Daemons(Supervised):
                 with contextlib.suppress(FileNotFoundError):
                     yield os.readlink(f'/proc/{keeper}/fd/{fd}')
 
-        # It lets go of them while the service is executed.
+        # It lets go of them once the service is executed.
         wait_for(lambda: name not in held(), 'the keeper to close the pipe')
         os.close(reading)
         os.close(writing)
@@ -447,3 +450,50 @@ class Daemons(Supervised):
                                  status=3)
         self.assertEqual(self.ask(port), '1')
         self.end_daemon(port)
+
+
+# What is not cheap, between the first line of main() and the service's, in
+# all processes.
+COSTS = {
+    ('-H', 'inherit'): {'pidfd_open': 1},
+    ('-H', 'inherit', '--no-pid'): {},
+    ('-H', 'reserve'): {},
+    ('-H', 'adopt'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
+                      'pidfd_open': 1},
+    ('-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
+                     'pidfd_open': 1},
+    ('-H', 'adopt', '-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
+                                    'pidfd_open': 1},
+}
+# A libc makes a process with the call that it likes.
+NAMES = {'clone': 'fork', 'clone3': 'fork', 'vfork': 'fork'}
+
+
+class Costs(Tree):
+    if not harness.BRIEF:       # LeakSanitizer and gcov make calls too
+        def test_a_launch(self):
+            harness.need_strace()
+            log, true = self.path('calls'), shutil.which('true')
+            for options, expected in COSTS.items():
+                with self.subTest(options):
+                    self.run_portexec(
+                        '-f', '-qq', '-e', 'signal=none', '-o', log, PORTEXEC,
+                        '-q', *options, '--', true, program='strace',
+                        env=self.env)
+                    calls = re.findall(r'^\d+ +(\w+\(.*)', self.read('calls'),
+                                       re.M)
+                    begin, end = (next(
+                        number for number, call in enumerate(calls)
+                        if call.startswith(start)) for start in (
+                            'rt_sigprocmask(SIG_SETMASK, NULL',
+                            f'execve("{true}"'))
+                    names = [call.split('(')[0] for call in calls[begin:end]]
+                    found = collections.Counter(
+                        NAMES.get(name, name) for name in names)
+                    self.assertEqual({
+                        name: found[name] for name in (
+                            'fork', 'socketpair', 'sendmsg', 'pidfd_open')
+                        if name in found}, expected)
+                    if '-c' not in options:     # at whose end /proc is read
+                        self.assertFalse([call for call in calls
+                                          if call.startswith('getdents')])

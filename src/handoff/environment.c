@@ -62,13 +62,38 @@ add(struct environment *environment, const char *name, const char *value,
 }
 
 static int
-add_number(struct environment *environment, const char *name, uint64_t number,
+add_number(struct environment *environment, const char *name, size_t number,
     struct failure *failure)
 {
 	char value[24];
 
-	snprintf(value, sizeof(value), "%llu", (unsigned long long)number);
+	snprintf(value, sizeof(value), "%zu", number);
 	return add(environment, name, value, failure);
+}
+
+/* Adds a variable with room for any number, which *value is to have later. */
+static int
+add_room(struct environment *environment, const char *name, char **value,
+    struct failure *failure)
+{
+	if (add(environment, name, "18446744073709551615", failure) == -1)
+		return -1;
+	*value = environment->made[environment->made_count - 1] +
+	    strlen(name) + 1;
+	return 0;
+}
+
+static void
+write_number(char *text, uint64_t number)
+{
+	size_t length = 1;
+	uint64_t rest;
+
+	for (rest = number; rest >= 10; rest /= 10)
+		length++;
+	text[length] = '\0';
+	for (; length > 0; number /= 10)
+		text[--length] = (char)('0' + number % 10);
 }
 
 /* Adds the names or the ports of all sockets, separated by colons. */
@@ -99,12 +124,11 @@ add_fields(struct environment *environment, const char *name,
 static int
 add_protocol(struct environment *environment,
     const struct listeners *listeners, const struct options *options,
-    enum audience audience, const struct identity *self,
-    struct failure *failure)
+    enum audience audience, bool for_client, struct failure *failure)
 {
 	const struct listener *first = &listeners->list[0];
 
-	if (audience == AUDIENCE_INETD && self != NULL)
+	if (audience == AUDIENCE_INETD && !for_client)
 		return 0;
 	if (listeners->count > 0 && !listener_is_unix(first) &&
 	    add_number(environment, "LISTEN_PORT", first->port, failure) == -1)
@@ -112,7 +136,7 @@ add_protocol(struct environment *environment,
 	if (add_fields(environment, "LISTEN_PORTS", listeners, false,
 	    failure) == -1)
 		return -1;
-	if (audience == AUDIENCE_WITHOUT_FDS || self == NULL)
+	if (audience == AUDIENCE_WITHOUT_FDS || for_client)
 		return 0;
 	if (add_number(environment, "LISTEN_FDS", listeners->count,
 	    failure) == -1 ||
@@ -121,11 +145,11 @@ add_protocol(struct environment *environment,
 		return -1;
 	if (options->no_pid)
 		return 0;
-	if (add_number(environment, "LISTEN_PID", (uint64_t)self->pid,
+	if (add_room(environment, "LISTEN_PID", &environment->pid,
 	    failure) == -1)
 		return -1;
-	return self->pidfd_id == 0 ? 0 : add_number(environment,
-	    "LISTEN_PIDFDID", self->pidfd_id, failure);
+	return add_room(environment, "LISTEN_PIDFDID", &environment->pidfd_id,
+	    failure);
 }
 
 static int
@@ -156,16 +180,28 @@ apply_settings(struct environment *environment,
 int
 environment_make(struct environment *environment, char *const variables[],
     const struct listeners *listeners, const struct options *options,
-    enum audience audience, const struct identity *self,
-    struct failure *failure)
+    enum audience audience, bool for_client, struct failure *failure)
 {
 	*environment = (struct environment){ 0 };
 	if (borrow(environment, variables, options, failure) == -1 ||
-	    add_protocol(environment, listeners, options, audience, self,
+	    add_protocol(environment, listeners, options, audience, for_client,
 	    failure) == -1)
 		return -1;
 	return apply_settings(environment, listeners, options, audience,
 	    failure);
+}
+
+void
+environment_identify(struct environment *environment,
+    const struct identity *self)
+{
+	if (environment->pid == NULL)
+		return;
+	write_number(environment->pid, (uint64_t)self->pid);
+	if (self->pidfd_id == 0)
+		unset(environment, "LISTEN_PIDFDID");
+	else
+		write_number(environment->pidfd_id, self->pidfd_id);
 }
 
 void

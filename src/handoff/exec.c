@@ -177,13 +177,23 @@ execute(const struct launch *launch, char *const command[],
 }
 
 int
-exec_prepare(struct launch *launch, struct failure *failure)
+exec_prepare(struct launch *launch, bool for_client, struct failure *failure)
 {
-	struct identity self = listen_fds_identify();
-
+	environment_free(&launch->environment);
 	return environment_make(&launch->environment, environ,
-	    &launch->listeners, launch->options, launch->audience, &self,
+	    &launch->listeners, launch->options, launch->audience, for_client,
 	    failure);
+}
+
+void
+exec_identify(struct launch *launch)
+{
+	struct identity self;
+
+	if (launch->environment.pid == NULL)
+		return;
+	self = listen_fds_identify();
+	environment_identify(&launch->environment, &self);
 }
 
 struct outcome
@@ -208,18 +218,13 @@ exec_service(struct launch *launch, struct failure *failure)
 	return outcome;
 }
 
-struct outcome
+void
 exec_client(struct launch *launch, struct failure *failure)
 {
 	char shell[] = "/bin/sh", option[] = "-c";
 	char *command[] = { shell, option, launch->script, NULL };
-	struct outcome outcome = { .status = STATUS_FAILED };
-	struct environment environment;
 
-	if (environment_make(&environment, environ, &launch->listeners,
-	    launch->options, launch->audience, NULL, failure) == 0)
-		execute(launch, command, &environment, failure);
-	return outcome;
+	execute(launch, command, &launch->environment, failure);
 }
 
 /* Returns the PATH that will be used; that of -e is not expanded. */

@@ -10,17 +10,23 @@
 #include "handoff/launch.h"
 
 /*
- * Makes launch->environment for the service.  It has the pid of this process,
- * so call it in the process that will call exec_service().  The sockets need
- * an address, but need not listen yet.  Returns 0, or -1 with the reason in
- * failure.
+ * Makes launch->environment for the service, or for the client, in the place
+ * of what it was.  The sockets need an address, but need not listen yet.
+ * Returns 0, or -1 with the reason in failure.
  */
-int	exec_prepare(struct launch *launch, struct failure *failure);
+int	exec_prepare(struct launch *launch, bool for_client,
+    struct failure *failure);
 
 /*
- * Executes COMMAND in this process, after exec_prepare().  With --on-demand,
- * first waits for the first connection or datagram, and leaves it to the
- * service.
+ * Tells the service in launch->environment the pid of this process, which
+ * will call exec_service().
+ */
+void	exec_identify(struct launch *launch);
+
+/*
+ * Executes COMMAND in this process, after exec_prepare() and exec_identify().
+ * With --on-demand, first waits for the first connection or datagram, and
+ * leaves it to the service.
  *
  * The sockets become fd 3 and up, or fds 0 and 1 with --inetd; descriptors
  * that the caller had open there are closed.  Under reserve the reserve
@@ -34,12 +40,12 @@ int	exec_prepare(struct launch *launch, struct failure *failure);
 struct outcome	exec_service(struct launch *launch, struct failure *failure);
 
 /*
- * Executes the client in this process: /bin/sh -c script.  It has the
- * environment of the service without the sockets, and the caller's signal
- * settings.  Returns only if that failed, with the reason in failure and
- * always STATUS_FAILED: 126 and 127 are about COMMAND alone.
+ * Executes the client in this process, after exec_prepare(): /bin/sh -c
+ * script.  It has the environment of the service without the sockets, and the
+ * caller's signal settings.  Returns only if that failed, with the reason in
+ * failure; environ(7) is the client's then.
  */
-struct outcome	exec_client(struct launch *launch, struct failure *failure);
+void	exec_client(struct launch *launch, struct failure *failure);
 
 /*
  * Returns whether COMMAND, searched for in the PATH of the service, is

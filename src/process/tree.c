@@ -100,7 +100,7 @@ tree_open_child(pid_t pid, pid_t parent)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	if (fd == -1 || parent_of(pid) == parent)
+	if (fd == -1 || parent == getpid() || parent_of(pid) == parent)
 		return fd;
 	close(fd);
 	return -1;

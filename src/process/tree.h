@@ -44,7 +44,8 @@ void	tree_signal_from(pid_t root, int signo);
  * Returns a pidfd of process pid if parent is its parent, else -1.  The pidfd
  * is close-on-exec and is to be closed with close(2).  It is opened before
  * the parent is looked up in /proc.  So it is not the pidfd of another process
- * that was given a recycled pid.
+ * that was given a recycled pid.  If parent is this process, pid must be a
+ * child that it has not reaped, and nothing is looked up.
  */
 int	tree_open_child(pid_t pid, pid_t parent);
 

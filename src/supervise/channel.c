@@ -8,6 +8,9 @@
 
 #include "supervise/channel.h"
 
+/* What is sent of struct message itself. */
+enum { HEAD_SIZE = offsetof(struct message, failure) };
+
 union control {
 	struct cmsghdr	header;
 	char		space[CMSG_SPACE(sizeof(int))];
@@ -23,10 +26,17 @@ int
 channel_send(int channel, const struct message *message, int fd)
 {
 	union control control = { 0 };
-	struct iovec vector = { (void *)(uintptr_t)message, sizeof(*message) };
-	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1 };
+	struct iovec vectors[2] = {
+		{ (void *)(uintptr_t)message, HEAD_SIZE }
+	};
+	struct msghdr msg = { .msg_iov = vectors, .msg_iovlen = 1 };
 	ssize_t sent;
 
+	if (message->kind == MSG_FAILED) {
+		vectors[1].iov_base = message->failure->text;
+		vectors[1].iov_len = strlen(message->failure->text) + 1;
+		msg.msg_iovlen = 2;
+	}
 	if (fd != -1) {
 		msg.msg_control = &control;
 		msg.msg_controllen = sizeof(control);
@@ -49,12 +59,17 @@ int
 channel_receive(int channel, struct message *message, int *fd)
 {
 	union control control = { 0 };
-	struct iovec vector = { message, sizeof(*message) };
-	struct msghdr msg = { .msg_iov = &vector, .msg_iovlen = 1,
+	struct iovec vectors[2] = { { message, HEAD_SIZE } };
+	struct msghdr msg = { .msg_iov = vectors, .msg_iovlen = 1,
 	    .msg_control = &control, .msg_controllen = sizeof(control) };
 	struct cmsghdr *header;
 	ssize_t received;
 
+	if (message->failure != NULL) {
+		vectors[1].iov_base = message->failure->text;
+		vectors[1].iov_len = sizeof(message->failure->text);
+		msg.msg_iovlen = 2;
+	}
 	/* Messages of a peer that is gone may follow its ECONNRESET. */
 	do
 		received = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);

@@ -17,7 +17,7 @@ enum message_kind {
 	 * flags of spawn.c.  Under adopt the notification fd comes along.
 	 */
 	MSG_READY,
-	MSG_FAILED,	/* value: exit status; failure: the reason */
+	MSG_FAILED,	/* value: exit status; comes with the reason */
 
 	/* From the front to the keeper; MSG_GO from there to a child. */
 	MSG_GO,		/* execute */
@@ -42,9 +42,13 @@ enum message_kind {
 };
 
 struct message {
-	enum message_kind	kind;
-	int		value;
-	struct failure	failure;
+	enum message_kind	 kind;
+	int			 value;
+	/*
+	 * Where the reason of MSG_FAILED is, or is to be stored.  Not owned.
+	 * A receiver without a use for it has NULL here.
+	 */
+	struct failure		*failure;
 };
 
 /*
@@ -60,10 +64,10 @@ int	channel_open(int ends[2]);
 int	channel_send(int channel, const struct message *message, int fd);
 
 /*
- * Waits for a message.  Stores in *fd, unless fd is NULL, the descriptor that
- * came along, close-on-exec and owned by the caller, or -1.  Returns 1; or 0
- * with errno EPIPE if the peer is gone; or -1 and errno, which is EMFILE if
- * there is no room for the descriptor.
+ * Waits for a message; its failure is to be set before.  Stores in *fd, unless
+ * fd is NULL, the descriptor that came along, close-on-exec and owned by the
+ * caller, or -1.  Returns 1; or 0 with errno EPIPE if the peer is gone; or -1
+ * and errno, which is EMFILE if there is no room for the descriptor.
  */
 int	channel_receive(int channel, struct message *message, int *fd);
 

@@ -84,25 +84,20 @@ may_start(const struct launch *launch)
 static void
 start(struct run *run)
 {
-	struct message message = { .kind = MSG_FAILED };
 	struct child *client = &run->client;
 
-	if (child_await_exec(client, child_release(client), &message) == 0) {
+	if (child_execute(client, run->launch, run->group, &run->files,
+	    run->failure) == 0) {
 		client->started_at = events_clock();
+		run->children_left = true;
 		log_debug(&run->launch->log, "started the client as process "
 		    "%d", client->pid);
-		return;
-	}
-	/*
-	 * If a stop signal to the process group killed the client, the run
-	 * was told to stop, and the client did not fail.
-	 */
-	run_sync_signals(run);
-	if (run->stop_signal == 0) {
-		log_failure(&message.failure);
+	} else {
+		log_failure(run->failure);
 		run->cause = CAUSE_NO_CLIENT;
+		run_stop(run);
 	}
-	run_stop(run);
+	run_close_callers(run);
 }
 
 struct search {
@@ -168,16 +163,10 @@ client_step(struct run *run)
 	if (run->cause == CAUSE_CLIENT && !client->ended &&
 	    is_service_over(run))
 		lose_service(run);
-	/* channel != -1: the client was not released yet. */
+	/* pid 0: the client was not started yet. */
 	run->client_killed = !client->ended && run->state == RUN_GRACE &&
-	    (client->channel != -1 || events_clock() >= run->deadline);
-	/*
-	 * If the client ended before it was released, start() reads the
-	 * reason that it may have sent.  After a stop signal no reason is
-	 * read: the client did not fail.
-	 */
-	if (client->channel != -1 && !run->client_killed && (client->ended ?
-	    run->stop_signal == 0 : may_start(run->launch)))
+	    (client->pid == 0 || events_clock() >= run->deadline);
+	if (client->pid == 0 && !run->client_killed && may_start(run->launch))
 		start(run);
 	if (client->ended || run->client_killed)
 		run_stop(run);
@@ -188,7 +177,7 @@ client_timeout(const struct run *run)
 {
 	int64_t left;
 
-	if (run->client.channel != -1)
+	if (run_has_client(run) && run->client.pid == 0)
 		return run->launch->handoff == RESERVE ? POLL_PORT_MS : 0;
 	if (run->state != RUN_GRACE)
 		return -1;

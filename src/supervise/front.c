@@ -48,7 +48,7 @@ int
 front_start(struct front *front, struct launch *launch,
     struct failure *failure)
 {
-	struct message message = { .kind = MSG_FAILED };
+	struct message message = { .kind = MSG_FAILED, .failure = failure };
 	int ends[2];
 
 	if (hold_standard() == -1)
@@ -59,7 +59,7 @@ front_start(struct front *front, struct launch *launch,
 	front->keeper = fork();
 	if (front->keeper == 0) {
 		close(ends[0]);
-		keeper_main(launch, ends[1]);
+		keeper_main(launch, ends[1], failure);
 	}
 	if (front->keeper == -1)
 		fail(failure, errno, "fork");
@@ -69,8 +69,6 @@ front_start(struct front *front, struct launch *launch,
 			channel_fail(failure, "the keeper");
 		else if (message.kind == MSG_READY)
 			return 0;
-		else
-			*failure = message.failure;
 	}
 	front_abandon(front);
 	return -1;
@@ -192,9 +190,9 @@ struct outcome
 front_run(struct front *front, struct launch *launch,
     struct failure *failure)
 {
-	struct message message = { .kind = MSG_GO };
+	struct message message = { .kind = MSG_GO, .failure = failure };
 	struct outcome outcome = { .status = STATUS_FAILED };
-	bool alive, nothing_left;
+	bool alive;
 
 	failure->text[0] = '\0';
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -220,16 +218,16 @@ front_run(struct front *front, struct launch *launch,
 		return outcome;
 	}
 	if (message.kind == MSG_FAILED) {
-		*failure = message.failure;
 		wait_for_end(front->keeper);
 		outcome.status = message.value;
 		return outcome;
 	}
-	nothing_left = message.kind == MSG_ENDED;
-	message.kind = MSG_RELEASED;
-	channel_send(front->channel, &message, -1);
-	if (nothing_left)
+	if (message.kind == MSG_ENDED)
 		wait_for_end(front->keeper);
+	else {
+		message.kind = MSG_RELEASED;
+		channel_send(front->channel, &message, -1);
+	}
 	if (WIFEXITED(message.value))
 		outcome.status = WEXITSTATUS(message.value);
 	else {

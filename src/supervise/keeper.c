@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,7 +12,6 @@
 #include "adopt/bind_call.h"
 #include "adopt/holders.h"
 #include "adopt/waiting.h"
-#include "process/procfs.h"
 #include "process/sigmask.h"
 #include "process/tree.h"
 #include "supervise/client.h"
@@ -21,45 +19,9 @@
 #include "supervise/run.h"
 
 enum {
-	HELD_FDS = 9,	/* but sockets: the standard three, is_needed() */
+	HELD_FDS = 8,	/* but sockets: the standard three, next_needed() */
 	SPARE_FDS = 8	/* for answering bind(2) and reading /proc */
 };
-
-static bool
-is_needed(const struct run *run, int fd)
-{
-	const struct listeners *listeners = &run->launch->listeners;
-	size_t i;
-
-	for (i = 0; i < listeners->count; i++)
-		if (listeners->list[i].fd == fd ||
-		    listeners->list[i].reserve == fd)
-			return true;
-	return fd == STDERR_FILENO || fd == run->service.channel ||
-	    fd == run->client.channel || fd == run->front ||
-	    fd == run->children || fd == run->adoption.notify ||
-	    fd == run->adoption.events;
-}
-
-/*
- * Closes the caller's descriptors, except standard error.  If the keeper kept
- * the write end of a pipe, the pipe's reader would see no end-of-file.
- */
-static void
-close_callers_descriptors(const struct run *run)
-{
-	struct procfs folder;
-	int fd;
-
-	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
-	if (procfs_open(&folder, "self/fd") == -1)
-		return;
-	while (procfs_entry(&folder, &fd))
-		if (fd > STDERR_FILENO && fd != folder.fd &&
-		    !is_needed(run, fd))
-			close(fd);
-	procfs_close(&folder);
-}
 
 /* Logs the last line of -v.  Its times count from the service's start. */
 static void
@@ -68,10 +30,14 @@ summarize(const struct run *run)
 	static const char *const handoffs[] = { [INHERIT] = "inherit",
 	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
 	const struct launch *launch = run->launch;
+	int64_t client_ended_at = run->client.pid == 0 ? events_clock() :
+	    run->client.ended_at;
 	int64_t taken_at = launch->handoff == RESERVE ?
 	    run->client.started_at : run->adoption.adopted_at;
 	char taken[48] = "", client[64] = "was not started", service[64];
 
+	if (launch->log.verbosity != VERBOSE)
+		return;
 	if (taken_at != 0)
 		snprintf(taken, sizeof(taken), ", taken after %.3f s",
 		    run_seconds(run, taken_at));
@@ -81,7 +47,7 @@ summarize(const struct run *run)
 	log_debug(&launch->log, "%s by %s%s; the client %s after %.3f s; "
 	    "%s %s after %.3f s", launch->listeners.list[0].addr,
 	    handoffs[launch->handoff], taken, client,
-	    run_seconds(run, run->client.ended_at), launch->command[0],
+	    run_seconds(run, client_ended_at), launch->command[0],
 	    service, run_seconds(run, run->service.ended_at));
 }
 
@@ -102,6 +68,18 @@ handle_service_end(struct run *run)
 	}
 }
 
+static void
+log_end_of_service(const struct run *run)
+{
+	char end[64];
+
+	if (run->launch->log.verbosity != VERBOSE)
+		return;
+	run_describe_end(&run->service, end, sizeof(end));
+	log_debug(&run->launch->log, "%s (%d) %s", run->launch->command[0],
+	    run->service.pid, end);
+}
+
 /* Reaps and follows up on what ended.  Returns whether a child is left. */
 static bool
 handle_ends(struct run *run)
@@ -109,7 +87,6 @@ handle_ends(struct run *run)
 	struct child *const both[] = { &run->service, &run->client };
 	bool service_had_ended = run->service.ended;
 	bool client_had_ended = run->client.ended;
-	char end[64];
 
 	if (run->reap) {
 		run->reap = false;
@@ -119,9 +96,7 @@ handle_ends(struct run *run)
 	    client_had_ended != run->client.ended))
 		run_sync_signals(run);
 	if (!service_had_ended && run->service.ended) {
-		run_describe_end(&run->service, end, sizeof(end));
-		log_debug(&run->launch->log, "%s (%d) %s",
-		    run->launch->command[0], run->service.pid, end);
+		log_end_of_service(run);
 		if (!run_has_client(run))
 			handle_service_end(run);
 	}
@@ -195,19 +170,17 @@ keep_on(struct run *run)
 }
 
 /*
- * Reports to the front and exits.  Nothing has been executed yet, so our two
- * children are all there is to kill.
+ * Reports to the front and exits.  Nothing has been executed yet, so the
+ * service's process is all there is to kill.
  */
 static _Noreturn void
-refuse(const struct run *run, int status, const struct failure *failure)
+refuse(const struct run *run, int status)
 {
 	struct message message = { .kind = MSG_FAILED, .value = status,
-	    .failure = *failure };
+	    .failure = run->failure };
 
 	if (run->service.pid > 0)
 		kill(run->service.pid, SIGKILL);
-	if (run->client.pid > 0)
-		kill(run->client.pid, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	channel_send(run->front, &message, -1);
@@ -218,27 +191,26 @@ refuse(const struct run *run, int status, const struct failure *failure)
 static void
 require(const struct run *run, int result)
 {
-	struct failure failure = { "" };
-
 	if (result != -1)
 		return;
-	fail(&failure, errno, "keeper");
-	refuse(run, STATUS_FAILED, &failure);
+	fail(run->failure, errno, "keeper");
+	refuse(run, STATUS_FAILED);
 }
 
 /*
- * Raises the keeper's own limit of descriptors.  Service and client were
- * forked before, and keep the caller's.  Returns 0; or -1 and errno, if there
- * is no room for SPARE_FDS besides what the keeper holds.
+ * Raises the keeper's own limit of descriptors.  The service was forked before,
+ * and keeps the caller's.  Returns 0; or -1 and errno, if there is no room for
+ * SPARE_FDS besides what the keeper holds.
  */
 static int
-make_room(const struct run *run)
+make_room(struct run *run)
 {
 	size_t held = HELD_FDS + 2 * run->launch->listeners.count;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+	if (getrlimit(RLIMIT_NOFILE, &run->files) == -1)
 		return -1;
+	limit = run->files;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return -1;
@@ -249,17 +221,13 @@ make_room(const struct run *run)
 }
 
 static void
-make_children(struct run *run, pid_t group)
+make_service(struct run *run)
 {
-	struct failure failure = { "" };
-
-	if (child_fork(&run->service, run->launch, group, run->front,
-	    run->children, &failure) == -1 ||
+	if (child_fork(&run->service, run->launch, run->group, run->front,
+	    run->children, run->failure) == -1 ||
 	    child_try(&run->service, run->launch, &run->adoption,
-	    &failure) == -1 ||
-	    (run_has_client(run) && child_fork(&run->client, run->launch,
-	    group, run->front, run->children, &failure) == -1))
-		refuse(run, STATUS_FAILED, &failure);
+	    run->failure) == -1)
+		refuse(run, STATUS_FAILED);
 }
 
 /* Waits until the front has listened, announced the ports and written files. */
@@ -267,12 +235,11 @@ static void
 await_go(const struct run *run)
 {
 	struct message message = { .kind = MSG_READY };
-	struct failure failure = { "" };
 
 	if (channel_send(run->front, &message, -1) == -1 ||
 	    channel_receive(run->front, &message, NULL) != 1) {
-		channel_fail(&failure, "the front");
-		refuse(run, STATUS_FAILED, &failure);
+		channel_fail(run->failure, "the front");
+		refuse(run, STATUS_FAILED);
 	}
 }
 
@@ -281,15 +248,16 @@ start_service(struct run *run)
 {
 	struct message message = { .kind = MSG_STARTED };
 	struct child *service = &run->service;
-	int error = child_release(service);
+	int status = child_release(service, run->failure);
 
-	close_callers_descriptors(run);
-	if (child_await_exec(service, error, &message) == -1)
-		refuse(run, message.value, &message.failure);
+	if (status != 0)
+		refuse(run, status);
 	channel_send(run->front, &message, -1);
 	service->started_at = events_clock();
 	log_debug(&run->launch->log, "started %s as process %d",
 	    run->launch->command[0], service->pid);
+	if (!run_has_client(run))
+		run_close_callers(run);
 	if (run->adoption.notify != -1)
 		bind_call_begin(&run->adoption);
 }
@@ -364,26 +332,24 @@ block_signals(void)
 }
 
 void
-keeper_main(struct launch *launch, int channel)
+keeper_main(struct launch *launch, int channel, struct failure *failure)
 {
 	struct run run = {
 		.launch = launch,
+		.failure = failure,
 		.front = channel,
+		.group = getpgrp(),
 		.reap = true,
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .log = &launch->log,
 		    .service = launch->command[0], .notify = -1,
 		    .events = -1,
 		    .has_unix = listeners_have_unix(&launch->listeners) },
-		.service = { .name = "the service's process",
-		    .become = service_main, .channel = -1 },
-		.client = { .name = "the client's process",
-		    .become = client_main, .channel = -1 },
+		.service = { .channel = -1 },
 	};
-	pid_t group = getpgrp();
 
 	require(&run, become_keeper(&run));
-	make_children(&run, group);
+	make_service(&run);
 	require(&run, make_room(&run));
 	require(&run, watch_all(&run));
 	block_signals();

@@ -11,7 +11,7 @@
 
 /*
  * Makes this process, a new child of the front, the keeper.  channel is to the
- * front.  The keeper
+ * front; failure is room for a reason.  The keeper
  *	sends MSG_READY, or MSG_FAILED and exits;
  *	waits for MSG_GO;
  *	sends MSG_STARTED, or MSG_FAILED and exits if the service could not be
@@ -23,6 +23,7 @@
  * End-of-file without MSG_RELEASED says that the front was killed.  Then the
  * keeper stops all descendants.
  */
-_Noreturn void	keeper_main(struct launch *launch, int channel);
+_Noreturn void	keeper_main(struct launch *launch, int channel,
+    struct failure *failure);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -16,6 +18,8 @@
  * timeout(1) may send the same signal twice.
  */
 enum { SIGNAL_ECHO_MS = 250 };
+
+enum { FDS_MAX = 1 << 20 };	/* descriptors that are closed one by one */
 
 bool
 run_has_client(const struct run *run)
@@ -40,7 +44,7 @@ run_stop(struct run *run)
 	stop_begin(&run->stop, run->launch->options->kill_after);
 }
 
-void
+static void
 replace_with_null(int first, int last)
 {
 	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -49,6 +53,65 @@ replace_with_null(int first, int last)
 		dup2(null, fd);
 	if (null > STDERR_FILENO)
 		close(null);
+}
+
+static void
+lower(int *least, int from, int fd)
+{
+	if (fd >= from && fd < *least)
+		*least = fd;
+}
+
+/* Returns the first descriptor, of from and up, that the keeper needs. */
+static int
+next_needed(const struct run *run, int from)
+{
+	const struct listeners *listeners = &run->launch->listeners;
+	int least = INT_MAX;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		lower(&least, from, listeners->list[i].fd);
+		lower(&least, from, listeners->list[i].reserve);
+	}
+	lower(&least, from, run->service.channel);
+	lower(&least, from, run->front);
+	lower(&least, from, run->children);
+	lower(&least, from, run->adoption.notify);
+	lower(&least, from, run->adoption.events);
+	return least;
+}
+
+/*
+ * Closes first and up, and below end.  Some containers refuse a system call
+ * that is younger than they are.
+ */
+static void
+close_between(const struct run *run, int first, int end)
+{
+	int fd, most = run->files.rlim_cur < FDS_MAX ?
+	    (int)run->files.rlim_cur : FDS_MAX;
+
+	if (first < end && syscall(SYS_close_range, first, end - 1, 0) == -1)
+		for (fd = first; fd < end && fd < most; fd++)
+			close(fd);
+}
+
+/*
+ * If the keeper kept the write end of a pipe, the pipe's reader would see no
+ * end-of-file.
+ */
+void
+run_close_callers(const struct run *run)
+{
+	int fd = FIRST_FD, next;
+
+	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
+	do {
+		next = next_needed(run, fd);
+		close_between(run, fd, next);
+		fd = next + 1;
+	} while (next != INT_MAX);
 }
 
 static void

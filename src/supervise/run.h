@@ -30,6 +30,7 @@ enum cause {
 
 struct run {
 	struct launch	*launch;
+	struct failure	*failure;	/* room for a reason; not owned */
 	struct adoption	 adoption;
 	int		 front;		/* channel; owned; -1: front is gone */
 	struct event_source	 front_source, notify_source, children_source;
@@ -37,6 +38,8 @@ struct run {
 	bool		 children_left;	/* when children were last reaped */
 	int		 children;	/* signalfd(2) for SIGCHLD; owned */
 	struct child	 service, client;
+	pid_t		 group;		/* of both: the front's */
+	struct rlimit	 files;		/* the caller's RLIMIT_NOFILE */
 	enum run_state	 state;
 	int64_t		 deadline;	/* of RUN_GRACE, events_clock() */
 	enum cause	 cause;
@@ -90,9 +93,9 @@ double	run_seconds(const struct run *run, int64_t when);
 void	run_tell_end(const struct run *run, enum message_kind kind);
 
 /*
- * Replaces fds first to last with /dev/null.  If it cannot be opened, changes
- * nothing.
+ * Closes the caller's descriptors, except standard error.  Call this when the
+ * last child was made that inherits them.
  */
-void	replace_with_null(int first, int last);
+void	run_close_callers(const struct run *run);
 
 #endif

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,8 +16,12 @@
 #include "process/tree.h"
 #include "supervise/spawn.h"
 
+#define SERVICE	"the service's process"
+
 /* What filter_install() says, in the service's MSG_READY. */
 enum { KILLABLE = 1, PRIVILEGED = 2 };
+
+enum { STACK_SIZE = 32768 };	/* for exec_client() and fail() */
 
 static int
 explain(struct failure *failure, int error)
@@ -42,26 +49,26 @@ explain(struct failure *failure, int error)
 }
 
 static _Noreturn void
-report_and_exit(int channel, int status, struct message *message)
+report_and_exit(int channel, int status, struct failure *failure)
 {
-	message->kind = MSG_FAILED;
-	message->value = status;
-	channel_send(channel, message, -1);
+	struct message message = { .kind = MSG_FAILED, .value = status,
+	    .failure = failure };
+
+	channel_send(channel, &message, -1);
 	_exit(status);
 }
 
 static _Noreturn void
-execute(struct launch *launch, int channel,
-    struct outcome (*become)(struct launch *, struct failure *))
+execute(struct launch *launch, int channel, struct failure *failure)
 {
 	struct message message = { .kind = MSG_FAILED };
 	struct outcome outcome = { .status = STATUS_FAILED };
 
 	if (channel_receive(channel, &message, NULL) == 1)
-		outcome = become(launch, &message.failure);
+		outcome = exec_service(launch, failure);
 	else
-		channel_fail(&message.failure, "the keeper");
-	report_and_exit(channel, outcome.status, &message);
+		channel_fail(failure, "the keeper");
+	report_and_exit(channel, outcome.status, failure);
 }
 
 /*
@@ -69,7 +76,7 @@ execute(struct launch *launch, int channel,
  * this execve(2), which may come at any time.
  */
 static _Noreturn void
-execute_on_demand(struct launch *launch, int channel)
+execute_on_demand(struct launch *launch, int channel, struct failure *failure)
 {
 	struct message message = { .kind = MSG_FAILED };
 	struct outcome outcome;
@@ -78,10 +85,10 @@ execute_on_demand(struct launch *launch, int channel)
 	    message.kind != MSG_GO)
 		_exit(STATUS_FAILED);
 	close(channel);
-	outcome = exec_service(launch, &message.failure);
+	outcome = exec_service(launch, failure);
 	if (outcome.signal != 0)
 		_exit(signals_die(outcome.signal));
-	log_failure(&message.failure);
+	log_failure(failure);
 	_exit(outcome.status);
 }
 
@@ -102,24 +109,29 @@ move_channel(const struct launch *launch, int channel)
 	return high;
 }
 
-void
-service_main(struct launch *launch, int channel)
+/*
+ * In the service's process: waits on channel for MSG_GO, then becomes the
+ * service.  On a failure sends MSG_FAILED and exits.  Under adopt first
+ * installs the filter.
+ */
+static _Noreturn void
+service_main(struct launch *launch, int channel, struct failure *failure)
 {
 	struct message message = { .kind = MSG_READY };
 	bool killable = false, privileged = true;
 	int notify = -1, high = move_channel(launch, channel);
 
 	if (high == -1) {
-		fail(&message.failure, errno, "keeper");
-		report_and_exit(channel, STATUS_FAILED, &message);
+		fail(failure, errno, "keeper");
+		report_and_exit(channel, STATUS_FAILED, failure);
 	}
 	channel = high;
 	if (launch->handoff == ADOPT) {
 		notify = filter_install(listeners_have_unix(&launch->listeners),
 		    &killable, &privileged);
 		if (notify == -1) {
-			explain(&message.failure, errno);
-			report_and_exit(channel, STATUS_FAILED, &message);
+			explain(failure, errno);
+			report_and_exit(channel, STATUS_FAILED, failure);
 		}
 	}
 	message.value = (killable ? KILLABLE : 0) |
@@ -129,42 +141,35 @@ service_main(struct launch *launch, int channel)
 	if (notify != -1)
 		close(notify);
 	/* Meanwhile the keeper tries to read this memory. */
-	if (exec_prepare(launch, &message.failure) == -1)
-		report_and_exit(channel, STATUS_FAILED, &message);
+	exec_identify(launch);
 	if (launch->options->on_demand)
-		execute_on_demand(launch, channel);
-	execute(launch, channel, exec_service);
-}
-
-void
-client_main(struct launch *launch, int channel)
-{
-	execute(launch, channel, exec_client);
+		execute_on_demand(launch, channel, failure);
+	execute(launch, channel, failure);
 }
 
 int
-child_fork(struct child *child, struct launch *launch, pid_t group,
+child_fork(struct child *service, struct launch *launch, pid_t group,
     int front, int children, struct failure *failure)
 {
 	int ends[2];
 
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
-	child->pid = fork();
-	if (child->pid == 0) {
+	service->pid = fork();
+	if (service->pid == 0) {
 		close(ends[0]);
 		close(front);
 		close(children);
 		setpgid(0, group);
-		child->become(launch, ends[1]);
+		service_main(launch, ends[1], failure);
 	}
-	if (child->pid == -1)
+	if (service->pid == -1)
 		fail(failure, errno, "fork");
 	close(ends[1]);
-	child->channel = ends[0];
-	if (child->pid != -1)
+	service->channel = ends[0];
+	if (service->pid != -1)
 		return 0;
-	child->pid = 0;
+	service->pid = 0;
 	return -1;
 }
 
@@ -172,19 +177,18 @@ int
 child_try(const struct child *service, const struct launch *launch,
     struct adoption *adoption, struct failure *failure)
 {
-	struct message message = { .kind = MSG_FAILED };
+	struct message message = { .kind = MSG_FAILED, .failure = failure };
 	bool readable = launch->handoff == ADOPT &&
 	    bind_call_try(service->pid) == 0;
 	int error = errno;
+	bool visible = tree_is_visible();
 
 	if (channel_receive(service->channel, &message,
 	    &adoption->notify) != 1)
-		return channel_fail(failure, service->name);
-	if (message.kind != MSG_READY) {
-		*failure = message.failure;
+		return channel_fail(failure, SERVICE);
+	if (message.kind != MSG_READY)
 		return -1;
-	}
-	if (!tree_is_visible())
+	if (!visible)
 		return fail(failure, 0, "/proc: it does not show the "
 		    "service");
 	if (launch->handoff != ADOPT)
@@ -200,31 +204,69 @@ child_try(const struct child *service, const struct launch *launch,
 	return 0;
 }
 
+/* A service that ended before it was released may have sent the reason. */
 int
-child_release(const struct child *child)
+child_release(struct child *service, struct failure *failure)
 {
-	struct message message = { .kind = MSG_GO };
+	struct message message = { .kind = MSG_GO, .failure = failure };
+	int status = 0, error = 0;
 
-	return channel_send(child->channel, &message, -1) == 0 ? 0 : errno;
+	if (channel_send(service->channel, &message, -1) == -1)
+		error = errno;
+	if ((error == 0 || error == EPIPE) &&
+	    channel_receive(service->channel, &message, NULL) == 1)
+		status = message.value;
+	else if (error != 0) {
+		errno = error;
+		channel_fail(failure, SERVICE);
+		status = STATUS_FAILED;
+	}
+	close(service->channel);
+	service->channel = -1;
+	return status;
 }
 
-/* A child that ended before it was released may have sent the reason. */
-int
-child_await_exec(struct child *child, int error, struct message *message)
-{
-	int result = 0;
+struct client_start {
+	struct launch		*launch;
+	pid_t			 group;
+	const struct rlimit	*files;
+	struct failure		*failure;
+};
 
-	if ((error == 0 || error == EPIPE) &&
-	    channel_receive(child->channel, message, NULL) == 1)
-		result = -1;
-	else if (error != 0) {
-		message->value = STATUS_FAILED;
-		errno = error;
-		result = channel_fail(&message->failure, child->name);
+static int
+client_main(void *context)
+{
+	const struct client_start *start = context;
+
+	setpgid(0, start->group);
+	setrlimit(RLIMIT_NOFILE, start->files);
+	exec_client(start->launch, start->failure);
+	return STATUS_FAILED;
+}
+
+/* As vfork(2) does, but the child has a stack of its own. */
+int
+child_execute(struct child *client, struct launch *launch, pid_t group,
+    const struct rlimit *files, struct failure *failure)
+{
+	struct client_start start = { launch, group, files, failure };
+	char **inherited = environ, *stack;
+
+	if (exec_prepare(launch, true, failure) == -1)
+		return -1;
+	stack = malloc(STACK_SIZE);
+	if (stack == NULL)
+		return fail(failure, 0, "out of memory");
+	failure->text[0] = '\0';
+	client->pid = clone(client_main, stack + STACK_SIZE,
+	    CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
+	environ = inherited;
+	if (client->pid == -1) {
+		client->pid = 0;
+		fail(failure, errno, "fork");
 	}
-	close(child->channel);
-	child->channel = -1;
-	return result;
+	free(stack);
+	return failure->text[0] == '\0' ? 0 : -1;
 }
 
 /* After a child was reaped, another process may get its pid. */

@@ -3,11 +3,12 @@
 #define SPAWN_H
 
 /*
- * The two children of the keeper, from fork(2) to execve(2): the service and,
- * with -c, the client.  Each waits on its channel until it is released.  If it
- * cannot execute, it sends the reason there.
+ * The two children of the keeper, until execve(2).  The service waits on its
+ * channel until it is released, and sends the reason there if it cannot
+ * execute.  The client of -c is made when it is to start.
  */
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <stdbool.h>
@@ -18,33 +19,21 @@
 #include "supervise/channel.h"
 
 struct child {
-	const char	*name;		/* for messages */
-	/* Called in the child; see below. */
-	void		(*become)(struct launch *launch, int channel);
-	pid_t		 pid;		/* 0: not forked */
-	int		 channel;	/* owned; -1: not forked, or executed */
-	bool		 ended;		/* and was reaped */
-	int		 status;	/* of wait(2), once it has ended */
-	int64_t		 started_at, ended_at;	/* on events_clock() */
+	pid_t	pid;		/* 0: not forked */
+	int	channel;	/* the service's; owned; -1: it was executed */
+	bool	ended;		/* and was reaped */
+	int	status;		/* of wait(2), once it has ended */
+	int64_t	started_at, ended_at;	/* on events_clock() */
 };
 
 /*
- * In a child: waits on channel for MSG_GO, then becomes the service or the
- * client.  On a failure sends MSG_FAILED and exits.  service_main() first
- * installs the filter under adopt, and sends MSG_READY.
+ * Forks the service, which joins the process group and closes two descriptors
+ * of the keeper's: front and children.  Under adopt it installs the filter.
+ * Then it sends MSG_READY, and waits for MSG_GO.  Call this before the keeper
+ * closes the caller's descriptors, which the service inherits.  Returns 0, or
+ * -1 with the reason in failure.
  */
-void	service_main(struct launch *launch, int channel)
-    __attribute__((noreturn));
-void	client_main(struct launch *launch, int channel)
-    __attribute__((noreturn));
-
-/*
- * Forks the child, which joins the process group and closes two descriptors of
- * the keeper's: front and children.  Call this before the keeper closes the
- * caller's descriptors, which the child inherits.  Returns 0, or -1 with the
- * reason in failure.
- */
-int	child_fork(struct child *child, struct launch *launch, pid_t group,
+int	child_fork(struct child *service, struct launch *launch, pid_t group,
     int front, int children, struct failure *failure);
 
 /*
@@ -56,16 +45,21 @@ int	child_fork(struct child *child, struct launch *launch, pid_t group,
 int	child_try(const struct child *service, const struct launch *launch,
     struct adoption *adoption, struct failure *failure);
 
-/* Tells a child to execute.  Returns 0, or an errno value. */
-int	child_release(const struct child *child);
+/*
+ * Has the service execute, waits for its execve(2), and closes the channel to
+ * it.  Returns 0; or the exit status, with the reason in failure.
+ */
+int	child_release(struct child *service, struct failure *failure);
 
 /*
- * Waits for the execve(2) of a child, and closes the channel to it.  error is
- * what child_release() returned.  Returns 0; or -1 with the exit status in
- * message->value and the reason in message->failure.
+ * Executes the client in a new process, which joins the process group, and has
+ * the limit files of descriptors.  It shares the keeper's memory, and the
+ * keeper sleeps, until execve(2).  Call this before the keeper closes the
+ * caller's descriptors, which the client inherits.  Returns 0; or -1 with the
+ * reason in failure, and then the child may be there to be reaped.
  */
-int	child_await_exec(struct child *child, int error,
-    struct message *message);
+int	child_execute(struct child *client, struct launch *launch, pid_t group,
+    const struct rlimit *files, struct failure *failure);
 
 /*
  * Reaps all children of this process that have ended, and records the end of

@@ -63,7 +63,6 @@ stop_begin(struct stop *stop, int grace)
 {
 	*stop = (struct stop){ .kill_at = events_clock() + grace };
 	stop->give_up_at = stop->kill_at + GIVE_UP_MS;
-	tree_visit(tell_any, stop);
 }
 
 void
@@ -78,10 +77,11 @@ stop_step(struct stop *stop)
 {
 	int64_t left = stop->kill_at - events_clock();
 
-	if (left > 0) {
-		tree_visit(tell_orphan, stop);
+	if (!stop->begun || left > 0)
+		tree_visit(stop->begun ? tell_orphan : tell_any, stop);
+	stop->begun = true;
+	if (left > 0)
 		return left < ORPHANS_MS ? (int)left : ORPHANS_MS;
-	}
 	tree_signal(SIGKILL);
 	return KILLS_MS;
 }

@@ -23,11 +23,15 @@
 
 struct stop {
 	int64_t	 kill_at, give_up_at;	/* on events_clock() */
+	bool	 begun;			/* the first step was taken */
 	pid_t	*told;			/* have got TERM; owned */
 	size_t	 count;			/* of told */
 };
 
-/* Sends TERM.  grace is the time until KILL, in milliseconds. */
+/*
+ * Begins a stop; the first stop_step() sends TERM.  grace is the time until
+ * KILL, in milliseconds.
+ */
 void	stop_begin(struct stop *stop, int grace);
 
 /* Has the next stop_step() send KILL. */

@@ -140,16 +140,17 @@ check_kept(char *const list[], const struct input *input)
 }
 
 static void
-check_made(const struct input *input, enum audience audience,
-    const struct identity *who)
+check_made(const struct input *input, enum audience audience, bool for_client)
 {
-	bool passes = who != NULL && !input->options.no_pid &&
+	bool passes = !for_client && !input->options.no_pid &&
 	    audience == AUDIENCE_WITH_FDS;
 	struct environment environment;
 	struct failure failure = { "" };
 
 	if (environment_make(&environment, input->variables,
-	    &input->listeners, &input->options, audience, who, &failure) == 0) {
+	    &input->listeners, &input->options, audience, for_client,
+	    &failure) == 0) {
+		environment_identify(&environment, &self);
 		assert(environment.list[environment.count] == NULL);
 		check_kept(environment.list, input);
 		if (passes)
@@ -193,8 +194,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    &failure) == 0 && input.options.action == RUN) {
 		make_sockets(&input);
 		for (audience = 0; audience <= AUDIENCE_INETD; audience++) {
-			check_made(&input, (enum audience)audience, &self);
-			check_made(&input, (enum audience)audience, NULL);
+			check_made(&input, (enum audience)audience, false);
+			check_made(&input, (enum audience)audience, true);
 		}
 	}
 	options_free(&input.options);

@@ -15,8 +15,9 @@
 #include "supervise/channel.h"
 #include "unit.h"
 
-static const struct message sent = { .kind = MSG_SIGNAL, .value = 15,
-	.failure = { "what: why" } };
+static struct failure reason = { "what: why" };
+static const struct message sent = { .kind = MSG_FAILED, .value = 125,
+	.failure = &reason };
 
 static void
 begin(int ends[2])
@@ -34,7 +35,8 @@ end(const int ends[2])
 
 START_TEST(passes_a_note)
 {
-	struct message message = { .kind = MSG_FAILED };
+	struct failure failure = { "" };
+	struct message message = { .kind = MSG_GO, .failure = &failure };
 	int ends[2], got = 0;
 
 	begin(ends);
@@ -42,8 +44,40 @@ START_TEST(passes_a_note)
 	ck_assert_int_eq(channel_receive(ends[1], &message, &got), 1);
 	ck_assert_int_eq(message.kind, sent.kind);
 	ck_assert_int_eq(message.value, sent.value);
-	ck_assert_str_eq(message.failure.text, sent.failure.text);
+	ck_assert_str_eq(failure.text, reason.text);
 	ck_assert_int_eq(got, -1);
+	end(ends);
+}
+END_TEST
+
+START_TEST(passes_a_note_without_a_reason)
+{
+	struct failure failure = { "kept" };
+	struct message note = { .kind = MSG_SIGNAL, .value = 15,
+	    .failure = &failure };
+	struct message message = { .kind = MSG_GO, .failure = &failure };
+	int ends[2];
+
+	begin(ends);
+	ck_assert_int_eq(channel_send(ends[0], &note, -1), 0);
+	ck_assert_int_eq(channel_receive(ends[1], &message, NULL), 1);
+	ck_assert_int_eq(message.kind, note.kind);
+	ck_assert_int_eq(message.value, note.value);
+	ck_assert_str_eq(failure.text, "kept");
+	end(ends);
+}
+END_TEST
+
+START_TEST(drops_a_reason_that_nobody_wants)
+{
+	struct message message = { .kind = MSG_GO };
+	int ends[2];
+
+	begin(ends);
+	ck_assert_int_eq(channel_send(ends[0], &sent, -1), 0);
+	ck_assert_int_eq(channel_receive(ends[1], &message, NULL), 1);
+	ck_assert_int_eq(message.kind, sent.kind);
+	ck_assert_int_eq(message.value, sent.value);
 	end(ends);
 }
 END_TEST
@@ -123,6 +157,8 @@ main(void)
 {
 	const struct unit units[] = {
 		{ "note", passes_a_note, 1 },
+		{ "note without a reason", passes_a_note_without_a_reason, 1 },
+		{ "no use for a reason", drops_a_reason_that_nobody_wants, 1 },
 		{ "descriptor", passes_a_descriptor, 1 },
 		{ "no room", has_no_room_for_a_descriptor, 1 },
 		{ "gone", says_that_the_peer_is_gone, 1 },

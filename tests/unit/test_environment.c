@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The LISTEN_* protocol: what is taken from an environ, what is made. */
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -293,7 +294,9 @@ START_TEST(makes)
 	variables_split(&settings, made[_i].settings);
 	settings_split(&options, list, &settings);
 	status = environment_make(&environment, variables.list,
-	    made[_i].listeners, &options, made[_i].audience, &self, &failure);
+	    made[_i].listeners, &options, made[_i].audience, false, &failure);
+	if (status == 0)
+		environment_identify(&environment, &self);
 	if (made[_i].result == NULL) {
 		ck_assert_int_eq(status, -1);
 		ck_assert_str_ne(failure.text, "");
@@ -308,6 +311,39 @@ START_TEST(makes)
 }
 END_TEST
 
+static const struct {
+	struct identity	 self;
+	const char	*pid, *pidfd_id;	/* pidfd_id NULL: left out */
+} identities[] = {
+	{ { 1, 0 }, "LISTEN_PID=1", NULL },
+	{ { 9, 9 }, "LISTEN_PID=9", "LISTEN_PIDFDID=9" },
+	{ { 10, 10 }, "LISTEN_PID=10", "LISTEN_PIDFDID=10" },
+	{ { 4194304, 100 }, "LISTEN_PID=4194304", "LISTEN_PIDFDID=100" },
+	{ { INT_MAX, UINT64_MAX }, "LISTEN_PID=2147483647",
+	    "LISTEN_PIDFDID=18446744073709551615" },
+};
+
+START_TEST(identifies_the_service)
+{
+	const struct options options = { .no_pid = false };
+	struct environment environment;
+	struct failure failure = { "" };
+	char *variables[] = { NULL };
+	size_t count;
+
+	ck_assert_int_eq(environment_make(&environment, variables, &one,
+	    &options, WITH, false, &failure), 0);
+	environment_identify(&environment, &identities[_i].self);
+	count = environment.count;
+	if (identities[_i].pidfd_id != NULL)
+		ck_assert_str_eq(environment.list[--count],
+		    identities[_i].pidfd_id);
+	ck_assert_str_eq(environment.list[count - 1], identities[_i].pid);
+	ck_assert_ptr_null(environment.list[environment.count]);
+	environment_free(&environment);
+}
+END_TEST
+
 /* What one portexec makes, the next one takes. */
 START_TEST(takes_what_it_made)
 {
@@ -319,7 +355,8 @@ START_TEST(takes_what_it_made)
 	size_t count;
 
 	ck_assert_int_eq(environment_make(&environment, variables, &all,
-	    &options, WITH, &self, &failure), 0);
+	    &options, WITH, false, &failure), 0);
+	environment_identify(&environment, &self);
 	ck_assert_int_eq(listen_fds_inherited(environment.list, &self, &count,
 	    &names, &failure), 0);
 	ck_assert_uint_eq(count, 3);
@@ -346,7 +383,7 @@ START_TEST(tells_a_client_the_ports)
 	variables_split(&settings, "URL=http://<addr>/");
 	settings_split(&options, list, &settings);
 	ck_assert_int_eq(environment_make(&environment, variables.list, &one,
-	    &options, readers[_i], NULL, &failure), 0);
+	    &options, readers[_i], true, &failure), 0);
 	join(text, sizeof(text), environment.list);
 	ck_assert_str_eq(text, "A=b|" RESERVED "|URL=http://127.0.0.1:8080/");
 	environment_free(&environment);
@@ -372,6 +409,7 @@ main(void)
 	const struct unit units[] = {
 		{ "inherited", takes_what_is_its_own, LENGTH(inherited) },
 		{ "made", makes, LENGTH(made) },
+		{ "identified", identifies_the_service, LENGTH(identities) },
 		{ "client", tells_a_client_the_ports, 3 },
 		{ "chain", takes_what_it_made, 2 },
 		{ "identity", identifies_this_process, 1 },
