@@ -42,7 +42,7 @@ struct adoption {
 	const struct log	*log;
 	const char		*service;	/* COMMAND, for messages */
 	int			 events;	/* see events_open() */
-	uint64_t		 network;	/* SO_NETNS_COOKIE; 0: unknown */
+	uint64_t		 network;	/* SO_NETNS_COOKIE; or 0 */
 	ino_t			 namespace;	/* see caller_network() */
 	struct holder		*holders;	/* owned; see holders.h */
 	struct watch		*watches;	/* owned; one a listener */

@@ -115,6 +115,16 @@ is_same(const struct value *a, const struct value *b)
 	    memcmp(&a->is, &b->is, a->length) == 0;
 }
 
+static bool
+are_same(const struct kept_options *a, const struct kept_options *b)
+{
+	size_t i = 0;
+
+	while (i < ROWS && is_same(&a->list[i], &b->list[i]))
+		i++;
+	return i == ROWS;
+}
+
 /* Returns NULL if memory is short. */
 static const struct kept_options *
 find_standard(struct adoption *adoption, int family, int type)
@@ -161,7 +171,7 @@ learn_base(struct adoption *adoption, const struct listener *listener)
 	if (standard == NULL || listener->fd == -1)
 		return;
 	read_all(listener->fd, kind_of(family, listener->type), &read);
-	if (memcmp(&read, standard, sizeof(read)) == 0)
+	if (are_same(&read, standard))
 		return;
 	watch->options = malloc(sizeof(*watch->options));
 	if (watch->options != NULL)
