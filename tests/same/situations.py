@@ -113,7 +113,7 @@ def udp(name, service, client, **others):
                      handoffs=BINDERS, **others)
 
 
-def unix(name, service, client=('ask ./s',), **others):
+def unix(name, service, client=('until up', 'ask ./s'), **others):
     return Situation(name, service, client, handoffs=BINDERS,
                      **{'options': UNIX, **others})
 
@@ -601,9 +601,21 @@ PROCESSES = [
     Situation('an undumpable helper binds another port',
               [run('helper', 'dumpable=0', *TCP, 'bind=127.0.0.1:0',
                    'listen', 'touch=up', 'wait=end'), 'wait=up',
-               *TCP, HERE, 'listen', SERVE, 'join'], [ASK], ordinary=True,
+               *TCP, HERE, 'listen', 'touch=both', SERVE, 'join'],
+              ['until both', ASK], ordinary=True,
+              documented={BINDERS: (CANNOT_READ, UNREADABLE)}),
+    Situation('an undumpable helper binds another port, a client waits',
+              [run('helper', 'wait=go', 'dumpable=0', *TCP,
+                   'bind=127.0.0.1:0', 'listen', 'touch=up', 'wait=end'),
+               'wait=on', *TCP, HERE, 'listen', 'touch=both', SERVE, 'join'],
+              ['knock 127.0.0.1', 'make go', 'until up', 'read', 'make on',
+               'until both', ASK], ordinary=True,
               documented={
-                  BINDERS: (CANNOT_READ, UNREADABLE)}),
+                  BINDERS: (CANNOT_READ, (
+                      *UNREADABLE,
+                      *instead('client: knock 127.0.0.1: refused',
+                               'client: knock 127.0.0.1: connected'),
+                      '+client: held: reset'))}),
 ]
 
 LIVES = [
@@ -663,7 +675,17 @@ LIVES = [
                       *instead('client: knock 127.0.0.1: refused',
                       'client: knock 127.0.0.1: connected'),
                       '+client: held: reset'))}),
-    Situation('it ends before it listens', [*TCP, HERE, 'exit=0'], [ASK]),
+    Situation('it ends before it listens', [*TCP, HERE, 'exit=0'],
+              ['gone', 'call 127.0.0.1']),
+    Situation('it ends before it listens, and a client asks',
+              [*TCP, HERE, 'wait=go', 'exit=0'],
+              ['knock 127.0.0.1', 'make go', 'gone', 'read',
+               'call 127.0.0.1'],
+              documented={
+                  BINDERS: (NOBODY_REFUSES, (
+                      *instead('client: knock 127.0.0.1: refused',
+                               'client: knock 127.0.0.1: connected'),
+                      '+client: held: reset'))}),
     Situation('a client asks when it has ended',
               [*TCP, HERE, 'listen', 'greet', 'exit=0'],
               [ASK, 'gone', 'try 127.0.0.1']),
@@ -803,7 +825,7 @@ UNIX_ROWS = [
                                       'listen', 'touch=up', SERVE],
          ['until up', 'ask ./s']),
     unix('unix: who the client is', ['socket=unix', THERE, 'listen',
-                                     'greet']),
+                                     'touch=up', 'greet']),
     unix('unix: bind of a path that exists',
          ['socket=unix', THERE, 'listen', 'socket=unix', THERE, 'touch=up',
           SERVE], ['until up', 'ask ./s'],
@@ -835,12 +857,13 @@ UNIX_ROWS = [
           'join', run('second', 'socket=unix', THERE, 'listen', 'touch=up',
                       SERVE), 'join'], ['until up', 'ask ./s']),
     unix('unix: it unlinks its path at its end',
-         ['socket=unix', THERE, 'listen', SERVE, 'unlink={addr}']),
+         ['socket=unix', THERE, 'listen', 'touch=up', SERVE, 'unlink={addr}']),
     unix('unix: a path that is a file',
          ['socket=unix', 'touch=./file', 'bind=./file', THERE, 'listen',
-          SERVE]),
+          'touch=up', SERVE]),
     unix('unix: a path in a folder that is not there',
-         ['socket=unix', 'bind=./nowhere/s', THERE, 'listen', SERVE]),
+         ['socket=unix', 'bind=./nowhere/s', THERE, 'listen', 'touch=up',
+          SERVE]),
 ]
 
 SITUATIONS = [*TCP_ROWS, *ADDRESSES, *ERRORS, *SEEN, *PROCESSES, *LIVES,
