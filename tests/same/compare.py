@@ -56,10 +56,14 @@ def manual():
     return re.sub(r' ([.,;:])(?= |\n)', r'\1', text)
 
 
-def difference(native, other):
-    """The lines that only one of the two has, "-" and "+" before them."""
+def side_by_side(native, other):
+    """All lines, with "-" and "+" before those that only one of them has."""
     return [line[0] + line[2:] for line in difflib.ndiff(native, other)
-            if line[0] in '-+']
+            if line[0] in ' -+']
+
+
+def difference(native, other):
+    return [line for line in side_by_side(native, other) if line[0] != ' ']
 
 
 def indent(lines):
@@ -80,21 +84,20 @@ class Verdict:
 
     def judge(self, handoff, native, other, text):
         found = difference(native, other)
+        whole = indent(side_by_side(native, other))
         where = f'{self.situation.name}, {handoff}'
         wrong = self.situation.mark(self.situation.wrong, handoff)
         documented = self.situation.mark(self.situation.documented, handoff)
         if wrong is not None:
             self.worsen(WRONG)
-            self.shown.append(f'{where}: wrong today: {wrong}' +
-                              indent(found))
+            self.shown.append(f'{where}: wrong today: {wrong}{whole}')
             if not found:
                 self.failures.append(f'{where}: it is the same now; the mark '
                                      f'"{wrong}" has to go')
         elif documented is not None:
             sentence, lines = documented
             self.worsen(DOCUMENTED)
-            self.shown.append(f'{where}: documented: {sentence}' +
-                              indent(found))
+            self.shown.append(f'{where}: documented: {sentence}{whole}')
             if sentence not in text:
                 self.failures.append(f'{where}: the manual does not say '
                                      f'"{sentence}"')
