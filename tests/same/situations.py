@@ -21,6 +21,7 @@ HERE_2 = 'bind=127.0.0.2:{port}'
 SERVE = 'serve=end'
 ASK, ASK6 = 'ask 127.0.0.1', 'ask ::1'
 DATAGRAMS = ('-l', 'udp:0')
+EVERYWHERE, BOTH = ('-l', '*:0'), ('-l', 'localhost:0')
 UNIX = ('-l', './s,mode=0755')
 THERE = 'bind={addr}'
 BINDERS = f'{DEFAULT} {ADOPT}'
@@ -37,6 +38,8 @@ NETWORK = 'the network of the process counts, not that of the socket'
 HELPER = "another process's descriptor stays the old socket"
 DEAF = 'connected and disconnected, it has no port any more'
 ELSEWHERE = 'the second address is given a socket that is at ::1'
+ANOTHER_PORT = 'the second address is given another port'
+WAIT = 'clients of the address that was not asked for wait for ever'
 
 # Sentences of the manual.
 LISTENS = 'The socket is listening before the service starts.'
@@ -79,6 +82,9 @@ SAME_SOCKET = ('A second call for the same address is answered with the same '
 BECOMES_IPV6 = ('A UDP socket on an IPv4 address is replaced by an IPv6 one, '
                 'bound to the same address, for a service that asks for '
                 'IPv6; it could not answer otherwise.')
+CUT_SHORT = ('The other way round, where IPv4 was asked for and -l is IPv6, '
+             'addresses of clients are wrong or cut short, and a service '
+             'that answers datagrams fails: use an IPv4 one.')
 LEFT_GETS_TERM = ('When it has ended, what is left of its descendants gets '
                   'SIGTERM, and after the time of -k SIGKILL.')
 UNREADABLE = ('+error: portexec: process N cannot be read: Operation not '
@@ -395,6 +401,50 @@ ADDRESSES = [
                             )}),
 ]
 
+# -l says what the service asks for natively: all addresses, or both.
+LISTENED = [
+    Situation('-l *: [::]', [*DUAL, ALL6, 'where', 'listen', 'touch=up',
+                             'greet', 'greet'],
+              ['until up', ASK, ASK6], options=EVERYWHERE),
+    Situation('-l *: 0.0.0.0', [*TCP, ALL, 'where', 'listen', 'touch=up',
+                                'greet'],
+              ['until up', ASK], options=EVERYWHERE,
+              documented={
+                  BINDERS: (CUT_SHORT, (
+                      *instead('where AF_INET 0.0.0.0:{port}',
+                               'where AF_INET6 [::]:{port}'),
+                      *instead('peer AF_INET 127.0.0.1',
+                               'peer AF_INET6 ::ffff:127.0.0.1')))}),
+    Situation('-l *: 127.0.0.1 and ::1',
+              [*TCP, HERE, 'where', 'listen', *TCP6, HERE6, 'where',
+               'listen', 'touch=up', SERVE],
+              ['until up', ASK, ASK6], options=EVERYWHERE,
+              wrong={BINDERS: ANOTHER_PORT}),
+    Situation('-l *: 0.0.0.0 and [::] with V6ONLY',
+              [*TCP, ALL, 'where', 'listen', *TCP6, ALL6, 'where', 'listen',
+               'touch=up', SERVE], ['until up', ASK, ASK6],
+              options=EVERYWHERE, wrong={BINDERS: ANOTHER_PORT}),
+    Situation('-l localhost: 127.0.0.1 and ::1',
+              [*TCP, HERE, 'listen', *TCP6, HERE6, 'listen', 'touch=up',
+               'greet', 'use=0', 'greet'], ['until up', 'call ::1', ASK],
+              options=BOTH),
+    Situation('-l localhost: ::1 and 127.0.0.1 in two processes',
+              [first(*TCP6, HERE6, 'listen'), second(*TCP, HERE, 'listen'),
+               'join', 'join'], ['until both', ASK, ASK6, ASK, ASK6],
+              options=BOTH),
+    Situation('-l localhost: 127.0.0.1 alone',
+              [*TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', 'try ::1', ASK], options=BOTH,
+              wrong={BINDERS: WAIT}),
+    Situation('-l localhost: ::1 alone',
+              [*TCP6, HERE6, 'where', 'listen', 'touch=up', SERVE],
+              ['until up', 'try 127.0.0.1', ASK6], options=BOTH,
+              wrong={BINDERS: WAIT}),
+    Situation('-l [::1]: ::1', [*TCP6, HERE6, 'where', 'listen', 'touch=up',
+                                'greet'],
+              ['until up', 'call ::1'], options=('-l', '[::1]:0')),
+]
+
 ERRORS = [
     Situation('a port that somebody else has',
               [*TCP, 'bind=127.0.0.1:{other}', *TCP,
@@ -598,6 +648,12 @@ PROCESSES = [
                    'listen', 'touch=up', 'wait=end'),
                'wait=go', *TCP, HERE, 'listen', SERVE, 'join'],
               ['until up', 'make go', ASK], ordinary=True),
+    Situation('an undumpable helper binds a path as long as an IP address',
+              [run('helper', 'dumpable=0', 'socket=unix',
+                   'bind=./helper-path', 'listen', 'touch=up', 'wait=end'),
+               'wait=up', *TCP, HERE, 'listen', 'touch=both', SERVE, 'join'],
+              ['until both', ASK], ordinary=True,
+              documented={BINDERS: (CANNOT_READ, UNREADABLE)}),
     Situation('an undumpable helper binds another port',
               [run('helper', 'dumpable=0', *TCP, 'bind=127.0.0.1:0',
                    'listen', 'touch=up', 'wait=end'), 'wait=up',
@@ -866,8 +922,8 @@ UNIX_ROWS = [
           SERVE]),
 ]
 
-SITUATIONS = [*TCP_ROWS, *ADDRESSES, *ERRORS, *SEEN, *PROCESSES, *LIVES,
-              *DATAGRAM_ROWS, *UNIX_ROWS]
+SITUATIONS = [*TCP_ROWS, *ADDRESSES, *LISTENED, *ERRORS, *SEEN, *PROCESSES,
+              *LIVES, *DATAGRAM_ROWS, *UNIX_ROWS]
 
 # Not played yet.
 TO_COME = [
