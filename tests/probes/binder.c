@@ -13,7 +13,7 @@
  *	use=N		makes socket N the current one
  *	cloexec, nonblock	set with fcntl(2)
  *	set=NAME:VALUE	a socket option of the table below
- *	show=NAME	says "NAME VALUE"; cloexec, nonblock and pid too
+ *	show=NAME	says "NAME VALUE"; cloexec, nonblock, fd and pid too
  *	bind=ADDRESS	says what came of it: "bind given" where it is
  *			another socket now, "bind own", or "bind EINVAL"
  *	wild=, short=, long=, unspecified=ADDRESS	bind(2) with a bad
@@ -21,7 +21,19 @@
  *	unlink=PATH	says nothing
  *	listen[=N]	says "listen EINVAL" if it fails
  *	shutdown, close
- *	answer[=N]	to N clients "K\n", K being the socket's number
+ *	where		says what getsockname(2) does
+ *	move=FD		the current socket is that descriptor from now on
+ *	take=FD		the same with one that was inherited
+ *	connect=ADDRESS, disconnect
+ *			the current one; says what came of it
+ *	answer[=N]	to N clients "K\n", K being the name and the socket's
+ *			number
+ *	greet[=N]	the same; says who they are, or why there is none
+ *	glance		one accept(2) that does not wait: says what came of it
+ *	tally		the same until there is none: were there some?
+ *	latch		answers one datagram, connected to who sent it
+ *	serve=FILE	the same on all sockets, without blocking, until FILE
+ *			is there
  *	select=N	the same on all sockets in one select loop, accept(2)
  *			blocking where the socket is
  *	accept=N	the same in a thread for each socket
@@ -30,6 +42,18 @@
  *	modify=MODE	the same, changing what was added
  *	event[=0]	waits for one, or not: "event DATA" or "event none"
  *	fork, split	goes on in a child, or in both
+ *	spawn=STEPS	a child that does these, with blanks in between
+ *	run=STEPS	the same, as a new program
+ *	exec=STEPS	becomes a new program
+ *	join		waits for a spawned child, the last first, and says how
+ *			it ended
+ *	leave		ends now, and waits for no child
+ *	name=NAME	what is said from now on begins with "NAME: "
+ *	say=TEXT
+ *	exit=N, raise=N	ends, or gets signal N
+ *	session		setsid(2)
+ *	environ=PREFIX	says the variables that begin so
+ *	powerless	gives up all capabilities
  *	thread=MODE	goes on in a thread; the first "waits" or is "ended"
  *	namespace	goes on in a network of its own
  *	dumpable=0	PR_SET_DUMPABLE
@@ -61,6 +85,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -80,7 +105,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKETS_MAX = 64, SECONDS_MAX = 60, TICK = 200000 };
+enum { SOCKETS_MAX = 64, CHILDREN_MAX = 16, STEPS_MAX = 64, SECONDS_MAX = 60,
+	TICK = 200000 };
 
 struct machine {
 	int	sockets[SOCKETS_MAX];
@@ -88,6 +114,8 @@ struct machine {
 	int	epoll;
 	timer_t	timer;
 	pid_t	child;		/* of split */
+	pid_t	children[CHILDREN_MAX];
+	int	children_count;
 	char	**next;
 };
 
@@ -128,6 +156,10 @@ static const struct option {
 	{ "keepalive", SOL_SOCKET, SO_KEEPALIVE },
 	{ "linger", SOL_SOCKET, SO_LINGER },
 	{ "listens", SOL_SOCKET, SO_ACCEPTCONN },
+	{ "domain", SOL_SOCKET, SO_DOMAIN },
+	{ "protocol", SOL_SOCKET, SO_PROTOCOL },
+	{ "type", SOL_SOCKET, SO_TYPE },
+	{ "error", SOL_SOCKET, SO_ERROR },
 	{ "keepidle", IPPROTO_TCP, TCP_KEEPIDLE },
 	{ "keepintvl", IPPROTO_TCP, TCP_KEEPINTVL },
 	{ "keepcnt", IPPROTO_TCP, TCP_KEEPCNT },
@@ -143,6 +175,9 @@ static const struct option {
 	{ "hops", IPPROTO_IPV6, IPV6_UNICAST_HOPS },
 };
 
+/* What this process is called. */
+static char own_name[32];
+
 static void	run(struct machine *machine);
 static void	say(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
@@ -153,10 +188,12 @@ say(const char *format, ...)
 {
 	char line[256];
 	va_list list;
-	int length;
+	int length = snprintf(line, sizeof(line), "%s%s", own_name,
+	    *own_name == '\0' ? "" : ": ");
 
 	va_start(list, format);
-	length = vsnprintf(line, sizeof(line) - 1, format, list);
+	length += vsnprintf(line + length, sizeof(line) - 1 - (size_t)length,
+	    format, list);
 	va_end(list);
 	line[length++] = '\n';
 	if (write(STDOUT_FILENO, line, (size_t)length) != length)
@@ -273,6 +310,8 @@ do_show(struct machine *machine, const char *value)
 		number = (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
 	else if (strcmp(value, "nonblock") == 0)
 		number = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	else if (strcmp(value, "fd") == 0)
+		number = fd;
 	else
 		number = get_option(fd, find_option(value, strlen(value)));
 	say("%s %d", value, number);
@@ -425,6 +464,93 @@ do_close(struct machine *machine, const char *value)
 {
 	(void)value;
 	close(current(machine));
+	machine->sockets[machine->current] = -1;
+}
+
+/* "AF_INET 127.0.0.1:80", of a unix socket its path. */
+static void
+say_address(const char *what, const struct sockaddr_storage *address,
+    socklen_t length, bool has_port)
+{
+	const struct sockaddr_in *in = (const void *)address;
+	const struct sockaddr_in6 *in6 = (const void *)address;
+	const struct sockaddr_un *un = (const void *)address;
+	char host[INET6_ADDRSTRLEN] = "", port[16] = "";
+	bool is_in6 = address->ss_family == AF_INET6;
+
+	if (address->ss_family == AF_UNIX) {
+		say("%s AF_UNIX %.*s", what,
+		    (int)(length - offsetof(struct sockaddr_un, sun_path)),
+		    un->sun_path);
+		return;
+	}
+	if (has_port)
+		snprintf(port, sizeof(port), ":%d", ntohs(is_in6 ?
+		    in6->sin6_port : in->sin_port));
+	inet_ntop(address->ss_family, is_in6 ? (const void *)&in6->sin6_addr :
+	    &in->sin_addr, host, sizeof(host));
+	say(has_port && is_in6 ? "%s %s [%s]%s" : "%s %s %s%s", what,
+	    is_in6 ? "AF_INET6" : "AF_INET", host, port);
+}
+
+static void
+do_where(struct machine *machine, const char *value)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	(void)value;
+	memset(&address, 0, sizeof(address));
+	if (getsockname(current(machine), (struct sockaddr *)&address,
+	    &length) == -1)
+		say("where %s", strerrorname_np(errno));
+	else
+		say_address("where", &address, length, true);
+}
+
+static void
+do_move(struct machine *machine, const char *value)
+{
+	int fd = dup2(current(machine), atoi(value));
+
+	if (fd == -1)
+		err(1, "move");
+	close(current(machine));
+	machine->sockets[machine->current] = fd;
+}
+
+static void
+do_take(struct machine *machine, const char *value)
+{
+	append(machine, atoi(value));
+	machine->current = machine->count - 1;
+}
+
+static void
+say_connect(const char *what, int fd, const struct address *address)
+{
+	if (connect(fd, &address->u.any, address->length) == -1)
+		say("%s %s", what, strerrorname_np(errno));
+	else
+		say("%s 0", what);
+}
+
+static void
+do_connect(struct machine *machine, const char *value)
+{
+	struct address address;
+
+	parse(value, &address);
+	say_connect("connect", current(machine), &address);
+}
+
+static void
+do_disconnect(struct machine *machine, const char *value)
+{
+	struct address address = { .length = sizeof(struct sockaddr_in) };
+
+	(void)value;
+	say_connect("disconnect", current(machine), &address);
 }
 
 static bool
@@ -437,35 +563,128 @@ is_datagram(int fd)
 	    type == SOCK_DGRAM;
 }
 
+/* Returns -1 with errno where there is no client. */
+static int
+answer_next(int fd, int number, struct sockaddr_storage *peer,
+    socklen_t *length)
+{
+	char text[64], request[512];
+	int size = snprintf(text, sizeof(text), "%s%d\n", own_name,
+	    number), client;
+
+	if (is_datagram(fd)) {
+		if (recvfrom(fd, request, sizeof(request), 0,
+		    (struct sockaddr *)peer, length) == -1)
+			return -1;
+		return sendto(fd, text, (size_t)size, 0,
+		    (struct sockaddr *)peer, *length) == -1 ? -1 : 0;
+	}
+	client = accept(fd, (struct sockaddr *)peer, length);
+	if (client == -1)
+		return -1;
+	if (write(client, text, (size_t)size) == -1)
+		err(1, "write");
+	return close(client);
+}
+
 /* Waits first where the socket itself does not. */
-static void
-answer_one(int fd, int number)
+static int
+answer_waiting(int fd, int number, struct sockaddr_storage *peer,
+    socklen_t *length)
 {
 	struct pollfd poll_one = { .fd = fd, .events = POLLIN };
-	struct sockaddr_storage peer;
-	socklen_t length = sizeof(peer);
-	char text[16];
-	int size = snprintf(text, sizeof(text), "%d\n", number), client;
 
 	if ((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 &&
 	    poll(&poll_one, 1, -1) == -1)
 		err(1, "poll");
-	if (is_datagram(fd)) {
-		char request[512];
+	return answer_next(fd, number, peer, length);
+}
 
-		if (recvfrom(fd, request, sizeof(request), 0,
-		    (struct sockaddr *)&peer, &length) == -1 ||
-		    sendto(fd, text, (size_t)size, 0,
-		    (struct sockaddr *)&peer, length) == -1)
-			err(1, "datagram");
-		return;
-	}
-	client = accept(fd, NULL, NULL);
-	if (client == -1)
+static void
+answer_one(int fd, int number)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+
+	if (answer_waiting(fd, number, &peer, &length) == -1)
 		err(1, "accept on %d", number);
-	if (write(client, text, (size_t)size) == -1)
-		err(1, "write");
-	close(client);
+}
+
+static void
+do_greet(struct machine *machine, const char *value)
+{
+	int count = *value == '\0' ? 1 : atoi(value);
+
+	while (count-- > 0) {
+		struct sockaddr_storage peer;
+		socklen_t length = sizeof(peer);
+
+		memset(&peer, 0, sizeof(peer));
+		if (answer_waiting(current(machine), machine->current, &peer,
+		    &length) == -1)
+			say("accept %s", strerrorname_np(errno));
+		else
+			say_address("peer", &peer, length, false);
+	}
+}
+
+static void
+do_glance(struct machine *machine, const char *value)
+{
+	int fd = current(machine), flags = fcntl(fd, F_GETFL), client;
+
+	(void)value;
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	client = accept(fd, NULL, NULL);
+	say("accept %s", client == -1 ? strerrorname_np(errno) : "0");
+	fcntl(fd, F_SETFL, flags);
+}
+
+static void
+do_tally(struct machine *machine, const char *value)
+{
+	int fd = current(machine), client;
+	bool some = false;
+
+	(void)value;
+	fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	while ((client = accept(fd, NULL, NULL)) != -1) {
+		some = true;
+		close(client);
+	}
+	say("tally %s", some ? "some" : "none");
+}
+
+static void
+do_latch(struct machine *machine, const char *value)
+{
+	struct address peer = { .length = sizeof(peer.u) };
+
+	(void)value;
+	if (answer_waiting(current(machine), machine->current,
+	    &peer.u.storage, &peer.length) == -1)
+		err(1, "latch");
+	say_connect("connect", current(machine), &peer);
+}
+
+/* One that another process takes first must not block this one. */
+static void
+do_serve(struct machine *machine, const char *value)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	struct sockaddr_storage peer;
+	socklen_t length;
+	int i;
+
+	for (i = 0; i < machine->count; i++)
+		fcntl(machine->sockets[i], F_SETFL, O_RDWR | O_NONBLOCK);
+	while (access(value, F_OK) == -1) {
+		for (i = 0; i < machine->count; i++) {
+			length = sizeof(peer);
+			answer_next(machine->sockets[i], i, &peer, &length);
+		}
+		nanosleep(&moment, NULL);
+	}
 }
 
 static void
@@ -587,6 +806,147 @@ do_event(struct machine *machine, const char *value)
 		say("event none");
 	else
 		say("event %llx", (unsigned long long)event.data.u64);
+}
+
+/* The words of the steps, in a copy of the text. */
+static char **
+split_words(const char *text)
+{
+	static char *words[STEPS_MAX + 1];
+	char *copy = strdup(text), *word;
+	int count = 0;
+
+	while ((word = strsep(&copy, " ")) != NULL && count < STEPS_MAX)
+		words[count++] = word;
+	words[count] = NULL;
+	return words;
+}
+
+static pid_t
+add_child(struct machine *machine)
+{
+	pid_t child = fork();
+
+	if (child == -1 || machine->children_count == CHILDREN_MAX)
+		err(1, "fork");
+	machine->children[machine->children_count++] = child;
+	return child;
+}
+
+static void
+do_exec(struct machine *machine, const char *value)
+{
+	static char program[] = "/proc/self/exe";
+	char *words[STEPS_MAX + 2] = { program };
+
+	(void)machine;
+	memcpy(words + 1, split_words(value), (STEPS_MAX + 1) * sizeof(*words));
+	execv(program, words);
+	err(1, "execv");
+}
+
+static void
+do_run(struct machine *machine, const char *value)
+{
+	if (add_child(machine) == 0)
+		do_exec(machine, value);
+}
+
+static void
+do_spawn(struct machine *machine, const char *value)
+{
+	if (add_child(machine) > 0)
+		return;
+	machine->children_count = 0;
+	machine->next = split_words(value);
+	run(machine);
+	_exit(0);
+}
+
+static void
+do_join(struct machine *machine, const char *value)
+{
+	int status;
+
+	(void)value;
+	if (machine->children_count == 0 || waitpid(
+	    machine->children[--machine->children_count], &status, 0) == -1)
+		err(1, "join");
+	if (WIFEXITED(status))
+		say("child ended with %d", WEXITSTATUS(status));
+	else
+		say("child was killed by %d", WTERMSIG(status));
+}
+
+static void
+do_leave(struct machine *machine, const char *value)
+{
+	(void)machine;
+	(void)value;
+	_exit(0);
+}
+
+static void
+do_name(struct machine *machine, const char *value)
+{
+	(void)machine;
+	snprintf(own_name, sizeof(own_name), "%s", value);
+}
+
+static void
+do_say(struct machine *machine, const char *value)
+{
+	(void)machine;
+	say("%s", value);
+}
+
+static void
+do_exit(struct machine *machine, const char *value)
+{
+	(void)machine;
+	_exit(atoi(value));
+}
+
+static void
+do_raise(struct machine *machine, const char *value)
+{
+	(void)machine;
+	raise(atoi(value));
+}
+
+static void
+do_session(struct machine *machine, const char *value)
+{
+	(void)machine;
+	(void)value;
+	if (setsid() == -1)
+		err(1, "setsid");
+}
+
+static void
+do_environ(struct machine *machine, const char *value)
+{
+	char **variable;
+
+	(void)machine;
+	for (variable = environ; *variable != NULL; variable++)
+		if (strncmp(*variable, value, strlen(value)) == 0)
+			say("%.*s", (int)strcspn(*variable, "="), *variable);
+}
+
+/* All sets empty. */
+static void
+do_powerless(struct machine *machine, const char *value)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	(void)machine;
+	(void)value;
+	if (syscall(SYS_capset, &header, data) == -1)
+		err(1, "capset");
 }
 
 static int
@@ -818,25 +1178,46 @@ static const struct step {
 	{ "bind", do_bind },
 	{ "cloexec", do_cloexec },
 	{ "close", do_close },
+	{ "connect", do_connect },
+	{ "disconnect", do_disconnect },
 	{ "dumpable", do_dumpable },
 	{ "dup", do_dup },
+	{ "environ", do_environ },
 	{ "epoll", do_epoll },
 	{ "event", do_event },
+	{ "exec", do_exec },
+	{ "exit", do_exit },
 	{ "foreign", do_foreign },
 	{ "fork", do_fork },
+	{ "glance", do_glance },
+	{ "greet", do_greet },
+	{ "join", do_join },
+	{ "latch", do_latch },
+	{ "leave", do_leave },
 	{ "listen", do_listen },
 	{ "long", do_long },
 	{ "modify", do_modify },
+	{ "move", do_move },
+	{ "name", do_name },
 	{ "namespace", do_namespace },
 	{ "nonblock", do_nonblock },
+	{ "powerless", do_powerless },
+	{ "raise", do_raise },
+	{ "run", do_run },
+	{ "say", do_say },
 	{ "select", do_select },
+	{ "serve", do_serve },
+	{ "session", do_session },
 	{ "set", do_set },
 	{ "short", do_short },
 	{ "show", do_show },
 	{ "shutdown", do_shutdown },
 	{ "socket", do_socket },
+	{ "spawn", do_spawn },
 	{ "split", do_split },
 	{ "storm", do_storm },
+	{ "take", do_take },
+	{ "tally", do_tally },
 	{ "thread", do_thread },
 	{ "timer", do_timer },
 	{ "touch", do_touch },
@@ -845,6 +1226,7 @@ static const struct step {
 	{ "use", do_use },
 	{ "visit", do_visit },
 	{ "wait", do_wait },
+	{ "where", do_where },
 	{ "wild", do_wild },
 };
 

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: ISC
+"""Plays situations natively and under portexec, and compares."""
+
+import collections
+import difflib
+import multiprocessing
+import os
+import re
+import tempfile
+
+import harness
+from situation import NATIVE, Play, Programs
+from situations import SITUATIONS, TO_COME
+
+SAME, DOCUMENTED, WRONG = 'the same', 'differ as documented', 'wrong today'
+WORKERS = 4         # each has a network of its own
+
+# Macros of mdoc(7) that a sentence goes on in, and that leave no trace.
+MACROS = 'Ar Cm Dq Dv Em Ev Ic Li Ns Pa Pq Ql Sx Va'.split()
+
+
+class NoNamespace(Exception):
+    pass
+
+
+def spoken(words):
+    """What a line of macros is read as; None where it ends a sentence."""
+    text = []
+    if words[0] not in [*MACROS, 'Fl', 'Nm', 'Xr']:
+        return None
+    while words:
+        word, *words = words
+        if word == 'Nm':
+            text.append('portexec')
+        elif word == 'Xr':
+            text.append(f'{words[0]}({words[1]})')
+            words = words[2:]
+        elif word == 'Fl':
+            text.append('-' + words[0])
+            words = words[1:]
+        elif word not in MACROS:
+            text.append(word)
+    return text
+
+
+def manual():
+    """The manual's text as one line."""
+    words = []
+    with open(os.path.join(harness.TOP, 'man', 'portexec.1')) as file:
+        for line in file:
+            if line.startswith('.'):
+                words += spoken(line[1:].split()) or ['\n']
+            else:
+                words += line.split()
+    text = ' '.join(words).replace('\\&', '')
+    return re.sub(r' ([.,;:])(?= |\n)', r'\1', text)
+
+
+def side_by_side(native, other):
+    """All lines, with "-" and "+" before those that only one of them has."""
+    return [line[0] + line[2:] for line in difflib.ndiff(native, other)
+            if line[0] in ' -+']
+
+
+def difference(native, other):
+    return [line for line in side_by_side(native, other) if line[0] != ' ']
+
+
+def indent(lines):
+    return ''.join(f'\n        {line}' for line in lines)
+
+
+class Verdict:
+    """What a situation came to."""
+
+    def __init__(self, situation):
+        self.situation = situation
+        self.kind = SAME
+        self.failures, self.shown = [], []
+
+    def worsen(self, kind):
+        if self.kind != WRONG:
+            self.kind = kind
+
+    def judge(self, handoff, native, other, text):
+        found = difference(native, other)
+        whole = indent(side_by_side(native, other))
+        where = f'{self.situation.name}, {handoff}'
+        wrong = self.situation.mark(self.situation.wrong, handoff)
+        documented = self.situation.mark(self.situation.documented, handoff)
+        if wrong is not None:
+            self.worsen(WRONG)
+            self.shown.append(f'{where}: wrong today: {wrong}{whole}')
+            if not found:
+                self.failures.append(f'{where}: it is the same now; the mark '
+                                     f'"{wrong}" has to go')
+        elif documented is not None:
+            sentence, lines = documented
+            self.worsen(DOCUMENTED)
+            self.shown.append(f'{where}: documented: {sentence}{whole}')
+            if sentence not in text:
+                self.failures.append(f'{where}: the manual does not say '
+                                     f'"{sentence}"')
+            if found != list(lines):
+                self.failures.append(f'{where}: differs, but not as it is '
+                                     f'documented:' + indent(found))
+        elif found:
+            self.failures.append(f'{where}: differs:' + indent(found))
+
+
+def play(situation, programs, other, text):
+    verdict = Verdict(situation)
+    native = Play(situation, NATIVE, programs, other).observe()
+    for handoff in situation.handoffs.split():
+        under = Play(situation, handoff, programs, other).observe()
+        verdict.judge(handoff, native, under, text)
+    return verdict
+
+
+def work(directory, tasks, results):
+    """A worker, which ends at None; the first result is why it cannot."""
+    try:
+        harness.enter_namespace()
+    except OSError as error:
+        results.put(str(error))
+        return
+    results.put(None)
+    programs, text = Programs(directory), manual()
+    with harness.listening() as stray:
+        other = stray.getsockname()[1]
+        while (number := tasks.get()) is not None:
+            situation = SITUATIONS[number]
+            try:
+                results.put(play(situation, programs, other, text))
+            except Exception as error:
+                verdict = Verdict(situation)
+                verdict.failures.append(f'{situation.name}: {error!r}')
+                results.put(verdict)
+
+
+def play_all(words, verbose):
+    """Returns how many situations came to what, and what failed."""
+    chosen = [number for number, situation in enumerate(SITUATIONS)
+              if situation.is_possible() and (
+                  not words or any(word in situation.name for word in words))]
+    context = multiprocessing.get_context('fork')
+    tasks, results = context.Queue(), context.Queue()
+    for number in [*chosen, *[None] * WORKERS]:
+        tasks.put(number)
+    counts = collections.Counter({'to come': len(TO_COME)})
+    failures = []
+    with tempfile.TemporaryDirectory(prefix='portexec-same-') as directory:
+        os.chmod(directory, 0o755)
+        workers = []
+        for number in range(WORKERS):
+            own = f'{directory}/{number}'
+            os.mkdir(own)
+            workers.append(context.Process(target=work,
+                                           args=(own, tasks, results)))
+            workers[-1].start()
+        verdicts = []
+        for _ in range(WORKERS + len(chosen)):
+            result = results.get(timeout=300)
+            if isinstance(result, str):
+                for worker in workers:
+                    worker.terminate()
+                raise NoNamespace(result)
+            if result is not None:
+                verdicts.append(result)
+                if verbose:
+                    for line in result.shown:
+                        print(line, flush=True)
+        for worker in workers:
+            worker.join()
+    for verdict in verdicts:
+        counts['failed' if verdict.failures else verdict.kind] += 1
+        failures += verdict.failures
+    return counts, failures
+
+
+def summary(counts):
+    kinds = [SAME, DOCUMENTED, WRONG, *['failed'] * ('failed' in counts)]
+    return f'{sum(map(counts.get, kinds, [0] * 4))} situations, ' + ', '.join(
+        f'{counts[kind]} {kind}' for kind in (*kinds, 'to come'))

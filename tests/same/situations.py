@@ -1,0 +1,940 @@
+# SPDX-License-Identifier: ISC
+"""The table of situations.
+
+A fault that is found becomes a row here first: marked as wrong, with the
+reason in plain words, until it is mended.  A difference that is meant stands
+in `documented`, with the sentence of the manual that says so.
+"""
+
+import socket
+
+from situation import ADOPT, DEFAULT, INHERIT, OPEN, RESERVE, Situation
+
+TCP = ('socket=tcp4', 'set=reuseaddr:1')
+TCP6 = ('socket=tcp6', 'set=reuseaddr:1', 'set=v6only:1')
+DUAL = ('socket=tcp6', 'set=reuseaddr:1', 'set=v6only:0')
+SHARE = ('socket=tcp4', 'set=reuseport:1')
+UDP, UDP6 = ('socket=udp4',), ('socket=udp6', 'set=v6only:1')
+HERE, HERE6 = 'bind=127.0.0.1:{port}', 'bind=[::1]:{port}'
+ALL, ALL6 = 'bind=0.0.0.0:{port}', 'bind=[::]:{port}'
+HERE_2 = 'bind=127.0.0.2:{port}'
+SERVE = 'serve=end'
+ASK, ASK6 = 'ask 127.0.0.1', 'ask ::1'
+DATAGRAMS = ('-l', 'udp:0')
+EVERYWHERE, BOTH = ('-l', '*:0'), ('-l', 'localhost:0')
+UNIX = ('-l', './s,mode=0755')
+THERE = 'bind={addr}'
+BINDERS = f'{DEFAULT} {ADOPT}'
+EVERY = f'{DEFAULT} {ADOPT} {RESERVE} {INHERIT}'
+
+# Reasons of what is wrong today.
+GIVEN = 'bind() is answered where the kernel refuses'
+FAMILY = 'an AF_INET6 socket becomes one at 127.0.0.1'
+CROSSED = '::1 is given the socket of 127.0.0.1, and the other way round'
+ONE_FILE = 'two sockets of the service become one open file'
+AGAIN = 'what the service has shut down accepts again'
+TOLD = '-H adopt passes a socket that was not asked for'
+HELPER = "another process's descriptor stays the old socket"
+DEAF = 'connected and disconnected, it has no port any more'
+ELSEWHERE = 'the second address is given a socket that is at ::1'
+ANOTHER_PORT = 'the second address is given another port'
+WAIT = 'clients of the address that was not asked for wait for ever'
+
+# Sentences of the manual.
+LISTENS = 'The socket is listening before the service starts.'
+QUEUED = ('A client can connect at once; its connection waits in the queue '
+          'until the service accepts it.')
+LISTENS_AGAIN = ('After a shutdown(2) by the service, and when the process '
+                 'that was given a socket ends, portexec listens again, with '
+                 'the full queue.')
+OUTLIVES = ('The queue outlives the service: while a file watcher or a '
+            'script restarts it, clients wait and are not refused.')
+ONE_QUEUE = ('Sockets that several processes bind with SO_REUSEPORT, to have '
+             'a queue each, are one socket with one queue.')
+NEEDS_REUSEADDR = ('the service, or a process that acts for it, can bind it, '
+                   'on any address, if it sets SO_REUSEADDR first, as nearly '
+                   'all do.')
+FOUND_IN_USE = ('A launcher that finds out by connect(2) whether a port is '
+                'free finds it in use, as something listens there, and may '
+                'take another.')
+STAYS = ('Whatever address was asked for, the socket stays at that of -l: a '
+         'service that asks for all addresses listens on 127.0.0.1 unless '
+         '-l says otherwise.')
+NOT_KEPT = 'but never SO_REUSEADDR, SO_REUSEPORT or SO_BINDTODEVICE.'
+NO_MULTIPATH = 'Instead of Multipath TCP the service gets TCP.'
+PASSED = ('The sockets are passed as under inherit as well, unless the '
+          'caller had something open at one of their numbers, which is then '
+          'left alone.')
+SOME_FD = ('The service inherits the reserve alone, at some file descriptor '
+           'that it does not need to know of, and nothing listens until the '
+           'service does.')
+ONLY_PORTS = ('Under reserve, and under adopt where no socket is passed, '
+              'only LISTEN_PORT and LISTEN_PORTS are set.')
+CANNOT_READ = ("An ordinary user's portexec cannot read a process that has "
+               'made itself undumpable')
+NOBODY_REFUSES = ('with a service that never takes the socket clients wait '
+                  'without end, where they would otherwise be refused.')
+MODE = 'The default is 0600.'
+SAME_SOCKET = ('A second call for the same address is answered with the same '
+               'socket, be it from the service that was started anew, from '
+               'another of its processes, or from the same one.')
+BECOMES_IPV6 = ('A UDP socket on an IPv4 address is replaced by an IPv6 one, '
+                'bound to the same address, for a service that asks for '
+                'IPv6; it could not answer otherwise.')
+CUT_SHORT = ('The other way round, where IPv4 was asked for and -l is IPv6, '
+             'addresses of clients are wrong or cut short, and a service '
+             'that answers datagrams fails: use an IPv4 one.')
+LEFT_GETS_TERM = ('When it has ended, what is left of its descendants gets '
+                  'SIGTERM, and after the time of -k SIGKILL.')
+UNREADABLE = ('+error: portexec: process N cannot be read: Operation not '
+              'permitted; nothing listens until it binds the port, or ends',)
+
+
+def instead(before, after):
+    """How lines differ where one is another."""
+    return '-' + before, '+' + after
+
+
+
+def spawn(name, *steps):
+    return f'spawn=name={name} ' + ' '.join(steps)
+
+
+def run(name, *steps):
+    return f'run=name={name} ' + ' '.join(steps)
+
+
+# Each listens until the end; the second begins when the first does.
+def first(*steps):
+    return spawn('A', *steps, 'touch=up', SERVE)
+
+
+def second(*steps):
+    return spawn('B', 'wait=up', *steps, 'touch=both', SERVE)
+
+
+def udp(name, service, client, **others):
+    return Situation(name, service, client, options=DATAGRAMS,
+                     handoffs=BINDERS, **others)
+
+
+def unix(name, service, client=('until up', 'ask ./s'), **others):
+    return Situation(name, service, client, handoffs=BINDERS,
+                     **{'options': UNIX, **others})
+
+
+TCP_ROWS = [
+    Situation('one socket', [*TCP, HERE, 'listen', SERVE], [ASK, ASK]),
+    Situation('one socket without SO_REUSEADDR',
+              ['socket=tcp4', HERE, 'listen', 'touch=up', SERVE],
+              ['until up', 'call 127.0.0.1'],
+              documented={
+                  RESERVE: (NEEDS_REUSEADDR, (
+                      *instead('bind 0', 'bind EADDRINUSE'),
+                      *instead('client: call 127.0.0.1: 0',
+                      'client: call 127.0.0.1: refused')))}),
+    Situation('the same socket twice',
+              [*TCP, HERE, HERE, ALL, 'listen', SERVE], [ASK]),
+    Situation('a second socket of the same process',
+              [*TCP, HERE, 'listen', *TCP, HERE, 'use=0', 'touch=up', SERVE],
+              ['until up', 'ask 127.0.0.1 4'],
+              wrong={BINDERS: GIVEN}),
+    Situation('a second socket, none has SO_REUSEADDR',
+              ['socket=tcp4', HERE, 'listen', 'socket=tcp4', HERE,
+               'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS,
+              wrong={BINDERS: GIVEN}),
+    Situation('two sockets bound, then both listen',
+              [*TCP, HERE, *TCP, HERE, 'listen', 'use=0', 'listen',
+               'touch=up', SERVE], ['until up', 'ask 127.0.0.1 4'],
+              wrong={BINDERS: GIVEN}),
+    Situation('two processes',
+              [first(*TCP, HERE, 'listen'), second(*TCP, HERE, 'listen'),
+               'join', 'join'], ['until both', 'ask 127.0.0.1 8'],
+              wrong={BINDERS: GIVEN}),
+    Situation('two programs',
+              [run('A', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               run('B', 'wait=up', *TCP, HERE, 'touch=both', 'exit=1'),
+               'join', 'join'], ['until both', 'ask 127.0.0.1 8'],
+              wrong={BINDERS: GIVEN}),
+    Situation('two processes bound, then both listen',
+              [spawn('A', *TCP, HERE, 'touch=up', 'wait=bound', 'listen',
+                     'touch=listens', SERVE),
+               spawn('B', *TCP, 'wait=up', HERE, 'touch=bound',
+                     'wait=listens', 'listen', 'touch=both', SERVE),
+               'join', 'join'], ['until both', 'ask 127.0.0.1 8'],
+              wrong={BINDERS: GIVEN}),
+    Situation('SO_REUSEPORT on both, in one process',
+              [*SHARE, HERE, 'listen', *SHARE, HERE, 'listen', 'touch=up',
+               SERVE], ['until up', 'crowd 127.0.0.1 60'],
+              handoffs=BINDERS),
+    Situation('SO_REUSEPORT on both, in one process: two queues',
+              [*SHARE, HERE, 'listen', *SHARE, HERE, 'listen', 'touch=up',
+               'wait=go', 'tally', 'use=0', 'tally'],
+              ['until up', 'gather 127.0.0.1 60', 'make go'],
+              handoffs=BINDERS,
+              documented={
+                  BINDERS: (ONE_QUEUE, instead('tally some', 'tally none'))}),
+    Situation('SO_REUSEPORT on both, in two processes',
+              [first(*SHARE, HERE, 'listen'), second(*SHARE, HERE, 'listen'),
+               'join', 'join'], ['until both', 'crowd 127.0.0.1 60'],
+              handoffs=BINDERS),
+    Situation('SO_REUSEPORT on both, and one accepts nothing',
+              [first(*SHARE, HERE, 'listen'),
+               spawn('B', 'wait=up', *SHARE, HERE, 'listen', 'touch=both',
+                     'wait=end'), 'join', 'join'],
+              ['until both', 'crowd 127.0.0.1 60'], handoffs=BINDERS,
+              documented={
+                  BINDERS: (ONE_QUEUE,
+                            instead('client: crowd: some answered',
+                                    'client: crowd: all answered'))}),
+    Situation('SO_REUSEPORT on the second only',
+              [first('socket=tcp4', HERE, 'listen'),
+               second(*SHARE, HERE), 'join', 'join'],
+              ['until both', ASK], handoffs=BINDERS,
+              wrong={BINDERS: GIVEN}),
+    Situation('SO_REUSEPORT on the first only',
+              [first(*SHARE, HERE, 'listen'),
+               second('socket=tcp4', HERE), 'join', 'join'],
+              ['until both', ASK], handoffs=BINDERS,
+              wrong={BINDERS: GIVEN}),
+    Situation('again after close',
+              [*TCP, HERE, 'listen', 'close', *TCP, HERE, 'listen', SERVE],
+              [ASK]),
+    Situation('again after close, a child keeps it',
+              [*TCP, HERE, 'listen', spawn('child', 'wait=end'), 'close',
+               *TCP, HERE, 'touch=up', 'wait=end', 'join'], ['until up'],
+              wrong={BINDERS: GIVEN}),
+    Situation('again after shutdown, another socket',
+              [*TCP, HERE, 'listen', 'shutdown', *TCP, HERE, 'listen',
+               'touch=up', 'answer'], ['until up', ASK]),
+    Situation('again after shutdown, nobody comes to the first socket',
+              [*TCP, HERE, 'listen', 'shutdown', *TCP, HERE, 'listen',
+               'touch=up', 'wait=go', 'use=0', 'glance', 'use=1', 'glance'],
+              ['until up', 'gather 127.0.0.1 1', 'make go'],
+              wrong={BINDERS: AGAIN}),
+    Situation('again after shutdown and close',
+              [*TCP, HERE, 'listen', 'shutdown', 'close', *TCP, HERE,
+               'listen', 'touch=up', SERVE], ['until up', ASK]),
+    Situation('again after shutdown, the same socket',
+              [*TCP, HERE, 'listen', 'shutdown', 'listen', 'touch=up', SERVE],
+              ['until up', ASK]),
+    Situation('after shutdown nobody listens',
+              [*TCP, HERE, 'listen', 'shutdown', 'touch=up', 'wait=end'],
+              ['until up', 'look 127.0.0.1'],
+              documented={
+                  BINDERS: (LISTENS_AGAIN,
+                            instead('client: nobody listens at 127.0.0.1',
+                                    'client: a listener at 127.0.0.1'))}),
+    Situation('closed while a client waits',
+              [*TCP, HERE, 'listen', 'touch=up', 'wait=go', 'close',
+               'touch=closed', 'wait=end'],
+              ['until up', 'knock 127.0.0.1', 'make go', 'until closed',
+               'read'],
+              documented={
+                  BINDERS: (OUTLIVES, instead('client: held: reset',
+                                              'client: held: no answer'))}),
+    Situation('a watcher, the old version still listens',
+              [run('old', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               'wait=up',
+               run('new', *TCP, HERE, 'touch=tried', 'exit=1'), 'join',
+               'touch=both', 'join'],
+              ['until both', 'ask 127.0.0.1 8'],
+              wrong={BINDERS: GIVEN}),
+    Situation('a watcher, the old version has closed its listener',
+              [run('old', *TCP, HERE, 'listen', 'answer', 'close',
+                   'touch=drains', 'wait=end'),
+               run('new', 'wait=drains', *TCP, HERE, 'listen', 'touch=up',
+                   SERVE), 'join', 'join'],
+              [ASK, 'until up', 'ask 127.0.0.1 4']),
+    Situation('a watcher that tries again until the old version is gone',
+              [run('new', 'wait=up', *TCP, HERE, 'touch=tried', 'wait=gone',
+                   *TCP, HERE, 'listen', 'touch=listens', SERVE),
+               run('old', *TCP, HERE, 'listen', 'touch=up', 'serve=go'),
+               run('mover', 'wait=tried', 'touch=go'), 'join', 'join',
+               'touch=gone', 'join'], ['until listens', ASK],
+              wrong={BINDERS: GIVEN}),
+    Situation('a port finder: bind, close, bind',
+              [*TCP, HERE, 'close', *TCP, HERE, 'listen', SERVE], [ASK]),
+    Situation('a port finder: bind and listen without SO_REUSEADDR, close',
+              ['socket=tcp4', HERE, 'listen', 'close', *TCP, HERE, 'listen',
+               SERVE], [ASK], handoffs=BINDERS),
+    Situation('a port finder: connect, then bind',
+              ['socket=tcp4', 'connect=127.0.0.1:{port}', *TCP, HERE,
+               'listen', SERVE], [ASK],
+              documented={
+                  BINDERS: (FOUND_IN_USE,
+                   instead('connect ECONNREFUSED', 'connect 0'))}),
+    Situation('a client before the service binds',
+              ['wait=go', *TCP, HERE, 'listen', SERVE],
+              ['try 127.0.0.1', 'make go', ASK],
+              documented={
+                  BINDERS: (QUEUED,
+                            instead('client: try 127.0.0.1: refused',
+                                    'client: try 127.0.0.1: no answer'))}),
+    Situation('a client of ::1 before the service binds',
+              ['wait=go', *TCP, HERE, 'listen', SERVE],
+              ['call ::1', 'make go', ASK]),
+    Situation('bound, and nobody listens',
+              [*TCP, HERE, 'touch=up', 'wait=end'],
+              ['until up', 'try 127.0.0.1'],
+              documented={
+                  BINDERS: (LISTENS,
+                            instead('client: try 127.0.0.1: refused',
+                                    'client: try 127.0.0.1: no answer'))}),
+]
+
+ADDRESSES = [
+    Situation('all addresses, then one',
+              [*TCP, ALL, 'listen', *TCP, HERE, 'touch=up', SERVE],
+              ['until up', ASK],
+              wrong={BINDERS: GIVEN}),
+    Situation('one address, then all',
+              [*TCP, HERE, 'listen', *TCP, ALL, 'touch=up', SERVE],
+              ['until up', ASK],
+              wrong={BINDERS: GIVEN}),
+    Situation('all addresses not listening, then one',
+              [*TCP, ALL, *TCP, HERE, 'listen', 'touch=up', 'wait=go',
+               'use=0', 'glance', 'use=1', 'glance'],
+              ['until up', 'gather 127.0.0.1 1', 'make go'],
+              wrong={BINDERS: ONE_FILE}),
+    Situation('127.0.0.1 and ::1 in one process',
+              [*TCP, HERE, 'listen', *TCP6, HERE6, 'listen', 'touch=up',
+               SERVE], ['until up', ASK, ASK6]),
+    Situation('::1 and 127.0.0.1 in one process',
+              [*TCP6, HERE6, 'listen', *TCP, HERE, 'listen', 'touch=up',
+               SERVE], ['until up', ASK, ASK6],
+              wrong={BINDERS: CROSSED}),
+    Situation('::1 and 127.0.0.1, who the clients are',
+              [*TCP6, HERE6, 'listen', *TCP, HERE, 'listen', 'touch=up',
+               'greet', 'use=0', 'greet'], ['until up', ASK, ASK6],
+              wrong={BINDERS: CROSSED}),
+    Situation('127.0.0.1 and ::1 without V6ONLY',
+              [*TCP, HERE, 'listen', *DUAL, HERE6, 'listen', 'touch=up',
+               SERVE], ['until up', ASK, ASK6]),
+    Situation('127.0.0.1 and ::1 in two processes',
+              [first(*TCP, HERE, 'listen'), second(*TCP6, HERE6, 'listen'),
+               'join', 'join'], ['until both', ASK, ASK6, ASK, ASK6],
+              wrong={BINDERS: ONE_FILE}),
+    Situation('::1 and 127.0.0.1 in two processes',
+              [first(*TCP6, HERE6, 'listen'), second(*TCP, HERE, 'listen'),
+               'join', 'join'], ['until both', ASK, ASK6, ASK, ASK6],
+              wrong={BINDERS: ONE_FILE}),
+    Situation('0.0.0.0 and [::] with V6ONLY',
+              [*TCP, ALL, 'listen', *TCP6, ALL6, 'listen', 'touch=up',
+               SERVE], ['until up', ASK, ASK6]),
+    Situation('[::] with V6ONLY and 0.0.0.0',
+              [*TCP6, ALL6, 'listen', *TCP, ALL, 'listen', 'touch=up',
+               SERVE], ['until up', ASK, ASK6],
+              wrong={BINDERS: CROSSED}),
+    Situation('0.0.0.0 and [::] without V6ONLY',
+              [*TCP, ALL, 'listen', *DUAL, ALL6, 'use=0', 'touch=up', SERVE],
+              ['until up', ASK],
+              wrong={BINDERS: GIVEN}),
+    Situation('[::] without V6ONLY, then 0.0.0.0',
+              [*DUAL, ALL6, 'listen', *TCP, ALL, 'use=0', 'touch=up', SERVE],
+              ['until up', ASK],
+              wrong={BINDERS: GIVEN}),
+    Situation('[::] with V6ONLY is asked over IPv4',
+              [*TCP6, ALL6, 'listen', 'touch=up', SERVE],
+              ['until up', 'try 127.0.0.1'],
+              wrong={BINDERS: FAMILY}),
+    Situation('[::] is asked over IPv4: who the client is',
+              [*DUAL, ALL6, 'listen', 'greet'], [ASK],
+              wrong={BINDERS: FAMILY}),
+    Situation('[::] is asked over IPv6: who the client is',
+              [*DUAL, ALL6, 'listen', 'touch=up', 'greet'],
+              ['until up', 'call ::1'],
+              wrong={BINDERS: FAMILY}),
+    Situation('[::1] is asked: who the client is',
+              [*TCP6, HERE6, 'listen', 'touch=up', 'greet'],
+              ['until up', 'call ::1'],
+              wrong={BINDERS: FAMILY}),
+    Situation('[::1] is not asked over IPv4',
+              [*TCP6, HERE6, 'listen', 'touch=up', SERVE],
+              ['until up', 'try 127.0.0.1'],
+              wrong={BINDERS: FAMILY}),
+    Situation('127.0.0.1 is not asked over IPv6',
+              [*TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', 'call ::1']),
+    Situation('127.0.0.1: who the client is',
+              [*TCP, HERE, 'listen', 'greet'], [ASK]),
+    Situation('a mapped address',
+              [*DUAL, 'bind=[::ffff:127.0.0.1]:{port}', 'where', 'listen',
+               'greet'], [ASK],
+              wrong={BINDERS: FAMILY}),
+    Situation('a mapped address, beside it ::1',
+              [*DUAL, 'bind=[::ffff:127.0.0.1]:{port}', 'listen', *TCP6,
+               HERE6, 'listen', 'touch=up', SERVE],
+              ['until up', ASK, ASK6]),
+    Situation('127.0.0.1 and 127.0.0.2',
+              [*TCP, HERE, 'listen', *TCP, HERE_2, 'listen', 'touch=up',
+               SERVE], ['until up', ASK, 'call 127.0.0.2'],
+              wrong={BINDERS: ELSEWHERE}),
+    Situation('127.0.0.2 alone',
+              [*TCP, HERE_2, 'where', 'listen', 'touch=up', SERVE],
+              ['until up', 'call 127.0.0.2'],
+              documented={
+                  BINDERS: (STAYS, (
+                      *instead('where AF_INET 127.0.0.2:{port}',
+                      'where AF_INET 127.0.0.1:{port}'),
+                      *instead('client: call 127.0.0.2: 0',
+                      'client: call 127.0.0.2: refused')))}),
+    Situation('getsockname of 127.0.0.1',
+              [*TCP, HERE, 'where', 'listen', 'where', SERVE], [ASK]),
+    Situation('getsockname of 0.0.0.0',
+              [*TCP, ALL, 'where', 'listen', 'where', SERVE], [ASK],
+              documented={
+                  BINDERS: (STAYS,
+                            instead('where AF_INET 0.0.0.0:{port}',
+                                    'where AF_INET 127.0.0.1:{port}') * 2)}),
+    Situation('getsockname of [::]',
+              [*DUAL, ALL6, 'where', 'listen', 'where', SERVE], [ASK],
+              wrong={BINDERS: FAMILY}),
+    Situation('0.0.0.0 is asked at another address of the machine',
+              [*TCP, ALL, 'listen', 'touch=up', SERVE],
+              ['until up', 'call 127.0.0.2'],
+              documented={
+                  BINDERS: (STAYS, instead('client: call 127.0.0.2: 0',
+                                           'client: call 127.0.0.2: refused')
+                            )}),
+]
+
+# -l says what the service asks for natively: all addresses, or both.
+LISTENED = [
+    Situation('-l *: [::]', [*DUAL, ALL6, 'where', 'listen', 'touch=up',
+                             'greet', 'greet'],
+              ['until up', ASK, ASK6], options=EVERYWHERE),
+    Situation('-l *: 0.0.0.0', [*TCP, ALL, 'where', 'listen', 'touch=up',
+                                'greet'],
+              ['until up', ASK], options=EVERYWHERE,
+              documented={
+                  BINDERS: (CUT_SHORT, (
+                      *instead('where AF_INET 0.0.0.0:{port}',
+                               'where AF_INET6 [::]:{port}'),
+                      *instead('peer AF_INET 127.0.0.1',
+                               'peer AF_INET6 ::ffff:127.0.0.1')))}),
+    Situation('-l *: 127.0.0.1 and ::1',
+              [*TCP, HERE, 'where', 'listen', *TCP6, HERE6, 'where',
+               'listen', 'touch=up', SERVE],
+              ['until up', ASK, ASK6], options=EVERYWHERE,
+              wrong={BINDERS: ANOTHER_PORT}),
+    Situation('-l *: 0.0.0.0 and [::] with V6ONLY',
+              [*TCP, ALL, 'where', 'listen', *TCP6, ALL6, 'where', 'listen',
+               'touch=up', SERVE], ['until up', ASK, ASK6],
+              options=EVERYWHERE, wrong={BINDERS: ANOTHER_PORT}),
+    Situation('-l localhost: 127.0.0.1 and ::1',
+              [*TCP, HERE, 'listen', *TCP6, HERE6, 'listen', 'touch=up',
+               'greet', 'use=0', 'greet'], ['until up', 'call ::1', ASK],
+              options=BOTH),
+    Situation('-l localhost: ::1 and 127.0.0.1 in two processes',
+              [first(*TCP6, HERE6, 'listen'), second(*TCP, HERE, 'listen'),
+               'join', 'join'], ['until both', ASK, ASK6, ASK, ASK6],
+              options=BOTH),
+    Situation('-l localhost: 127.0.0.1 alone',
+              [*TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', 'try ::1', ASK], options=BOTH,
+              wrong={BINDERS: WAIT}),
+    Situation('-l localhost: ::1 alone',
+              [*TCP6, HERE6, 'where', 'listen', 'touch=up', SERVE],
+              ['until up', 'try 127.0.0.1', ASK6], options=BOTH,
+              wrong={BINDERS: WAIT}),
+    Situation('-l [::1]: ::1', [*TCP6, HERE6, 'where', 'listen', 'touch=up',
+                                'greet'],
+              ['until up', 'call ::1'], options=('-l', '[::1]:0')),
+]
+
+ERRORS = [
+    Situation('a port that somebody else has',
+              [*TCP, 'bind=127.0.0.1:{other}', *TCP,
+               'bind=0.0.0.0:{other}', *TCP, HERE, 'listen', SERVE], [ASK]),
+    Situation('a port that somebody else has, then the next one',
+              [*TCP, 'bind=127.0.0.1:{other}', HERE, 'where', 'listen',
+               SERVE], [ASK]),
+    Situation('a port below 1024 without privilege',
+              ['powerless', *TCP, 'bind=127.0.0.1:80', HERE, 'listen',
+               SERVE], [ASK]),
+    Situation('an address that is not there',
+              [*TCP, 'bind=192.0.2.1:{port}', *TCP6,
+               'bind=[2001:db8::1]:{port}', 'use=0', HERE, 'listen', SERVE],
+              [ASK]),
+    Situation('the wrong family',
+              [*TCP, HERE6, HERE, 'listen', *TCP6, HERE, 'use=0', SERVE],
+              [ASK]),
+    Situation('wrong lengths',
+              [*TCP, 'short=127.0.0.1:{port}', 'listen', SERVE], [ASK]),
+    Situation('a length that is more than the address',
+              [*TCP, 'long=127.0.0.1:{port}', 'listen', SERVE], [ASK]),
+    Situation('AF_UNSPEC',
+              [*TCP, 'unspecified=127.0.0.1:{port}',
+               'unspecified=0.0.0.0:{port}', 'listen', SERVE], [ASK]),
+    Situation('a wild pointer',
+              [*TCP, 'wild=127.0.0.1:{port}', HERE, 'listen', SERVE], [ASK]),
+    Situation('no socket',
+              [*TCP, 'close', HERE, *TCP, HERE, 'listen', SERVE], [ASK]),
+    Situation('accept without listen',
+              [*TCP, HERE, 'glance', 'listen', 'glance', 'touch=up', SERVE],
+              ['until up', ASK],
+              documented={
+                  BINDERS: (LISTENS,
+                   instead('accept EINVAL', 'accept EAGAIN'))}),
+    Situation('accept without bind', [*TCP, 'glance', HERE, 'listen', SERVE],
+              [ASK]),
+    Situation('listen twice',
+              [*TCP, HERE, 'listen=1', 'listen=64', SERVE], [ASK]),
+    Situation('port 0 beside it',
+              [*TCP, 'bind=127.0.0.1:0', 'listen', *TCP, HERE, 'listen',
+               SERVE], [ASK]),
+    Situation('UDP on the number of a TCP port',
+              [*TCP, HERE, 'listen', *UDP, HERE, 'where', SERVE], [ASK]),
+]
+
+SEEN = [
+    Situation('SO_ACCEPTCONN before and after listen',
+              [*TCP, 'show=listens', HERE, 'show=listens', 'listen',
+               'show=listens', SERVE], [ASK],
+              documented={
+                  BINDERS: (LISTENS, instead('listens 0', 'listens 1'))}),
+    Situation('SO_DOMAIN, SO_TYPE, SO_PROTOCOL of IPv4',
+              [*TCP, HERE, 'show=domain', 'show=type', 'show=protocol',
+               'listen', SERVE], [ASK]),
+    Situation('SO_DOMAIN, V6ONLY of [::1]',
+              [*TCP6, HERE6, 'show=domain', 'show=v6only', 'listen',
+               'touch=up', SERVE], ['until up'],
+              wrong={BINDERS: FAMILY}),
+    Situation('SO_PROTOCOL of Multipath TCP',
+              ['socket=mptcp4', 'set=reuseaddr:1', HERE, 'show=protocol',
+               'listen', SERVE], [ASK],
+              needs=(socket.AF_INET, socket.SOCK_STREAM, 262),
+              documented={
+                  BINDERS: (NO_MULTIPATH,
+                   instead('protocol 262', 'protocol 6'))}),
+    Situation('SO_ERROR', [*TCP, 'show=error', HERE, 'show=error', 'listen',
+                           'show=error', SERVE], [ASK]),
+    Situation('SO_REUSEADDR after bind',
+              [*TCP, HERE, 'show=reuseaddr', 'listen', SERVE], [ASK]),
+    Situation('SO_REUSEADDR, which was not set',
+              ['socket=tcp4', HERE, 'show=reuseaddr', 'listen', SERVE],
+              [ASK], handoffs=BINDERS,
+              documented={
+                  BINDERS: (NOT_KEPT, instead('reuseaddr 0', 'reuseaddr 1'))}),
+    Situation('SO_REUSEPORT after bind',
+              [*SHARE, 'show=reuseport', HERE, 'show=reuseport', 'listen',
+               SERVE], [ASK], handoffs=BINDERS,
+              documented={
+                  BINDERS: (NOT_KEPT, instead('reuseport 1', 'reuseport 0'))}),
+    Situation('options that were set before bind',
+              [*TCP, 'set=keepalive:1', 'set=nodelay:1', 'set=rcvbuf:40000',
+               'set=tos:16', 'set=linger:9', HERE, 'show=keepalive',
+               'show=nodelay', 'show=rcvbuf', 'show=tos', 'show=linger',
+               'listen', SERVE], [ASK]),
+    Situation('options that nobody set',
+              [*TCP, HERE, 'show=keepalive', 'show=nodelay', 'show=rcvbuf',
+               'show=sndbuf', 'show=tos', 'show=ttl', 'show=maxseg',
+               'listen', SERVE], [ASK]),
+    Situation('options that are set between bind and listen',
+              [*TCP, HERE, 'set=nodelay:1', 'set=defer:1', 'show=nodelay',
+               'show=defer', 'listen', 'touch=up', 'wait=end'],
+              ['until up']),
+    Situation('IPv6 options',
+              [*TCP6, 'set=tclass:16', 'set=hops:33', HERE6, 'show=tclass',
+               'show=hops', 'listen', 'touch=up', 'wait=end'],
+              ['until up'],
+              wrong={BINDERS: FAMILY}),
+    Situation('close-on-exec and O_NONBLOCK, neither',
+              [*TCP, HERE, 'show=cloexec', 'show=nonblock', 'listen',
+               SERVE], [ASK]),
+    Situation('close-on-exec and O_NONBLOCK, both',
+              [*TCP, 'cloexec', 'nonblock', HERE, 'show=cloexec',
+               'show=nonblock', 'listen', SERVE], [ASK]),
+    Situation('the number of the first descriptor',
+              [*TCP, 'show=fd', HERE, 'show=fd', 'listen', SERVE], [ASK],
+              wrong={ADOPT: TOLD},
+              documented={
+                  DEFAULT: (PASSED, instead('fd 3', 'fd 4') * 2),
+                  RESERVE: (SOME_FD, instead('fd 3', 'fd 4') * 2)}),
+    Situation('variables that begin with LISTEN_',
+              ['environ=LISTEN_PO', 'environ=LISTEN_F', *TCP, HERE, 'listen',
+               SERVE], [ASK],
+              wrong={ADOPT: TOLD},
+              documented={
+                  DEFAULT: (PASSED, (
+                      '+LISTEN_PORT', '+LISTEN_PORTS', '+LISTEN_FDS',
+                      '+LISTEN_FDNAMES')),
+                  RESERVE: (ONLY_PORTS, ('+LISTEN_PORT', '+LISTEN_PORTS'))}),
+]
+
+PROCESSES = [
+    Situation('fork before socket',
+              ['fork', *TCP, HERE, 'listen', SERVE], [ASK]),
+    Situation('fork between socket and bind, the child binds and serves',
+              [*TCP, 'fork', HERE, 'listen', SERVE], [ASK]),
+    Situation('a helper binds the socket, its parent listens',
+              [*TCP, spawn('helper', HERE), 'join', 'where', 'listen',
+               'touch=up', SERVE], ['until up', ASK],
+              wrong={BINDERS: HELPER}),
+    Situation('fork between bind and listen',
+              [*TCP, HERE, 'fork', 'listen', SERVE], [ASK]),
+    Situation('prefork: four workers accept',
+              [*TCP, HERE, 'listen', *[spawn('W', SERVE)] * 4, *['join'] * 4],
+              ['ask 127.0.0.1 8']),
+    Situation('prefork, and the parent closes it',
+              [*TCP, HERE, 'listen', spawn('W', SERVE), 'close', 'join'],
+              ['ask 127.0.0.1 4']),
+    Situation('a child that goes on when the service has ended',
+              [*TCP, HERE, 'listen', spawn('child', 'session', SERVE),
+               'wait=go', 'leave'],
+              [ASK, 'make go']),
+    Situation('a daemon: its child serves when the service has ended',
+              [*TCP, HERE, 'listen',
+               spawn('daemon', 'session', 'wait=go', SERVE), 'leave'],
+              ['gone', 'make go', ASK]),
+    Situation('a daemon binds when the service has ended',
+              [spawn('daemon', 'session', 'wait=go', *TCP, HERE, 'listen',
+                     SERVE), 'leave'],
+              ['gone', 'make go', ASK]),
+    Situation('exec passes the socket',
+              [*TCP, HERE, 'listen', 'move=10',
+               f'exec=name=next take=10 where {SERVE}'], [ASK]),
+    Situation('exec between socket and bind',
+              [*TCP, 'move=10',
+               f'exec=name=next take=10 {HERE} listen {SERVE}'], [ASK]),
+    Situation('a thread binds',
+              ['thread=waits', *TCP, HERE, 'listen', SERVE], [ASK]),
+    Situation('a thread binds, the first one has ended',
+              ['thread=ended', *TCP, HERE, 'listen', SERVE], [ASK]),
+    Situation('another thread binds what the first one made',
+              [*TCP, 'thread=waits', HERE, 'listen', SERVE], [ASK]),
+    Situation('epoll before bind',
+              [*TCP, 'nonblock', 'epoll=level', HERE, 'listen', 'event',
+               'greet', 'event=0'], [ASK]),
+    Situation('edge-triggered epoll before bind',
+              [*TCP, 'nonblock', 'epoll=edge', HERE, 'listen', 'event',
+               'greet', 'event=0'], [ASK]),
+    Situation('epoll between bind and listen',
+              [*TCP, 'nonblock', HERE, 'epoll=level', 'listen', 'event',
+               'greet', 'event=0'], [ASK]),
+    Situation('dup before bind',
+              [*TCP, 'dup', HERE, 'listen', 'use=1', 'where', SERVE], [ASK]),
+    Situation('dup before bind, the original is closed',
+              [*TCP, 'dup', HERE, 'listen', 'close', 'use=1', 'greet'],
+              [ASK]),
+    Situation('dup after bind, the original is closed',
+              [*TCP, HERE, 'dup', 'close', 'use=1', 'listen', 'greet'],
+              [ASK]),
+    Situation('another network between socket and bind',
+              [*TCP, 'namespace', HERE, 'where', 'listen', 'touch=up', SERVE],
+              ['until up', ASK]),
+    Situation('another network before socket',
+              ['namespace', *TCP, HERE, 'where', 'listen',
+               'visit=127.0.0.1:{port}', 'touch=up', 'wait=end'],
+              ['until up']),
+    Situation('undumpable, and binds',
+              ['dumpable=0', *TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', ASK]),
+    Situation('undumpable, and binds, as an ordinary user',
+              ['dumpable=0', *TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', ASK], ordinary=True,
+              documented={
+                  BINDERS: (CANNOT_READ, UNREADABLE)}),
+    Situation('an undumpable helper binds a unix path',
+              [run('helper', 'dumpable=0', 'socket=unix', 'bind=./helper',
+                   'listen', 'touch=up', 'wait=end'), 'wait=up',
+               *TCP, HERE, 'listen', SERVE, 'join'], [ASK], ordinary=True),
+    Situation('an undumpable helper binds a unix path before the service',
+              [run('helper', 'dumpable=0', 'socket=unix', 'bind=./helper',
+                   'listen', 'touch=up', 'wait=end'),
+               'wait=go', *TCP, HERE, 'listen', SERVE, 'join'],
+              ['until up', 'make go', ASK], ordinary=True),
+    Situation('an undumpable helper binds a path as long as an IP address',
+              [run('helper', 'dumpable=0', 'socket=unix',
+                   'bind=./helper-path', 'listen', 'touch=up', 'wait=end'),
+               'wait=up', *TCP, HERE, 'listen', 'touch=both', SERVE, 'join'],
+              ['until both', ASK], ordinary=True,
+              documented={BINDERS: (CANNOT_READ, UNREADABLE)}),
+    Situation('an undumpable helper binds another port',
+              [run('helper', 'dumpable=0', *TCP, 'bind=127.0.0.1:0',
+                   'listen', 'touch=up', 'wait=end'), 'wait=up',
+               *TCP, HERE, 'listen', 'touch=both', SERVE, 'join'],
+              ['until both', ASK], ordinary=True,
+              documented={BINDERS: (CANNOT_READ, UNREADABLE)}),
+    Situation('an undumpable helper binds another port, a client waits',
+              [run('helper', 'wait=go', 'dumpable=0', *TCP,
+                   'bind=127.0.0.1:0', 'listen', 'touch=up', 'wait=end'),
+               'wait=on', *TCP, HERE, 'listen', 'touch=both', SERVE, 'join'],
+              ['knock 127.0.0.1', 'make go', 'until up', 'read', 'make on',
+               'until both', ASK], ordinary=True,
+              documented={
+                  BINDERS: (CANNOT_READ, (
+                      *UNREADABLE,
+                      *instead('client: knock 127.0.0.1: refused',
+                               'client: knock 127.0.0.1: connected'),
+                      '+client: held: reset'))}),
+]
+
+LIVES = [
+    Situation('restart after exit',
+              [run('first', *TCP, HERE, 'listen', 'greet'), 'join',
+               run('second', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               'join'], [ASK, 'until up', ASK]),
+    Situation('restart after a crash',
+              [run('first', *TCP, HERE, 'listen', 'greet', 'raise=11'),
+               'join', run('second', *TCP, HERE, 'listen', 'touch=up',
+                           SERVE), 'join'], [ASK, 'until up', ASK]),
+    Situation('restart, the predecessor is killed',
+              [run('first', *TCP, HERE, 'listen', 'touch=one', 'wait=go',
+                   'raise=9'), 'join',
+               run('second', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               'join'], ['until one', 'make go', 'until up', ASK]),
+    Situation('restart, the options of the predecessor',
+              [run('first', *TCP, 'set=keepalive:1', 'set=nodelay:1',
+                   'set=rcvbuf:40000', 'set=tos:16', HERE, 'set=linger:9',
+                   'listen'), 'join',
+               run('second', *TCP, HERE, 'show=keepalive', 'show=nodelay',
+                   'show=rcvbuf', 'show=tos', 'show=linger', 'listen',
+                   'touch=up', SERVE), 'join'], ['until up', ASK]),
+    Situation('restart without SO_REUSEADDR, connections in TIME_WAIT',
+              [run('first', 'socket=tcp4', HERE, 'listen', 'answer'), 'join',
+               run('second', 'socket=tcp4', HERE, 'touch=up'), 'join'],
+              [ASK, 'until up'], handoffs=BINDERS,
+              documented={
+                  BINDERS: (OUTLIVES,
+                   instead('second: bind EADDRINUSE', 'second: bind 0'))}),
+    Situation('restart, O_NONBLOCK of the predecessor',
+              [run('first', *TCP, 'nonblock', HERE, 'listen'), 'join',
+               run('second', *TCP, HERE, 'show=nonblock', 'listen',
+                   'touch=up', SERVE), 'join'], ['until up', ASK]),
+    Situation('restart, the predecessor has shut it down',
+              [run('first', *TCP, HERE, 'listen', 'shutdown'), 'join',
+               run('second', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               'join'], ['until up', ASK]),
+    Situation('a client between two lives',
+              [run('first', *TCP, HERE, 'listen', 'greet'), 'join',
+               'touch=between', 'wait=go',
+               run('second', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               'join'],
+              [ASK, 'until between', 'try 127.0.0.1', 'make go', 'until up',
+               ASK],
+              documented={
+                  BINDERS: (OUTLIVES,
+                            instead('client: try 127.0.0.1: refused',
+                                    'client: try 127.0.0.1: no answer'))}),
+    Situation('it ends before it binds', ['say=no', 'exit=3']),
+    Situation('it ends before it binds, and a client asks',
+              ['wait=go', 'exit=3'],
+              ['knock 127.0.0.1', 'make go', 'gone', 'read',
+               'call 127.0.0.1'],
+              documented={
+                  BINDERS: (NOBODY_REFUSES, (
+                      *instead('client: knock 127.0.0.1: refused',
+                      'client: knock 127.0.0.1: connected'),
+                      '+client: held: reset'))}),
+    Situation('it ends before it listens', [*TCP, HERE, 'exit=0'],
+              ['gone', 'call 127.0.0.1']),
+    Situation('it ends before it listens, and a client asks',
+              [*TCP, HERE, 'wait=go', 'exit=0'],
+              ['knock 127.0.0.1', 'make go', 'gone', 'read',
+               'call 127.0.0.1'],
+              documented={
+                  BINDERS: (NOBODY_REFUSES, (
+                      *instead('client: knock 127.0.0.1: refused',
+                               'client: knock 127.0.0.1: connected'),
+                      '+client: held: reset'))}),
+    Situation('a client asks when it has ended',
+              [*TCP, HERE, 'listen', 'greet', 'exit=0'],
+              [ASK, 'gone', 'try 127.0.0.1']),
+    Situation('output and status', [OPEN, 'say=one', 'say=two', SERVE,
+                                    'exit=7'], [ASK], handoffs=EVERY),
+    Situation('it fails, and says why on standard error',
+              [OPEN, SERVE, 'visit=127.0.0.1:{other}', 'visit=./nowhere'],
+              [ASK], handoffs=EVERY),
+    Situation('killed by SIGKILL', [OPEN, SERVE, 'raise=9'], [ASK],
+              handoffs=EVERY),
+    Situation('killed by SIGSEGV', [OPEN, SERVE, 'raise=11'], [ASK],
+              handoffs=EVERY),
+    Situation('killed by SIGTERM that the caller sends',
+              [OPEN, SERVE.replace('end', 'never')], [ASK, 'end TERM'],
+              handoffs=EVERY),
+    Situation('killed by SIGINT that the caller sends',
+              [OPEN, SERVE.replace('end', 'never')], [ASK, 'end INT'],
+              handoffs=EVERY),
+    Situation('it leaves a child when it is told to stop',
+              [OPEN, spawn('child', 'session', 'touch=up', 'wait=never'),
+               'serve=never'], [ASK, 'until up', 'end TERM'],
+              handoffs=EVERY, leaves=True,
+              documented={
+                  BINDERS: (LEFT_GETS_TERM, ('-left: process binder',
+                                             '-left: the port, at 127.0.0.1')
+                            )}),
+    Situation('it leaves a file', [OPEN, 'touch=./made', SERVE], [ASK],
+              handoffs=EVERY),
+    Situation('a child that ended is its own to wait for',
+              [OPEN, spawn('child', 'exit=5'), 'join', SERVE], [ASK],
+              handoffs=EVERY),
+]
+
+DATAGRAM_ROWS = [
+    udp('UDP', [*UDP, HERE, 'where', 'touch=up', SERVE],
+        ['until up', 'send a 127.0.0.1', 'send b 127.0.0.1']),
+    udp('UDP twice in one process',
+        [*UDP, HERE, *UDP, HERE, 'touch=up', SERVE],
+        ['until up', 'flock 127.0.0.1 20'],
+        wrong={BINDERS: GIVEN}),
+    udp('UDP twice in two processes',
+        [first(*UDP, HERE), second(*UDP, HERE), 'join', 'join'],
+        ['until both', 'flock 127.0.0.1 20'],
+        wrong={BINDERS: GIVEN}),
+    udp('UDP with SO_REUSEPORT in one process',
+        [*UDP, 'set=reuseport:1', HERE, *UDP, 'set=reuseport:1', HERE,
+         'touch=up', SERVE], ['until up', 'flock 127.0.0.1 40'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP with SO_REUSEPORT in two processes',
+        [first(*UDP, 'set=reuseport:1', HERE),
+         second(*UDP, 'set=reuseport:1', HERE), 'join', 'join'],
+        ['until both', 'flock 127.0.0.1 40'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP with SO_REUSEPORT, the first one is closed',
+        [*UDP, 'set=reuseport:1', HERE, *UDP, 'set=reuseport:1', HERE,
+         'use=0', 'close', 'touch=up', SERVE],
+        ['until up', 'flock 127.0.0.1 20']),
+    udp('UDP with SO_REUSEADDR in two processes: the last one gets all',
+        [first(*UDP, 'set=reuseaddr:1', HERE),
+         second(*UDP, 'set=reuseaddr:1', HERE), 'join', 'join'],
+        ['until both', 'flock 127.0.0.1 20'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP with SO_REUSEADDR in one process: the last one gets all',
+        [*UDP, 'set=reuseaddr:1', HERE, *UDP, 'set=reuseaddr:1', HERE,
+         'touch=up', SERVE], ['until up', 'flock 127.0.0.1 20'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP with SO_REUSEPORT, then with SO_REUSEADDR',
+        [first(*UDP, 'set=reuseport:1', HERE),
+         second(*UDP, 'set=reuseaddr:1', HERE), 'join', 'join'],
+        ['until both', 'flock 127.0.0.1 20'],
+        wrong={BINDERS: GIVEN}),
+    udp('UDP: one socket a client',
+        [*UDP, 'set=reuseaddr:1', HERE, 'touch=up', 'latch', *UDP,
+         'set=reuseaddr:1', HERE, 'touch=both', SERVE],
+        ['until up', 'send a 127.0.0.1', 'until both', 'send b 127.0.0.1',
+         'send a 127.0.0.1', 'send c 127.0.0.1', 'send b 127.0.0.1'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP connect and disconnect: the port stays',
+        [*UDP, HERE, 'connect=127.0.0.1:9', 'where', 'disconnect', 'where',
+         'touch=up', SERVE], ['until up', 'send a 127.0.0.1'],
+        wrong={BINDERS: DEAF}),
+    udp('UDP again after close', [*UDP, HERE, 'close', *UDP, HERE, 'where',
+                                  'touch=up', SERVE],
+        ['until up', 'send a 127.0.0.1']),
+    udp('UDP restart', [run('first', *UDP, HERE), 'join',
+                        run('second', *UDP, HERE, 'touch=up', SERVE),
+                        'join'], ['until up', 'send a 127.0.0.1']),
+    udp('UDP restart, the predecessor was connected',
+        [run('first', *UDP, HERE, 'connect=127.0.0.1:9'), 'join',
+         run('second', *UDP, HERE, 'where', 'touch=up', SERVE), 'join'],
+        ['until up', 'send a 127.0.0.1'],
+        wrong={BINDERS: DEAF}),
+    udp('UDP 127.0.0.1 and ::1 in one process',
+        [*UDP, HERE, *UDP6, HERE6, 'touch=up', SERVE],
+        ['until up', 'send a 127.0.0.1', 'send b ::1']),
+    udp('UDP 127.0.0.1 and ::1 in two processes',
+        [first(*UDP, HERE), second(*UDP6, HERE6), 'join', 'join'],
+        ['until both', 'send a 127.0.0.1', 'send b ::1'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP ::1 and 127.0.0.1 in two processes',
+        [first(*UDP6, HERE6), second(*UDP, HERE), 'join', 'join'],
+        ['until both', 'send a 127.0.0.1', 'send b ::1'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP all addresses to drop, one to serve',
+        ['socket=udp6', 'set=v6only:1', 'set=reuseaddr:1', ALL6, *UDP,
+         'set=reuseaddr:1', ALL, *UDP, 'set=reuseaddr:1', HERE, 'touch=up',
+         SERVE], ['until up', 'flock 127.0.0.1 20'],
+        wrong={BINDERS: ONE_FILE}),
+    udp('UDP all addresses, then one without SO_REUSEADDR',
+        [*UDP, ALL, *UDP, HERE, 'touch=up', SERVE],
+        ['until up', 'send a 127.0.0.1'],
+        wrong={BINDERS: GIVEN}),
+    udp('UDP [::] is asked over IPv4: who the client is',
+        ['socket=udp6', 'set=v6only:0', ALL6, 'where', 'touch=up', 'greet'],
+        ['until up', 'send a 127.0.0.1'],
+        documented={
+            BINDERS: (BECOMES_IPV6,
+                      instead('where AF_INET6 [::]:{port}',
+                              'where AF_INET6 [::ffff:127.0.0.1]:{port}'))}),
+    udp('UDP ::1 alone: who the client is',
+        [*UDP6, HERE6, 'where', 'touch=up', 'greet'],
+        ['until up', 'send a ::1'],
+        wrong={BINDERS: FAMILY}),
+    udp('TCP on the number of a UDP port',
+        [*UDP, HERE, *TCP, HERE, 'where', 'listen', 'touch=up', SERVE],
+        ['until up', 'send a 127.0.0.1']),
+]
+
+UNIX_ROWS = [
+    unix('unix: the mode of the path', ['socket=unix', THERE, 'listen',
+                                        'touch=up', SERVE],
+         ['until up', 'ask ./s'], options=('-l', './s'),
+         documented={
+             BINDERS: (MODE,
+              instead('left: srwxr-xr-x s', 'left: srw------- s'))}),
+    unix('unix: bind', ['socket=unix', THERE, 'where',
+                                      'listen', 'touch=up', SERVE],
+         ['until up', 'ask ./s']),
+    unix('unix: who the client is', ['socket=unix', THERE, 'listen',
+                                     'touch=up', 'greet']),
+    unix('unix: bind of a path that exists',
+         ['socket=unix', THERE, 'listen', 'socket=unix', THERE, 'touch=up',
+          SERVE], ['until up', 'ask ./s'],
+         wrong={BINDERS: GIVEN}),
+    unix('unix: unlink, and bind again',
+         ['socket=unix', THERE, 'listen', 'close', 'unlink={addr}',
+          'socket=unix', THERE, 'listen', 'touch=up', SERVE],
+         ['until up', 'ask ./s']),
+    unix('unix: unlink while it listens, and bind again',
+         ['socket=unix', THERE, 'listen', 'unlink={addr}', 'socket=unix',
+          THERE, 'listen', 'touch=up', SERVE], ['until up', 'ask ./s']),
+    unix('unix: shutdown, unlink, and bind again',
+         ['socket=unix', THERE, 'listen', 'shutdown', 'close',
+          'unlink={addr}', 'socket=unix', THERE, 'listen', 'touch=up',
+          SERVE], ['until up', 'ask ./s']),
+    unix('unix: shutdown, and bind again without unlink',
+         ['socket=unix', THERE, 'listen', 'shutdown', 'close',
+          'socket=unix', THERE, 'touch=up', 'wait=end'], ['until up'],
+         wrong={BINDERS: GIVEN}),
+    unix('unix: restart without unlink',
+         [run('first', 'socket=unix', THERE, 'listen'), 'join',
+          run('second', 'socket=unix', THERE, 'touch=up', 'wait=end'),
+          'join'], ['until up'],
+         documented={
+             BINDERS: (SAME_SOCKET,
+              instead('second: bind EADDRINUSE', 'second: bind 0'))}),
+    unix('unix: restart with unlink',
+         [run('first', 'socket=unix', THERE, 'listen', 'unlink={addr}'),
+          'join', run('second', 'socket=unix', THERE, 'listen', 'touch=up',
+                      SERVE), 'join'], ['until up', 'ask ./s']),
+    unix('unix: it unlinks its path at its end',
+         ['socket=unix', THERE, 'listen', 'touch=up', SERVE, 'unlink={addr}']),
+    unix('unix: a path that is a file',
+         ['socket=unix', 'touch=./file', 'bind=./file', THERE, 'listen',
+          'touch=up', SERVE]),
+    unix('unix: a path in a folder that is not there',
+         ['socket=unix', 'bind=./nowhere/s', THERE, 'listen', 'touch=up',
+          SERVE]),
+]
+
+SITUATIONS = [*TCP_ROWS, *ADDRESSES, *LISTENED, *ERRORS, *SEEN, *PROCESSES,
+              *LIVES, *DATAGRAM_ROWS, *UNIX_ROWS]
+
+# Not played yet.
+TO_COME = [
+    'a signal to the process group, to the tree, from the terminal',
+    'a wrapper that relays signals',
+    'a signal with -c, to the client and to the service',
+    'signals that the caller ignores',
+    'a service that reads standard input, with -c and without',
+    'a script that is read from standard input',
+    'a background job that reads the terminal',
+    'connect() to a port of --map, of service and client',
+    'getpeername() behind a port of --map',
+    'a probe by connect() of a port of --map',
+    'a descriptor in flight (SCM_RIGHTS)',
+    'bind() by way of io_uring',
+]
