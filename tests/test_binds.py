@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -567,8 +568,8 @@ class Registrations(harness.Binding):
         """The lowest are compared with the socket, and the rest is listed; or
         all are, where kcmp(2) is refused."""
         numbers = [*range(3, 40), 900]
-        deny = self.user.get('deny', os.path.join(harness.BUILD, 'tests',
-                                                  'deny'))
+        deny = shutil.copy(os.path.join(harness.BUILD, 'tests', 'deny'),
+                           self.path('deny'))
         for before in (), (deny, 'kcmp', 'EPERM'):
             with self.subTest(before):
                 process, address = self.start_registering(*numbers,
