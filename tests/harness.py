@@ -379,11 +379,13 @@ def traced_binds(log):
     for pid, call in calls:
         if pid != keeper or ' resumed>' in call:
             continue
-        if call.startswith(('epoll_wait(', 'poll(')):
+        # musl's epoll_wait(2) is epoll_pwait(2).
+        name = call.split('(')[0].replace('epoll_pwait', 'epoll_wait')
+        if name in ('epoll_wait', 'poll'):
             rounds.append([])
         if 'NOTIF_RECV' in call:
             found.append(rounds[-1])
-        rounds[-1].append(call.split('(')[0])
+        rounds[-1].append(name)
     return found
 
 

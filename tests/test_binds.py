@@ -480,7 +480,10 @@ class Calls(harness.Case):
             self.assertEqual(len(calls), 202)
             self.assertEqual(calls[2:101] + calls[102:-1], 198 * [
                 ['epoll_wait', 'ioctl', 'process_vm_readv', 'ioctl']])
-            self.assertLessEqual(len(calls[101]), 50)
+            # What musl's malloc(3) asks for is not counted.
+            own = [name for name in calls[101] if name not in (
+                'brk', 'mmap', 'munmap')]
+            self.assertLessEqual(len(own), 50)
 
 
 # Registers one socket at the numbers that are its arguments, and binds it;

@@ -73,6 +73,21 @@ class Handoffs(Session):
                     'time.sleep(0.3); ' + SERVE)
                 self.assertEqual((done.stdout, done.stderr), ('1\n', ''))
 
+    if not harness.SANITIZED:   # LeakSanitizer aborts under strace
+        def test_a_service_that_binds_before_the_client_is_made(self):
+            """Its pidfd stays open in the keeper, which waits so slowly here
+            that the bind() comes first."""
+            harness.need_strace()
+            done = self.run_portexec(
+                '-f', '-qq', '-o', '/dev/null', '-e',
+                'inject=/^epoll_p?wait$:delay_enter=300000', PORTEXEC, '-q',
+                '-H', 'adopt', '-c', 'until [ -e bound ]; do sleep 0.05; '
+                'done; ls -l /proc/$PPID/fd | grep -c pidfd', '--',
+                harness.BINDER, 'socket=tcp4', 'bind=127.0.0.1:{port}',
+                'listen', 'touch=bound', 'wait=never', program='strace',
+                env=self.env)
+            self.assertEqual(done.stdout.splitlines()[-1], '1')
+
     def test_the_script_does_not_choose(self):
         for options, command, said in (
                 ((), ('sleep', '1000'), r'\d, fd 3'),

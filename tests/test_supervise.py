@@ -473,20 +473,22 @@ class Costs(Tree):
     if not harness.BRIEF:       # LeakSanitizer and gcov make calls too
         def test_a_launch(self):
             harness.need_strace()
-            log, true = self.path('calls'), shutil.which('true')
+            log = self.path('calls')
             for options, expected in COSTS.items():
+                # With -c one that is there until it is told to end.
+                service = shutil.which('sleep' if '-c' in options else 'true')
                 with self.subTest(options):
                     self.run_portexec(
                         '-f', '-qq', '-e', 'signal=none', '-o', log, PORTEXEC,
-                        '-q', *options, '--', true, program='strace',
-                        env=self.env)
+                        '-q', *options, '--', service, '1000',
+                        program='strace', env=self.env)
                     calls = re.findall(r'^\d+ +(\w+\(.*)', self.read('calls'),
                                        re.M)
                     begin, end = (next(
                         number for number, call in enumerate(calls)
                         if call.startswith(start)) for start in (
                             'rt_sigprocmask(SIG_SETMASK, NULL',
-                            f'execve("{true}"'))
+                            f'execve("{service}"'))
                     names = [call.split('(')[0] for call in calls[begin:end]]
                     found = collections.Counter(
                         NAMES.get(name, name) for name in names)

@@ -169,6 +169,14 @@ keep_on(struct run *run)
 	return run->adoption.notify != -1;
 }
 
+/* What the front would have removed, if it were there. */
+static void
+clean_up(const struct run *run)
+{
+	port_files_discard(run->launch->files, false);
+	listeners_discard(&run->launch->listeners, false);
+}
+
 /*
  * Reports to the front and exits.  Nothing has been executed yet, so the
  * service's process is all there is to kill.
@@ -183,7 +191,8 @@ refuse(const struct run *run, int status)
 		kill(run->service.pid, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	channel_send(run->front, &message, -1);
+	if (channel_send(run->front, &message, -1) == -1)
+		clean_up(run);
 	_exit(status);
 }
 
@@ -260,19 +269,6 @@ start_service(struct run *run)
 		run_close_callers(run);
 	if (run->adoption.notify != -1)
 		bind_call_begin(&run->adoption);
-}
-
-/*
- * With -c the front removes files and unix paths at the end.  If the front is
- * gone, the keeper does it.
- */
-static void
-clean_up(const struct run *run)
-{
-	if (!run_has_client(run) || run->front != -1)
-		return;
-	port_files_discard(run->launch->files, false);
-	listeners_discard(&run->launch->listeners, false);
 }
 
 static int
@@ -360,7 +356,9 @@ keeper_main(struct launch *launch, int channel, struct failure *failure)
 		;
 	if (run_has_client(&run))
 		summarize(&run);
-	clean_up(&run);
+	/* With -c the files and unix paths go at the end. */
+	if (run_has_client(&run) && run.front == -1)
+		clean_up(&run);
 	run_tell_end(&run, MSG_ENDED);
 	_exit(0);
 }

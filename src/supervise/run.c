@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "adopt/holders.h"
 #include "process/tree.h"
 #include "supervise/client.h"
 #include "supervise/run.h"
@@ -67,6 +68,7 @@ static int
 next_needed(const struct run *run, int from)
 {
 	const struct listeners *listeners = &run->launch->listeners;
+	const struct holder *holder;
 	int least = INT_MAX;
 	size_t i;
 
@@ -74,6 +76,10 @@ next_needed(const struct run *run, int from)
 		lower(&least, from, listeners->list[i].fd);
 		lower(&least, from, listeners->list[i].reserve);
 	}
+	/* A service may have bound before the client was made. */
+	for (holder = run->adoption.holders; holder != NULL;
+	    holder = holder->next)
+		lower(&least, from, holder->pidfd);
 	lower(&least, from, run->service.channel);
 	lower(&least, from, run->front);
 	lower(&least, from, run->children);
@@ -107,11 +113,11 @@ run_close_callers(const struct run *run)
 	int fd = FIRST_FD, next;
 
 	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
-	do {
-		next = next_needed(run, fd);
+	while ((next = next_needed(run, fd)) != INT_MAX) {
 		close_between(run, fd, next);
 		fd = next + 1;
-	} while (next != INT_MAX);
+	}
+	close_between(run, fd, INT_MAX);
 }
 
 static void
