@@ -86,8 +86,8 @@ start(struct run *run)
 {
 	struct child *client = &run->client;
 
-	if (child_execute(client, run->launch, run->group, &run->files,
-	    run->failure) == 0) {
+	if (child_execute(client, run->launch, run->front, run->group,
+	    &run->files, run->failure) == 0) {
 		client->started_at = events_clock();
 		run->children_left = true;
 		log_debug(&run->launch->log, "started the client as process "

@@ -263,10 +263,10 @@ start_service(struct run *run)
 		refuse(run, status);
 	channel_send(run->front, &message, -1);
 	service->started_at = events_clock();
-	log_debug(&run->launch->log, "started %s as process %d",
-	    run->launch->command[0], service->pid);
 	if (!run_has_client(run))
 		run_close_callers(run);
+	log_debug(&run->launch->log, "started %s as process %d",
+	    run->launch->command[0], service->pid);
 	if (run->adoption.notify != -1)
 		bind_call_begin(&run->adoption);
 }

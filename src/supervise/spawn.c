@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -228,6 +229,7 @@ child_release(struct child *service, struct failure *failure)
 
 struct client_start {
 	struct launch		*launch;
+	int			 front;
 	pid_t			 group;
 	const struct rlimit	*files;
 	struct failure		*failure;
@@ -237,8 +239,12 @@ static int
 client_main(void *context)
 {
 	const struct client_start *start = context;
+	struct pollfd front = { .fd = start->front };
 
 	setpgid(0, start->group);
+	/* A signal to the group, which ended the front, may have come before. */
+	if (poll(&front, 1, 0) == 1)
+		return STATUS_FAILED;
 	setrlimit(RLIMIT_NOFILE, start->files);
 	exec_client(start->launch, start->failure);
 	return STATUS_FAILED;
@@ -246,10 +252,10 @@ client_main(void *context)
 
 /* As vfork(2) does, but the child has a stack of its own. */
 int
-child_execute(struct child *client, struct launch *launch, pid_t group,
-    const struct rlimit *files, struct failure *failure)
+child_execute(struct child *client, struct launch *launch, int front,
+    pid_t group, const struct rlimit *files, struct failure *failure)
 {
-	struct client_start start = { launch, group, files, failure };
+	struct client_start start = { launch, front, group, files, failure };
 	char **inherited = environ, *stack;
 
 	if (exec_prepare(launch, true, failure) == -1)

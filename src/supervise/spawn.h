@@ -53,13 +53,14 @@ int	child_release(struct child *service, struct failure *failure);
 
 /*
  * Executes the client in a new process, which joins the process group, and has
- * the limit files of descriptors.  It shares the keeper's memory, and the
- * keeper sleeps, until execve(2).  Call this before the keeper closes the
- * caller's descriptors, which the client inherits.  Returns 0; or -1 with the
- * reason in failure, and then the child may be there to be reaped.
+ * the limit files of descriptors.  If the channel front says that the front is
+ * gone, it ends instead.  It shares the keeper's memory, and the keeper sleeps,
+ * until execve(2).  Call this before the keeper closes the caller's
+ * descriptors, which the client inherits.  Returns 0; or -1 with the reason in
+ * failure, and then the child may be there to be reaped.
  */
-int	child_execute(struct child *client, struct launch *launch, pid_t group,
-    const struct rlimit *files, struct failure *failure);
+int	child_execute(struct child *client, struct launch *launch, int front,
+    pid_t group, const struct rlimit *files, struct failure *failure);
 
 /*
  * Reaps all children of this process that have ended, and records the end of
