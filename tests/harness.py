@@ -379,9 +379,8 @@ def traced_binds(log):
     for pid, call in calls:
         if pid != keeper or ' resumed>' in call:
             continue
-        # musl's epoll_wait(2) is epoll_pwait(2).
-        name = call.split('(')[0].replace('epoll_pwait', 'epoll_wait')
-        if name in ('epoll_wait', 'poll'):
+        name = call.split('(')[0]
+        if name == 'poll':
             rounds.append([])
         if 'NOTIF_RECV' in call:
             found.append(rounds[-1])

@@ -479,7 +479,7 @@ class Calls(harness.Case):
             calls = harness.traced_binds(log)
             self.assertEqual(len(calls), 202)
             self.assertEqual(calls[2:101] + calls[102:-1], 198 * [
-                ['epoll_wait', 'ioctl', 'process_vm_readv', 'ioctl']])
+                ['poll', 'ioctl', 'process_vm_readv', 'ioctl']])
             # musl's malloc(3) makes some, and its open(2) a fcntl(2); the
             # keeper makes one.
             own = [name for name in calls[101] if name not in (

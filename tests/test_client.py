@@ -80,7 +80,7 @@ class Handoffs(Session):
             harness.need_strace()
             done = self.run_portexec(
                 '-f', '-qq', '-o', '/dev/null', '-e',
-                'inject=/^epoll_p?wait$:delay_enter=300000', PORTEXEC, '-q',
+                'inject=poll:delay_enter=300000', PORTEXEC, '-q',
                 '-H', 'adopt', '-c', 'until [ -e bound ]; do sleep 0.05; '
                 'done; ls -l /proc/$PPID/fd | grep -c pidfd', '--',
                 harness.BINDER, 'socket=tcp4', 'bind=127.0.0.1:{port}',

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <poll.h>
 #include <time.h>
 
 #include "process/events.h"
@@ -35,12 +36,20 @@ events_watch(int events, struct event_source *source, int fd, uint32_t wanted)
  * kernel moves a source that it has returned to the end of its list.
  */
 void
-events_wait(int events, int timeout)
+events_wait(int events, const struct event_source *direct, int timeout)
 {
 	const struct event_source *source;
 	struct epoll_event event;
+	struct pollfd polls[] = {
+		{ .fd = direct->fd, .events = (short)direct->wanted },
+		{ .fd = events, .events = POLLIN }
+	};
 
-	if (epoll_wait(events, &event, 1, timeout) != 1)
+	if (poll(polls, sizeof(polls) / sizeof(polls[0]), timeout) <= 0)
+		return;
+	if (polls[0].revents != 0)
+		direct->handle(direct->context, (uint32_t)polls[0].revents);
+	if (polls[1].revents == 0 || epoll_wait(events, &event, 1, 0) != 1)
 		return;
 	source = event.data.ptr;
 	source->handle(source->context, event.events);

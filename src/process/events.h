@@ -47,8 +47,14 @@ int	events_watch(int events, struct event_source *source, int fd,
 /*
  * Waits up to timeout milliseconds for an event (-1: without limit), and calls
  * the handler of its source.  If several sources are ready, they take turns.
+ *
+ * direct is a source that is not watched: events_wait() looks at its fd itself,
+ * for its wanted events.  The kernel may wake a process that waits for it on
+ * the processor of whoever causes the event, and would not through epoll(7):
+ * ep_poll_callback() in fs/eventpoll.c.
  */
-void	events_wait(int events, int timeout);
+void	events_wait(int events, const struct event_source *direct,
+    int timeout);
 
 /* Returns the time of CLOCK_MONOTONIC in milliseconds. */
 int64_t	events_clock(void);

@@ -136,7 +136,7 @@ handle_notify(void *context, uint32_t events)
 		bind_call_answer(adoption);
 		return;
 	}
-	events_watch(adoption->events, &run->notify_source, -1, 0);
+	run->notify_source.fd = -1;
 	close(adoption->notify);
 	adoption->notify = -1;
 	adoption->look_at = 0;
@@ -163,7 +163,8 @@ choose_timeout(struct run *run)
 static bool
 keep_on(struct run *run)
 {
-	events_wait(run->adoption.events, choose_timeout(run));
+	events_wait(run->adoption.events, &run->notify_source,
+	    choose_timeout(run));
 	if (handle_ends(run))
 		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
 	return run->adoption.notify != -1;
@@ -290,10 +291,10 @@ watch_all(struct run *run)
 	if (run->adoption.events == -1 ||
 	    watch(run, &run->children_source, handle_child_signal,
 	    run->children) == -1 ||
-	    watch(run, &run->front_source, handle_front, run->front) == -1 ||
-	    watch(run, &run->notify_source, handle_notify,
-	    run->adoption.notify) == -1)
+	    watch(run, &run->front_source, handle_front, run->front) == -1)
 		return -1;
+	run->notify_source = (struct event_source){ .handle = handle_notify,
+	    .context = run, .fd = run->adoption.notify, .wanted = EPOLLIN };
 	return waiting_begin(&run->adoption);
 }
 
