@@ -242,7 +242,7 @@ client_main(void *context)
 	struct pollfd front = { .fd = start->front };
 
 	setpgid(0, start->group);
-	/* A signal to the group, which ended the front, may have come before. */
+	/* A signal to the group may have ended the front before. */
 	if (poll(&front, 1, 0) == 1)
 		return STATUS_FAILED;
 	setrlimit(RLIMIT_NOFILE, start->files);
