@@ -25,9 +25,9 @@ trap finish EXIT
 trap 'exit 130' HUP INT TERM
 
 cd "$directory" || exit 77
-{ apt-get download runit=2.1.2-54 && dpkg -x runit_*.deb root; } \
+{ apt-get download runit=2.1.2-54 && dpkg -x runit_*.deb tree; } \
     >log 2>&1 || { cat log; exit 77; }
-PATH=$directory/root/usr/bin:$directory/root/bin:$PATH
+PATH=$directory/tree/usr/bin:$directory/tree/bin:$PATH
 echo 'runit 2.1.2-54'
 
 # A life is over at once, and runsv waits a second before the next.

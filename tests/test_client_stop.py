@@ -219,6 +219,28 @@ class Killed(Stopping):
         self.assertEqual((process.returncode, out, err), (-9, '', ''))
         self.assert_soon_clean()
 
+    if not harness.SANITIZED:   # LeakSanitizer aborts under strace
+        def test_group_before_the_service_is_executed(self):
+            """strace keeps each message back.  The files are there: the front
+            has not yet said so, or the keeper has not yet told the service."""
+            harness.need_strace()
+            for moment in 'tS':
+                with self.subTest(moment):
+                    process = self.launch(
+                        '-f', '-qq', '-o', '/dev/null', '-e',
+                        'inject=sendmsg:delay_enter=500000', 'setsid',
+                        PORTEXEC, '-q', '-H', 'adopt', '-p', 'run/port', '-l',
+                        '0', '-l', './run/socket', '-c', 'sleep 1000', '--',
+                        'sleep', '1000', program='strace', env=self.env)
+                    wait_for(lambda: os.path.exists(self.path('run/port')),
+                             'the file')
+                    front, = harness.children(process.pid)
+                    wait_for(lambda: harness.state(front) == moment, moment)
+                    self.assertIn('socket', os.listdir(self.path('run')))
+                    os.kill(-front, signal.SIGKILL)
+                    process.wait(DEADLINE)
+                    self.assert_soon_clean()
+
     def test_front_of_those_that_are_deaf(self):
         for handoff in harness.HANDOFFS:
             process = self.start(handoff, DEAF_CLIENT, AWAY + DEAF_SERVICE,

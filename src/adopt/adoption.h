@@ -48,8 +48,8 @@ struct adoption {
 	struct watch		*watches;	/* owned; one a listener */
 	int64_t			 look_at;	/* see waiting_step() */
 	struct option_kind	*kinds;	/* owned; see kept_options.h */
-	char			 last_foreign_bind[ADDR_MAX];	/* or "" */
-	unsigned		 foreign_port;	/* of that; 0: none */
+	union address		 foreign;	/* bound last, to another port */
+	socklen_t		 foreign_length;	/* 0: none was */
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */
@@ -71,6 +71,7 @@ bool	adoption_is_socket(const struct listener *listener, ino_t inode);
 const struct listener	*adoption_find(const struct adoption *adoption,
     ino_t inode);
 
+/* Returns what the keeper knows of the listener. */
 struct watch	*adoption_watch(const struct adoption *adoption,
     const struct listener *listener);
 

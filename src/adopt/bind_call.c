@@ -137,14 +137,15 @@ static void
 continue_bind(struct adoption *adoption, const struct call *call)
 {
 	const struct request *request = &call->request;
+	char bound[ADDR_MAX];
 
 	if (request->type == SOCK_STREAM && request->standard &&
 	    request->same_network && address_port(&request->address) != 0) {
-		adoption->foreign_port = address_port(&request->address);
-		address_format(&request->address, request->length,
-		    adoption->last_foreign_bind);
+		adoption->foreign = request->address;
+		adoption->foreign_length = request->length;
+		address_format(&request->address, request->length, bound);
 		log_debug(adoption->log, "process %d bound %s itself",
-		    call->caller.process, adoption->last_foreign_bind);
+		    call->caller.process, bound);
 	}
 	if (request->family == AF_UNIX)
 		adoption_close_lost_paths(adoption, call->caller.process);

@@ -19,9 +19,9 @@
 enum {
 	PATH_SIZE = 64,
 	LINK_SIZE = 32,
-	FEW = 16,	/* descriptors that are listed in as many calls */
-	MANY = 1 << 20,	/* beyond that the number is not relied on */
-	SPARSE = 4	/* numbers that are compared for a descriptor */
+	FEW = 16,	/* so few descriptors are listed: fewer system calls */
+	MANY = 1 << 20,	/* more descriptors than that are listed too */
+	SPARSE = 4	/* numbers that are compared, for each descriptor */
 };
 
 /*
@@ -162,16 +162,16 @@ caller_begin_descriptors(const struct caller *caller, struct descriptors *all,
 {
 	struct stat status;
 
-	*all = (struct descriptors){ .caller = caller, .self = getpid(),
-	    .ours = ours, .inode = inode, .left = -1 };
-	if (procfs_open(&all->folder, "%d/fd", caller->thread) == -1 ||
-	    fstat(all->folder.fd, &status) == -1)
-		return;
+	*all = (struct descriptors){ .caller = caller, .ours = ours,
+	    .inode = inode };
 	/* The size is their number, since Linux 6.2: proc_fd_getattr(). */
-	if (status.st_size > 0 && status.st_size < MANY)
-		all->left = (int)status.st_size;
-	if (all->left > FEW && ours != -1)
-		all->end = SPARSE * all->left;
+	if (procfs_open(&all->folder, "%d/fd", caller->thread) == -1 ||
+	    ours == -1 || fstat(all->folder.fd, &status) == -1 ||
+	    status.st_size <= FEW || status.st_size > MANY)
+		return;
+	all->self = getpid();
+	all->left = (int)status.st_size;
+	all->end = SPARSE * all->left;
 }
 
 /*
@@ -217,28 +217,22 @@ list(struct descriptors *all, struct descriptor *descriptor)
 /*
  * The kernel makes an inode of each descriptor that is listed, which takes ten
  * times as long as kcmp(2).  So where there are many descriptors, compares the
- * lowest, which are most of them, and lists what is left, or all if kcmp(2) is
- * refused.
+ * lowest numbers.  Lists what is left: those that are higher, or all if kcmp(2)
+ * is refused.
  */
 bool
 caller_next_descriptor(struct descriptors *all, struct descriptor *descriptor)
 {
-	bool found = false;
-
-	if (all->left == 0)
-		return false;
-	while (!found && all->next < all->end) {
-		found = compare(all, all->next, descriptor) == 0;
-		if (!found && errno != EBADF)
-			all->end = all->next;
-		else
+	while (all->next < all->end)
+		if (compare(all, all->next, descriptor) == 0) {
 			all->next++;
-	}
-	if (!found)
-		found = list(all, descriptor);
-	if (all->left > 0)
-		all->left--;
-	return found;
+			all->left--;
+			return true;
+		} else if (errno == EBADF)
+			all->next++;
+		else
+			all->end = all->next;
+	return (all->end == 0 || all->left > 0) && list(all, descriptor);
 }
 
 void

@@ -23,20 +23,21 @@ struct caller {
 /* One open descriptor of a process. */
 struct descriptor {
 	int	fd;
-	bool	same;		/* the file that is looked for */
+	bool	same;		/* the socket that is looked for */
 	bool	epoll;		/* an epoll instance */
 };
 
 /* All descriptors of a process, one after another. */
 struct descriptors {
 	const struct caller	*caller;
-	pid_t			 self;
-	int			 ours;	/* the file that is looked for, */
-	ino_t			 inode;	/* a socket */
+	int			 ours;	/* the socket that is looked for */
+	ino_t			 inode;	/* of that socket */
 	struct procfs		 folder;
-	int			 left;	/* so many are to come; -1: unknown */
+	/* Those below end are compared with ours; end is 0 if none is. */
+	pid_t			 self;
 	int			 next;	/* the lowest that was not compared */
-	int			 end;	/* from here on they are listed */
+	int			 end;
+	int			 left;	/* so many were not found by that */
 };
 
 /*

@@ -187,7 +187,7 @@ kept_options_begin(struct adoption *adoption)
 		learn_base(adoption, &adoption->listeners->list[i]);
 }
 
-/* A buffer whose size was set is never resized by the kernel until then. */
+/* The kernel does not resize a buffer that is locked. */
 static void
 unlock_buffer(int fd, int lock)
 {

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "adopt/holders.h"
 #include "adopt/waiting.h"
@@ -73,8 +72,8 @@ static void
 report(const struct adoption *adoption, const struct listener *listener)
 {
 	const char *verb = adoption->notify == -1 ? "accept on" : "bind";
-	const char *bound = adoption->last_foreign_bind;
 	char clients[48] = "", hint[2 * ADDR_MAX] = "", port[8];
+	char bound[ADDR_MAX];
 	socklen_t length = sizeof(struct tcp_info);
 	struct tcp_info info;
 
@@ -82,9 +81,12 @@ report(const struct adoption *adoption, const struct listener *listener)
 	    TCP_INFO, &info, &length) == 0)
 		snprintf(clients, sizeof(clients), ", %u client%s queued",
 		    info.tcpi_unacked, info.tcpi_unacked == 1 ? "" : "s");
-	if (bound[0] != '\0')
-		snprintf(hint, sizeof(hint), "; it bound %s: try --map %s",
-		    bound, strrchr(bound, ':') + 1);
+	if (adoption->foreign_length != 0) {
+		address_format(&adoption->foreign, adoption->foreign_length,
+		    bound);
+		snprintf(hint, sizeof(hint), "; it bound %s: try --map %u",
+		    bound, address_port(&adoption->foreign));
+	}
 	snprintf(port, sizeof(port), "%u", listener->port);
 	log_info(adoption->log, "still waiting for %s to %s %s (%d s%s)%s",
 	    adoption->service, verb,

@@ -12,6 +12,8 @@
 #include "base/buffer.h"
 #include "handoff/environment.h"
 
+#define ANY_NUMBER	"18446744073709551615"	/* the longest */
+
 /* Allocates room for all variables that can be added, and for the NULL. */
 static int
 borrow(struct environment *environment, char *const variables[],
@@ -76,7 +78,7 @@ static int
 add_room(struct environment *environment, const char *name, char **value,
     struct failure *failure)
 {
-	if (add(environment, name, "18446744073709551615", failure) == -1)
+	if (add(environment, name, ANY_NUMBER, failure) == -1)
 		return -1;
 	*value = environment->made[environment->made_count - 1] +
 	    strlen(name) + 1;
@@ -84,16 +86,9 @@ add_room(struct environment *environment, const char *name, char **value,
 }
 
 static void
-write_number(char *text, uint64_t number)
+write_number(char *room, uint64_t number)
 {
-	size_t length = 1;
-	uint64_t rest;
-
-	for (rest = number; rest >= 10; rest /= 10)
-		length++;
-	text[length] = '\0';
-	for (; length > 0; number /= 10)
-		text[--length] = (char)('0' + number % 10);
+	snprintf(room, sizeof(ANY_NUMBER), "%llu", (unsigned long long)number);
 }
 
 /* Adds the names or the ports of all sockets, separated by colons. */

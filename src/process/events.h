@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /*
- * Handles the events that epoll_wait(2) returned for a source.  It may watch,
- * unwatch and free any source, its own too.
+ * Handles the events of a source: EPOLLIN and the like, which poll(2) has under
+ * the same values.  It may watch, unwatch and free any source, its own too.
  */
 typedef void	event_handler(void *context, uint32_t events);
 

@@ -240,17 +240,22 @@ make_service(struct run *run)
 		refuse(run, STATUS_FAILED);
 }
 
-/* Waits until the front has listened, announced the ports and written files. */
+/*
+ * Waits until the front has listened, announced the ports and written files.
+ * If the front is killed meanwhile, the keeper removes these.
+ */
 static void
 await_go(const struct run *run)
 {
 	struct message message = { .kind = MSG_READY };
+	bool told = channel_send(run->front, &message, -1) == 0 &&
+	    channel_receive(run->front, &message, NULL) == 1;
 
-	if (channel_send(run->front, &message, -1) == -1 ||
-	    channel_receive(run->front, &message, NULL) != 1) {
+	if (!told)
 		channel_fail(run->failure, "the front");
+	port_files_recognise(run->launch->files);
+	if (!told)
 		refuse(run, STATUS_FAILED);
-	}
 }
 
 static void
@@ -351,7 +356,6 @@ keeper_main(struct launch *launch, int channel, struct failure *failure)
 	require(&run, watch_all(&run));
 	block_signals();
 	await_go(&run);
-	port_files_recognise(launch->files);
 	start_service(&run);
 	while (keep_on(&run))
 		;
