@@ -277,13 +277,14 @@ class BeforeExecution(Tree):
                 process, *_ = self.start()
                 process.send_signal(number)
                 self.check(process, -number)
+                self.assert_tidy()
                 os.remove(self.path('fifo'))
-                os.remove(self.path('first'))
 
     def test_group(self):
         process, *_ = self.start()
         os.kill(-process.pid, signal.SIGKILL)
         self.check(process, -signal.SIGKILL)
+        self.assert_tidy()
 
     def test_keeper(self):
         for options in (), ('--on-demand', '-c', 'touch executed'):

@@ -48,8 +48,9 @@ struct adoption {
 	struct watch		*watches;	/* owned; one a listener */
 	int64_t			 look_at;	/* see waiting_step() */
 	struct option_kind	*kinds;	/* owned; see kept_options.h */
-	union address		 foreign;	/* bound last, to another port */
-	socklen_t		 foreign_length;	/* 0: none was */
+	/* What the service bound last that is none of ours; length 0: none. */
+	union address		 foreign;
+	socklen_t		 foreign_length;
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */

@@ -241,7 +241,8 @@ is_foreign(const struct adoption *adoption, const union address *address)
 	if (port == 0)
 		return true;
 	return adoption->log->verbosity != VERBOSE &&
-	    (adoption->adopted_at != 0 || port == address_port(&adoption->foreign));
+	    (adoption->adopted_at != 0 ||
+	    port == address_port(&adoption->foreign));
 }
 
 bool

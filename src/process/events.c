@@ -33,7 +33,8 @@ events_watch(int events, struct event_source *source, int fd, uint32_t wanted)
 
 /*
  * One event at a time: a handler may free the source of the next one.  The
- * kernel moves a source that it has returned to the end of its list.
+ * kernel moves a source that it has returned to the end of its list.  direct
+ * comes last, so that the end of a process is seen before the filter's.
  */
 void
 events_wait(int events, const struct event_source *direct, int timeout)
@@ -47,12 +48,12 @@ events_wait(int events, const struct event_source *direct, int timeout)
 
 	if (poll(polls, sizeof(polls) / sizeof(polls[0]), timeout) <= 0)
 		return;
+	if (polls[1].revents != 0 && epoll_wait(events, &event, 1, 0) == 1) {
+		source = event.data.ptr;
+		source->handle(source->context, event.events);
+	}
 	if (polls[0].revents != 0)
 		direct->handle(direct->context, (uint32_t)polls[0].revents);
-	if (polls[1].revents == 0 || epoll_wait(events, &event, 1, 0) != 1)
-		return;
-	source = event.data.ptr;
-	source->handle(source->context, event.events);
 }
 
 int64_t

@@ -51,7 +51,8 @@ int	events_watch(int events, struct event_source *source, int fd,
  * direct is a source that is not watched: events_wait() looks at its fd itself,
  * for its wanted events.  The kernel may wake a process that waits for it on
  * the processor of whoever causes the event, and would not through epoll(7):
- * ep_poll_callback() in fs/eventpoll.c.
+ * ep_poll_callback() in fs/eventpoll.c.  If another source is ready too, direct
+ * is the last of them.
  */
 void	events_wait(int events, const struct event_source *direct,
     int timeout);
