@@ -478,8 +478,11 @@ class Calls(harness.Case):
                               program='strace')
             calls = harness.traced_binds(log)
             self.assertEqual(len(calls), 202)
-            self.assertEqual(calls[2:101] + calls[102:-1], 198 * [
-                ['poll', 'ioctl', 'process_vm_readv', 'ioctl']])
+            few = ['poll', 'ioctl', 'process_vm_readv', 'ioctl']
+            # One call more, once: it is one thread that binds again and again.
+            self.assertEqual(
+                [call for call in calls[2:101] + calls[102:-1] if call != few],
+                [few + ['ioctl']])
             # musl's malloc(3) makes some, and its open(2) a fcntl(2); the
             # keeper makes one.
             own = [name for name in calls[101] if name not in (

@@ -36,6 +36,8 @@ struct adoption {
 	/* The filter's notification descriptor; owned; -1: none. */
 	int			 notify;
 	bool			 killable;	/* see filter_install() */
+	pid_t			 caller;	/* a thread: the last; 0: none */
+	unsigned		 in_a_row;	/* see choose_wakeup() */
 	struct listeners	*listeners;
 	const struct maps	*maps;
 	bool			 has_unix;	/* one of listeners is */

@@ -8,6 +8,7 @@
 #include "adopt/bind_call.h"
 #include "adopt/caller.h"
 #include "adopt/examine.h"
+#include "adopt/filter.h"
 #include "adopt/holders.h"
 #include "adopt/install.h"
 #include "adopt/kept_options.h"
@@ -15,6 +16,8 @@
 #include "adopt/second_socket.h"
 #include "adopt/waiting.h"
 #include "adopt/yield.h"
+
+#define ALONE	8	/* calls of one thread in a row */
 
 static const int probe_of_memory = 0x70657865;
 
@@ -188,6 +191,24 @@ bind_call_begin(struct adoption *adoption)
 	kept_options_begin(adoption);
 }
 
+/*
+ * The keeper and a thread that calls again and again take turns.  Threads that
+ * call at once do not: each would be woken on the keeper's processor.
+ */
+static void
+choose_wakeup(struct adoption *adoption, pid_t caller)
+{
+	bool alone = adoption->in_a_row >= ALONE;
+
+	if (caller != adoption->caller)
+		adoption->in_a_row = 0;
+	else if (!alone)
+		adoption->in_a_row++;
+	adoption->caller = caller;
+	if (alone != (adoption->in_a_row >= ALONE))
+		filter_take_turns(adoption->notify, !alone);
+}
+
 void
 bind_call_answer(struct adoption *adoption)
 {
@@ -213,5 +234,6 @@ bind_call_answer(struct adoption *adoption)
 	if (call.copy != -1)
 		close(call.copy);
 	caller_close(&call.caller);
+	choose_wakeup(adoption, (pid_t)in.notification.pid);
 	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);
 }

@@ -192,8 +192,8 @@ filter_install(bool with_unix, bool *killable, bool *privileged)
 }
 
 void
-filter_take_turns(int notify)
+filter_take_turns(int notify, bool on)
 {
 	ioctl(notify, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-	    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	    on ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0UL);
 }

@@ -59,10 +59,11 @@ size_t	filter_make(struct sock_filter filter[FILTER_MAX],
 int	filter_install(bool with_unix, bool *killable, bool *privileged);
 
 /*
- * Asks the kernel to wake the calling process on the keeper's processor when
- * the keeper answers: SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6.  An older
- * kernel refuses, and nothing changes.  notify is the notification descriptor.
+ * Asks the kernel to wake the keeper and the calling thread on one processor,
+ * as they take turns; or, if on is false, on any, as it begins:
+ * SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6.  An older kernel refuses, and
+ * nothing changes.  notify is the notification descriptor.
  */
-void	filter_take_turns(int notify);
+void	filter_take_turns(int notify, bool on);
 
 #endif

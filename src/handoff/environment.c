@@ -53,12 +53,13 @@ static int
 add(struct environment *environment, const char *name, const char *value,
     struct failure *failure)
 {
-	char **made = &environment->made[environment->made_count];
+	char *made = malloc(strlen(name) + 1 + strlen(value) + 1);
 
-	if (asprintf(made, "%s=%s", name, value) == -1)
+	if (made == NULL)
 		return fail(failure, 0, "out of memory");
-	environment->made_count++;
-	environment->list[environment->count++] = *made;
+	stpcpy(stpcpy(stpcpy(made, name), "="), value);
+	environment->made[environment->made_count++] = made;
+	environment->list[environment->count++] = made;
 	environment->list[environment->count] = NULL;
 	return 0;
 }

@@ -195,7 +195,6 @@ child_try(const struct child *service, const struct launch *launch,
 	if (launch->handoff != ADOPT)
 		return 0;
 	adoption->killable = (message.value & KILLABLE) != 0;
-	filter_take_turns(adoption->notify);
 	if ((message.value & PRIVILEGED) == 0 && exec_is_set_id(launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    launch->command[0]);
