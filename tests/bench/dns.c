@@ -2,7 +2,8 @@
 /*
  * What a resolver is measured with, over UDP on 127.0.0.1.
  *
- * dns answer PORT: answers each query at once, with 192.0.2.1.
+ * dns answer PORT DELAY: answers each query with 192.0.2.1, DELAY milliseconds
+ * after it came.
  *
  * dns ask PORT COUNT WINDOW: asks COUNT names, each of them once; WINDOW
  * queries are on their way at any time.  Prints how many were answered in a
@@ -14,6 +15,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,15 @@
 
 enum {
 	HEADER = 12, QUESTION_TAIL = 4, SIZE = 512, SECONDS = 10,
-	COUNT_MAX = 65536	/* the number of a query is its ID */
+	COUNT_MAX = 65536,	/* the number of a query is its ID */
+	WAITING_MAX = 256
+};
+
+struct reply {
+	struct sockaddr_in	client;
+	int64_t			due;	/* now() */
+	unsigned char		text[SIZE];
+	size_t			length;
 };
 
 static int64_t begun[COUNT_MAX], took[COUNT_MAX];
@@ -64,11 +74,24 @@ make_answer(unsigned char *text, size_t length)
 	return end + sizeof(record);
 }
 
-static void
-answer(const char *port)
+/* Returns whether a query came before the time. */
+static int
+is_asked_before(int fd, int64_t due)
 {
-	struct sockaddr_in address, client;
-	unsigned char text[SIZE];
+	struct pollfd query = { .fd = fd, .events = POLLIN };
+	int64_t left = due - now();
+	struct timespec limit = { left / 1000000000, left % 1000000000 };
+
+	return left > 0 && ppoll(&query, 1, &limit, NULL) == 1;
+}
+
+static void
+answer(const char *port, int delay)
+{
+	static struct reply waiting[WAITING_MAX];
+	unsigned first = 0, next = 0;
+	struct sockaddr_in address;
+	struct reply *reply;
 	socklen_t size;
 	ssize_t length;
 	int fd = open_socket(port, &address);
@@ -76,12 +99,24 @@ answer(const char *port)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1)
 		err(1, "bind");
 	for (;;) {
-		size = sizeof(client);
-		length = recvfrom(fd, text, sizeof(text), 0,
-		    (struct sockaddr *)&client, &size);
-		if (length > HEADER)
-			sendto(fd, text, make_answer(text, (size_t)length), 0,
-			    (struct sockaddr *)&client, size);
+		reply = &waiting[first % WAITING_MAX];
+		if (first != next && (next - first == WAITING_MAX ||
+		    !is_asked_before(fd, reply->due))) {
+			sendto(fd, reply->text, reply->length, 0,
+			    (struct sockaddr *)&reply->client,
+			    sizeof(reply->client));
+			first++;
+			continue;
+		}
+		reply = &waiting[next % WAITING_MAX];
+		size = sizeof(reply->client);
+		length = recvfrom(fd, reply->text, SIZE, 0,
+		    (struct sockaddr *)&reply->client, &size);
+		if (length <= HEADER)
+			continue;
+		reply->due = now() + (int64_t)delay * 1000000;
+		reply->length = make_answer(reply->text, (size_t)length);
+		next++;
 	}
 }
 
@@ -149,8 +184,8 @@ main(int argc, char *argv[])
 {
 	int count, window;
 
-	if (argc == 3 && strcmp(argv[1], "answer") == 0)
-		answer(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "answer") == 0)
+		answer(argv[2], atoi(argv[3]));
 	if (argc != 5 || strcmp(argv[1], "ask") != 0)
 		return 2;
 	count = atoi(argv[3]);
