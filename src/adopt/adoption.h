@@ -36,7 +36,7 @@ struct adoption {
 	/* The filter's notification descriptor; owned; -1: none. */
 	int			 notify;
 	bool			 killable;	/* see filter_install() */
-	pid_t			 caller;	/* a thread: the last; 0: none */
+	pid_t			 caller;	/* its thread, the last; or 0 */
 	unsigned		 in_a_row;	/* see choose_wakeup() */
 	struct listeners	*listeners;
 	const struct maps	*maps;
