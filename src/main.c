@@ -190,6 +190,10 @@ announce(const struct launch *launch)
 		else if (launch->handoff == INHERIT)
 			log_info(&launch->log, "%s %s%s, fd %zu", word, addr,
 			    kind, FIRST_FD + i);
+		else if (launch->handoff == ADOPT && listener->optional &&
+		    listener->type == SOCK_STREAM)
+			log_info(&launch->log, "%s listens when %s binds it",
+			    addr, launch->command[0]);
 		else if (launch->handoff == ADOPT)
 			log_info(&launch->log, "%s %s%s, until %s binds it",
 			    word, addr, kind, launch->command[0]);
@@ -203,7 +207,8 @@ static int
 publish(struct launch *launch, struct failure *failure)
 {
 	if (launch->handoff != RESERVE &&
-	    listeners_listen(&launch->listeners, failure) == -1)
+	    listeners_listen(&launch->listeners, launch->handoff != ADOPT,
+	    failure) == -1)
 		return -1;
 	announce(launch);
 	return port_files_write(launch->files, &launch->signals.mask, failure);

@@ -183,9 +183,11 @@ class Maps(harness.Binding):
         port = free_number()
         process, address = self.start(
             TCP, f'bind=0.0.0.0:{port}', 'listen', 'socket=tcp6',
-            'set=v6only:1', f'bind=[::]:{port}', 'listen', 'answer',
-            'use=0', 'answer', options=['-l', 'localhost:0', '-m', port])
+            'set=v6only:1', f'bind=[::]:{port}', 'listen', 'touch=up',
+            'answer', 'use=0', 'answer',
+            options=['-l', 'localhost:0', '-m', port])
         number = address.rpartition(':')[2]
+        self.wait_for_file('up')
         with connect(f'127.0.0.1:{number}') as four, \
                 connect(f'[::1]:{number}') as six:
             self.assertEqual((read_all(four), read_all(six)),

@@ -341,6 +341,7 @@ class Manual(harness.Case):
             ['-v', '-c', 'true', '--', 'sleep', '300'],
             ['-c', 'sleep 300', '-k', '0', '--', 'sh', '-c', 'exit 3'],
             ['-c', 'sleep 300', '-k', '0', '--', 'sh', '-c', 'kill -9 $$'],
+            ['-H', 'adopt', '-l', 'localhost:0', 'true'],
             ['-H', 'reserve', 'true', '{fd}'], ['-w', 'x=@x', 'true'],
             ['-w', 'y=@missing', 'true'], ['-w', 'y=@.', 'true'],
             ['-p', '/proc/version', 'true'], ['-p', '/dev/full', 'true'],
@@ -355,6 +356,8 @@ class Manual(harness.Case):
         yield self.run_portexec('-v', '-l', '0', '-l', './s', '--', 'sh', '-c',
                                 '"$@"; :', 'sh', *python[1:], BINDER,
                                 '{port}', other, '{addr:1}')
+        yield self.run_portexec('-H', 'adopt', '--', harness.BINDER, *(
+            'socket=tcp4', 'bind=127.0.0.1:{port}') * 2)
         yield self.run_portexec('-v', *python, SECRETIVE, '{port}',
                                 preexec_fn=give_up_tracing)
         yield self.run_portexec(
@@ -646,7 +649,9 @@ class Pages(harness.Case):
             capture_output=True, text=True, timeout=4 * harness.DEADLINE,
             env=harness.environment(PATH=':'.join(path)))
         self.assertEqual(done.returncode, 0, done.stderr)
-        lines = done.stdout.splitlines()
+        # A service may still be in the middle of a line of its own.
+        lines = re.sub(r'(?<=.)\$ curl ', '\n$ curl ',
+                       done.stdout).splitlines()
         clients = [i for i, line in enumerate(lines)
                    if line.startswith('$ curl ')]
         self.assertEqual(len(clients), 2, done.stdout)

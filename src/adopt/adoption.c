@@ -19,6 +19,16 @@ adoption_is_tcp(const struct listener *listener)
 	return adoption_can_listen(listener) && !listener_is_unix(listener);
 }
 
+bool
+adoption_is_shared(const struct listener *listener)
+{
+	int shared = 0;
+	socklen_t length = sizeof(shared);
+
+	getsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &shared, &length);
+	return shared != 0;
+}
+
 void
 adoption_learn_socket(struct listener *listener)
 {

@@ -28,8 +28,13 @@ struct watch {
 	struct event_source	 source;	/* see waiting.h */
 	int64_t			 since;	/* events_clock(); 0: no client waits */
 	bool			 settled;	/* bound, or reported */
+	bool			 held_back;	/* listens when it is asked for */
+	bool			 parked;	/* see datagrams_join() */
+	int			 first;	/* likewise; owned; -1: none */
+	int64_t			 beside;	/* see waiting_bound() */
 	bool			 touched;	/* its options may be others */
 	struct kept_options	*options;	/* owned; see kept_options.h */
+	int			 flags;	/* F_GETFL, at the beginning */
 };
 
 struct adoption {
@@ -41,6 +46,7 @@ struct adoption {
 	struct listeners	*listeners;
 	const struct maps	*maps;
 	bool			 has_unix;	/* one of listeners is */
+	bool			 passes;	/* listeners, at fd 3 and up */
 	const struct log	*log;
 	const char		*service;	/* COMMAND, for messages */
 	int			 events;	/* see events_open() */
@@ -55,6 +61,7 @@ struct adoption {
 	socklen_t		 foreign_length;
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
+	pid_t			 said_refused;	/* of whom it was said last */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */
 };
 
@@ -63,6 +70,9 @@ bool	adoption_can_listen(const struct listener *listener);
 
 /* Whether the listener is open, and for TCP. */
 bool	adoption_is_tcp(const struct listener *listener);
+
+/* Whether the listener's socket has SO_REUSEPORT now. */
+bool	adoption_is_shared(const struct listener *listener);
 
 /* Sets the inode number of the listener's socket. */
 void	adoption_learn_socket(struct listener *listener);

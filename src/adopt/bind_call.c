@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "adopt/bind_call.h"
 #include "adopt/caller.h"
+#include "adopt/datagrams.h"
 #include "adopt/examine.h"
 #include "adopt/filter.h"
 #include "adopt/holders.h"
@@ -16,6 +21,7 @@
 #include "adopt/second_socket.h"
 #include "adopt/waiting.h"
 #include "adopt/yield.h"
+#include "process/procfs.h"
 
 #define ALONE	8	/* calls of one thread in a row */
 
@@ -32,104 +38,229 @@ bind_call_try(pid_t child)
 	    sizeof(value));
 }
 
+enum answer {
+	CONTINUED,	/* the kernel handles the call */
+	GIVEN,		/* a socket of ours is in the place of the service's */
+	REFUSED		/* EADDRINUSE */
+};
+
+/* What a bind(2) meets that asks for a port of ours. */
+struct meeting {
+	enum conflict	 conflict;
+	struct holder	*holder;	/* that decides it; NULL: none */
+	pid_t		 process;	/* that has the socket open */
+	bool		 taken;		/* the listener's own socket is held */
+};
+
 /*
- * A process that holds the listener for another address, and still has it open,
- * gets a second socket.  Two accept loops on one open file description would
- * block or starve each other.
+ * Whether the holder concerns a request for the listener's port.  Two listeners
+ * of a group have one port.
  */
 static bool
-needs_second_socket(const struct adoption *adoption, const struct call *call,
+concerns(const struct holder *holder, const struct listener *listener)
+{
+	return !holder->yielded && (holder->listener == listener ||
+	    (!listener_is_unix(listener) &&
+	    holder->listener->type == listener->type &&
+	    holder->listener->port == listener->port));
+}
+
+/* The kernel asks what the option is now, not what it was at bind(2). */
+static void
+learn_sharing(struct holder *holder)
+{
+	if (adoption_is_socket(holder->listener, holder->socket) &&
+	    adoption_is_shared(holder->listener))
+		holder->asked.share_port = true;
+}
+
+/*
+ * Whether the listener's own socket is not to be given while this is held: it
+ * is the one that the holder was given, or was parked for its sake.
+ */
+static bool
+stands_for(const struct adoption *adoption, const struct holder *holder,
     const struct listener *listener)
 {
-	struct holder_key key = { .process = call->caller.process,
-	    .listener = listener, .other = &call->request.address };
+	return adoption_is_socket(listener, holder->socket) ||
+	    (adoption_watch(adoption, listener)->parked &&
+	    match_suits(&holder->asked, listener));
+}
 
-	return holders_find(adoption, &key) != NULL &&
-	    holders_uses(adoption, &call->caller, listener);
+/*
+ * Looks for holders, and for who holds what, which takes a look at every
+ * process of the service's.  At the first bind(2) there are no holders.
+ */
+static void
+meet(struct adoption *adoption, const struct call *call,
+    const struct listener *listener, struct meeting *meeting)
+{
+	struct holder *holder, *next;
+	enum conflict conflict;
+	pid_t process;
+	bool own;
+
+	*meeting = (struct meeting){ .conflict = APART };
+	for (holder = adoption->holders; holder != NULL &&
+	    meeting->conflict != IN_USE; holder = next) {
+		next = holder->next;
+		if (!concerns(holder, listener))
+			continue;
+		own = stands_for(adoption, holder, listener);
+		learn_sharing(holder);
+		conflict = match_conflict(&holder->asked, &call->request);
+		if (conflict == APART && (!own || meeting->taken))
+			continue;
+		/* Shared, or not held any more: it is given in either case. */
+		process = conflict == SHARED && own &&
+		    listener->type == SOCK_STREAM ? holder->process :
+		    holders_who_holds(holder);
+		if (process == 0) {
+			holders_forget(holder);
+			continue;
+		}
+		meeting->taken |= own;
+		if (conflict > meeting->conflict) {
+			meeting->conflict = conflict;
+			meeting->holder = holder;
+			meeting->process = process;
+		}
+	}
+}
+
+/* Says so once for each process that is refused, and in its own words. */
+static void
+say_refused(struct adoption *adoption, const struct call *call,
+    const struct meeting *meeting)
+{
+	char asked[ADDR_MAX], name[2][PROCFS_NAME_MAX];
+
+	address_format(&call->request.address, call->request.length, asked);
+	procfs_name(call->caller.process, name[0]);
+	procfs_name(meeting->process, name[1]);
+	(adoption->said_refused == call->caller.process ? log_debug :
+	    log_info)(adoption->log, "process %d (%s) cannot bind %s: process "
+	    "%d (%s) has it", call->caller.process, name[0], asked,
+	    meeting->process, name[1]);
+	adoption->said_refused = call->caller.process;
 }
 
 /*
  * Returns the socket that the calling process is to be given: the listener's
- * own; or a second one, which give() closes; or -1.
+ * own, or another one, which give() closes; or -1 and errno.
  */
 static int
 choose_socket(struct adoption *adoption, const struct call *call,
-    struct listener *listener, bool second)
+    struct listener *listener, const struct meeting *meeting)
 {
 	const struct request *request = &call->request;
+	bool datagrams = listener->type == SOCK_DGRAM;
+	bool own = meeting->taken ? meeting->conflict == SHARED &&
+	    adoption_is_socket(listener, meeting->holder->socket) :
+	    match_suits(request, listener);
 
-	if (second)
-		return second_socket_make(listener, request->family);
-	if (listener->type == SOCK_DGRAM && request->family == AF_INET6 &&
-	    listener->address.any.sa_family == AF_INET &&
-	    (listener->inherited ||
-	    second_socket_make_dual_stack(adoption, listener) == -1))
+	if (datagrams && meeting->conflict == SHARED)
+		return datagrams_join(adoption, listener, meeting->holder,
+		    request);
+	if (!own)
+		return second_socket_make(listener, request);
+	if (datagrams && datagrams_prepare(adoption, listener, request) == -1)
 		return -1;
 	return listener->fd;
 }
 
-/*
- * Sets O_NONBLOCK as it was on the process's own socket: it belongs to the open
- * file description.  Close-on-exec belongs to the descriptor, and
- * install_listener() sets it.
- */
+/* Records what was given, and says so. */
 static void
-copy_nonblock(int wanted, int to)
+record(struct adoption *adoption, struct call *call, struct listener *listener,
+    int fd)
 {
-	int flags = fcntl(to, F_GETFL);
+	const struct request *request = &call->request;
+	bool own = fd == listener->fd;
+	struct stat status = { .st_ino = listener->socket };
+	char asked[ADDR_MAX];
 
-	if (((flags ^ wanted) & O_NONBLOCK) != 0)
-		fcntl(to, F_SETFL, flags ^ O_NONBLOCK);
+	if (!own && fstat(fd, &status) == -1)
+		return;
+	if (adoption->adopted_at == 0)
+		adoption->adopted_at = events_clock();
+	address_format(&request->address, request->length, asked);
+	log_debug(adoption->log, "process %d bound %s: given %s%s",
+	    call->caller.process, asked, own ? "" : "a companion of ",
+	    listener->addr);
+	holders_add(adoption, listener, status.st_ino, &call->caller, call->fd,
+	    request);
+	waiting_bound(adoption, listener, own);
 }
 
-/* Returns whether the calling process was given a socket for the listener. */
+/* A listener that was held back begins to listen, as somebody asks for it. */
 static bool
+wake(struct adoption *adoption, struct listener *listener)
+{
+	struct watch *watch = adoption_watch(adoption, listener);
+
+	if (!watch->held_back)
+		return true;
+	watch->held_back = false;
+	return adoption_listen(adoption, listener);
+}
+
+/*
+ * If a service has shut down the listener's socket: it does not count as held,
+ * and listens again.  A unix socket cannot, and the service binds its path
+ * itself: unix_listen() in the kernel's net/unix/af_unix.c.  Returns whether
+ * the listener is good.
+ */
+static bool
+renew(struct adoption *adoption, struct listener *listener)
+{
+	struct pollfd one = { .fd = listener->fd };
+
+	if (adoption->holders == NULL || !adoption_can_listen(listener) ||
+	    adoption_watch(adoption, listener)->held_back ||
+	    poll(&one, 1, 0) != 1 || (one.revents & POLLHUP) == 0)
+		return true;
+	holders_release(adoption, listener);
+	if (!listener_is_unix(listener) && adoption_listen(adoption, listener))
+		return true;
+	adoption_close(adoption, listener);
+	return false;
+}
+
+/* Puts a socket of ours in the place of the calling process's, if it may. */
+static enum answer
 give(struct adoption *adoption, struct call *call, struct listener *listener)
 {
 	struct slot slot = { .notify = adoption->notify, .id = call->id,
 	    .caller = &call->caller, .fd = call->fd, .inode = call->socket,
 	    .copy = call->copy };
 	const struct request *request = &call->request;
-	char asked[ADDR_MAX];
+	struct meeting meeting;
 	int fd, status;
-	bool second;
 
-	if (holders_is_yielded(adoption, listener) &&
-	    !holders_reclaim(adoption, listener))
-		return false;
-	second = needs_second_socket(adoption, call, listener);
-	fd = choose_socket(adoption, call, listener, second);
-	if (fd == -1)
-		return false;
-	kept_options_hand_over(adoption, listener, call->copy,
-	    request->family, request->type, fd);
+	if ((holders_is_yielded(adoption, listener) &&
+	    !holders_reclaim(adoption, listener)) ||
+	    !renew(adoption, listener))
+		return CONTINUED;
+	meet(adoption, call, listener, &meeting);
+	if (meeting.conflict == IN_USE) {
+		say_refused(adoption, call, &meeting);
+		return REFUSED;
+	}
+	fd = choose_socket(adoption, call, listener, &meeting);
+	if (fd == -1 || (fd == listener->fd && !wake(adoption, listener)))
+		return errno == EADDRINUSE ? REFUSED : CONTINUED;
 	slot.flags = caller_flags(&call->caller, call->fd);
-	copy_nonblock(slot.flags, fd);
+	kept_options_hand_over(adoption, listener, call->copy, slot.flags,
+	    request->family, request->type, fd);
 	status = install_listener(&slot, fd);
-	if (second)
-		close(fd);
 	if (slot.deaf)
 		yield_to_deaf(adoption, listener, &call->caller,
 		    &request->address, request->length);
-	if (status == -1)
-		return false;
-	/*
-	 * A second socket is the process's alone: the keeper neither watches
-	 * nor lists it.  The process holds the listener already, for another
-	 * address, and holders_add() would replace that address.
-	 */
-	if (!second) {
-		waiting_settle(adoption, listener);
-		if (adoption->adopted_at == 0)
-			adoption->adopted_at = events_clock();
-		holders_add(adoption, listener, &call->caller,
-		    call->fd, &request->address);
-	}
-	address_format(&request->address, request->length, asked);
-	log_debug(adoption->log, "process %d bound %s: given %s%s",
-	    call->caller.process, asked, second ? "a companion of " : "",
-	    listener->addr);
-	return true;
+	if (status == 0)
+		record(adoption, call, listener, fd);
+	if (fd != listener->fd)
+		close(fd);
+	return status == 0 ? GIVEN : CONTINUED;
 }
 
 /*
@@ -168,20 +299,24 @@ is_issued_again(const struct adoption *adoption, const struct call *call)
 	return !adoption->killable && holders_find(adoption, &key) != NULL;
 }
 
-static bool
+static enum answer
 answer(struct adoption *adoption, struct call *call)
 {
 	struct listener *list = adoption->listeners->list;
+	struct holder_key given = { .socket = call->socket };
+	enum answer answer = CONTINUED;
 	int match;
 
-	if (adoption_find(adoption, call->socket) != NULL)
-		return is_issued_again(adoption, call);
+	if (adoption_find(adoption, call->socket) != NULL ||
+	    holders_find(adoption, &given) != NULL)
+		return is_issued_again(adoption, call) ? GIVEN : CONTINUED;
 	match = match_listener(&call->request, adoption->listeners,
 	    adoption->maps);
-	if (match != -1 && give(adoption, call, &list[match]))
-		return true;
-	continue_bind(adoption, call);
-	return false;
+	if (match != -1)
+		answer = give(adoption, call, &list[match]);
+	if (answer == CONTINUED)
+		continue_bind(adoption, call);
+	return answer;
 }
 
 void
@@ -222,14 +357,18 @@ bind_call_answer(struct adoption *adoption)
 		char room[1024];
 	} out = { .room = { 0 } };
 	struct call call = { .caller.pidfd = -1, .copy = -1 };
+	enum answer answered;
 
 	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_RECV,
 	    &in.notification) == -1)
 		return;
 	out.response.id = call.id = in.notification.id;
-	if (!examine_call(adoption, &in.notification, &call) ||
-	    !answer(adoption, &call))
+	answered = examine_call(adoption, &in.notification, &call) ?
+	    answer(adoption, &call) : CONTINUED;
+	if (answered == CONTINUED)
 		out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else if (answered == REFUSED)
+		out.response.error = -EADDRINUSE;
 	/* With our copy open, the old socket would outlive the call. */
 	if (call.copy != -1)
 		close(call.copy);

@@ -164,9 +164,12 @@ caller_begin_descriptors(const struct caller *caller, struct descriptors *all,
 
 	*all = (struct descriptors){ .caller = caller, .ours = ours,
 	    .inode = inode };
+	if (procfs_open(&all->folder, "%d/fd", caller->thread) == -1) {
+		all->hidden = errno == EACCES || errno == EPERM;
+		return;
+	}
 	/* The size is their number, since Linux 6.2: proc_fd_getattr(). */
-	if (procfs_open(&all->folder, "%d/fd", caller->thread) == -1 ||
-	    ours == -1 || fstat(all->folder.fd, &status) == -1 ||
+	if (ours == -1 || fstat(all->folder.fd, &status) == -1 ||
 	    status.st_size <= FEW || status.st_size > MANY)
 		return;
 	all->self = getpid();

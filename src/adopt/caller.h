@@ -33,6 +33,7 @@ struct descriptors {
 	int			 ours;	/* the socket that is looked for */
 	ino_t			 inode;	/* of that socket */
 	struct procfs		 folder;
+	bool			 hidden;	/* no permission to see any */
 	/* Those below end are compared with ours; end is 0 if none is. */
 	pid_t			 self;
 	int			 next;	/* the lowest that was not compared */

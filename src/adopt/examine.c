@@ -41,6 +41,17 @@ examine_begin(struct adoption *adoption)
 	adoption->namespace = caller_network(getpid());
 }
 
+/* Returns 0 if the socket has no such option. */
+static int
+read_option(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t length = sizeof(value);
+
+	getsockopt(fd, level, option, &value, &length);
+	return value;
+}
+
 /*
  * Learns from the keeper's copy of the descriptor what socket it is.  Returns
  * false if it is none.
@@ -49,20 +60,26 @@ static bool
 examine_copy(const struct adoption *adoption, struct call *call)
 {
 	struct request *request = &call->request;
-	int protocol = -1;
-	socklen_t length = sizeof(int);
 	struct stat status;
+	int protocol;
 
 	if (fstat(call->copy, &status) == -1 || !S_ISSOCK(status.st_mode))
 		return false;
 	call->socket = status.st_ino;
-	getsockopt(call->copy, SOL_SOCKET, SO_TYPE, &request->type, &length);
-	getsockopt(call->copy, SOL_SOCKET, SO_DOMAIN, &request->family,
-	    &length);
-	getsockopt(call->copy, SOL_SOCKET, SO_PROTOCOL, &protocol, &length);
+	request->family = read_option(call->copy, SOL_SOCKET, SO_DOMAIN);
+	protocol = read_option(call->copy, SOL_SOCKET, SO_PROTOCOL);
 	/* Go uses MPTCP by default, which falls back to TCP. */
 	request->standard = protocol == IPPROTO_TCP ||
 	    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
+	request->type = protocol == IPPROTO_UDP ? SOCK_DGRAM :
+	    request->standard ? SOCK_STREAM :
+	    read_option(call->copy, SOL_SOCKET, SO_TYPE);
+	request->share_port = read_option(call->copy, SOL_SOCKET,
+	    SO_REUSEPORT) != 0;
+	request->share_address = request->type == SOCK_DGRAM &&
+	    read_option(call->copy, SOL_SOCKET, SO_REUSEADDR) != 0;
+	request->v6only = request->family == AF_INET6 &&
+	    read_option(call->copy, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
 	request->same_network = adoption->network != 0 ?
 	    socket_network(call->copy) == adoption->network :
 	    is_in_namespace(adoption, call->caller.thread);
@@ -71,7 +88,7 @@ examine_copy(const struct adoption *adoption, struct call *call)
 
 /*
  * Does the same where pidfd_getfd(2) is refused: the name of the protocol says
- * what the socket is.
+ * what the socket is.  What options it has is not known: it may share its port.
  */
 static bool
 examine_link(const struct adoption *adoption, struct call *call)
@@ -83,6 +100,7 @@ examine_link(const struct adoption *adoption, struct call *call)
 	call->socket = caller_socket(&call->caller, call->fd);
 	if (call->socket == 0)
 		return false;
+	request->share_port = true;
 	request->same_network = is_in_namespace(adoption, call->caller.thread);
 	caller_protocol(&call->caller, call->fd, name, sizeof(name));
 	base = name + (strncmp(name, "MPTCP", 5) == 0 ? strlen("MP") : 0);

@@ -13,10 +13,9 @@ matches(const struct holder *holder, const struct holder_key *key)
 	return holder->yielded == key->yielded &&
 	    (key->process == 0 || holder->process == key->process) &&
 	    (key->listener == NULL || holder->listener == key->listener) &&
+	    (key->socket == 0 || holder->socket == key->socket) &&
 	    (key->asked == NULL ||
-	    address_same(&holder->asked, key->asked)) &&
-	    (key->other == NULL ||
-	    !address_same(&holder->asked, key->other));
+	    address_same(&holder->asked.address, key->asked));
 }
 
 struct holder *
@@ -31,21 +30,51 @@ holders_find(const struct adoption *adoption, const struct holder_key *key)
 }
 
 static void
-forget(struct holder *holder)
+let_process_go(struct holder *holder)
+{
+	if (holder->pidfd != -1) {
+		events_watch(holder->adoption->events, &holder->source, -1, 0);
+		close(holder->pidfd);
+	}
+	holder->pidfd = -1;
+	holder->process = 0;
+}
+
+void
+holders_forget(struct holder *holder)
 {
 	struct holder **at = &holder->adoption->holders;
 
 	while (*at != holder)
 		at = &(*at)->next;
 	*at = holder->next;
-	if (holder->pidfd != -1) {
-		events_watch(holder->adoption->events, &holder->source, -1, 0);
-		close(holder->pidfd);
-	}
+	let_process_go(holder);
 	free(holder);
 }
 
-/* A pidfd becomes readable when its process has ended: pidfd_open(2). */
+static bool
+is_own_socket(const struct holder *holder)
+{
+	return adoption_is_socket(holder->listener, holder->socket);
+}
+
+/* Whether another holder stands for the same, too. */
+static bool
+is_repeated(const struct holder *holder)
+{
+	const struct holder *other = holder->adoption->holders;
+
+	while (other != NULL && (other == holder || other->yielded ||
+	    other->socket != holder->socket ||
+	    !address_same(&other->asked.address, &holder->asked.address)))
+		other = other->next;
+	return other != NULL;
+}
+
+/*
+ * A pidfd becomes readable when its process has ended: pidfd_open(2).  A
+ * descendant may have the socket open still.
+ */
 static void
 handle_end(void *context, uint32_t events)
 {
@@ -53,12 +82,18 @@ handle_end(void *context, uint32_t events)
 	struct adoption *adoption = holder->adoption;
 
 	(void)events;
+	let_process_go(holder);
 	if (holder->yielded) {
 		if (holder->listener != NULL)
 			holders_reclaim(adoption, holder->listener);
-	} else if (!adoption_listen(adoption, holder->listener))
+		holders_forget(holder);
+		return;
+	}
+	if (is_own_socket(holder) &&
+	    !adoption_listen(adoption, holder->listener))
 		adoption_close(adoption, holder->listener);
-	forget(holder);
+	if (is_repeated(holder) || holders_who_holds(holder) == 0)
+		holders_forget(holder);
 }
 
 static void
@@ -79,34 +114,130 @@ add(struct adoption *adoption, const struct holder *wanted)
 	adoption->holders = holder;
 	if (events_watch(adoption->events, &holder->source, holder->pidfd,
 	    EPOLLIN) == -1)
-		forget(holder);
+		holders_forget(holder);
 }
 
 void
-holders_add(struct adoption *adoption, struct listener *listener,
-    struct caller *caller, int fd, const union address *asked)
+holders_add(struct adoption *adoption, struct listener *listener, ino_t socket,
+    struct caller *caller, int fd, const struct request *asked)
 {
-	struct holder_key same = { .process = caller->process,
-	    .listener = listener, .asked = asked };
-	struct holder_key former = { .process = caller->process,
-	    .listener = listener, .other = asked };
-	struct holder *holder;
+	struct holder *holder = holders_find(adoption, &(struct holder_key){
+	    .process = caller->process, .listener = listener,
+	    .socket = socket, .asked = &asked->address });
 
-	if (holders_find(adoption, &same) != NULL)
-		return;
-	/*
-	 * The process has closed the socket for the former address: otherwise
-	 * it would have been given a second socket now.
-	 */
-	holder = holders_find(adoption, &former);
 	if (holder != NULL) {
 		holder->fd = fd;
 		holder->asked = *asked;
 		return;
 	}
 	add(adoption, &(struct holder){ .listener = listener,
-	    .process = caller->process, .pidfd = caller_take_pidfd(caller),
-	    .fd = fd, .asked = *asked });
+	    .socket = socket, .process = caller->process,
+	    .pidfd = caller_take_pidfd(caller), .fd = fd, .asked = *asked });
+}
+
+struct search {
+	const struct holder	*holder;
+	pid_t			 found;
+};
+
+/* Whether the process was given the socket, or may have got it by fork(2). */
+static bool
+may_inherit(const struct holder *holder, pid_t process)
+{
+	return holder->process != 0 && (process == holder->process ||
+	    tree_is_below(process, holder->process));
+}
+
+/*
+ * The copy that was passed at fd 3 + i counts only if a bind(2) replaced that
+ * descriptor.
+ */
+static bool
+counts(const struct holder *holder, pid_t process,
+    const struct descriptor *descriptor)
+{
+	const struct listener *list = holder->adoption->listeners->list;
+	int passed = FIRST_FD + (int)(holder->listener - list);
+
+	return descriptor->same && (descriptor->fd != passed ||
+	    (descriptor->fd == holder->fd && may_inherit(holder, process)));
+}
+
+static bool
+has_open(const struct holder *holder, pid_t process)
+{
+	const struct caller caller = { .thread = process, .process = process };
+	struct descriptor descriptor;
+	struct descriptors all;
+	bool found;
+
+	caller_begin_descriptors(&caller, &all, is_own_socket(holder) ?
+	    holder->listener->fd : -1, holder->socket);
+	found = all.hidden && may_inherit(holder, process);
+	while (!found && caller_next_descriptor(&all, &descriptor))
+		found = counts(holder, process, &descriptor);
+	caller_end_descriptors(&all);
+	return found;
+}
+
+static void
+search_one(pid_t pid, pid_t parent, void *context)
+{
+	struct search *search = context;
+
+	(void)parent;
+	if (search->found == 0 && has_open(search->holder, pid))
+		search->found = pid;
+}
+
+pid_t
+holders_who_holds(const struct holder *holder)
+{
+	struct search search = { .holder = holder };
+
+	if (holder->listener->fd == -1)
+		return 0;
+	if (holder->process != 0 && has_open(holder, holder->process))
+		return holder->process;
+	tree_visit(search_one, &search);
+	return search.found;
+}
+
+bool
+holders_is_held(struct adoption *adoption, const struct listener *listener)
+{
+	struct holder_key key = { .listener = listener,
+	    .socket = listener->socket };
+	struct holder *holder;
+
+	while ((holder = holders_find(adoption, &key)) != NULL) {
+		if (holders_who_holds(holder) != 0)
+			return true;
+		holders_forget(holder);
+	}
+	return false;
+}
+
+void
+holders_release(struct adoption *adoption, const struct listener *listener)
+{
+	struct holder_key key = { .listener = listener,
+	    .socket = listener->socket };
+	struct holder *holder;
+
+	while ((holder = holders_find(adoption, &key)) != NULL)
+		holders_forget(holder);
+}
+
+bool
+holders_any(struct adoption *adoption)
+{
+	size_t i;
+
+	for (i = 0; i < adoption->listeners->count; i++)
+		if (holders_is_held(adoption, &adoption->listeners->list[i]))
+			return true;
+	return false;
 }
 
 bool
@@ -149,73 +280,4 @@ holders_reclaim(struct adoption *adoption, struct listener *listener)
 	while ((holder = holders_find(adoption, &key)) != NULL)
 		holder->listener = NULL;
 	return true;
-}
-
-/*
- * The copy that was passed at fd 3 + i counts only if a bind(2) replaced that
- * descriptor, in this process or in one that forked it.  So holder->process is
- * not compared.
- */
-static bool
-is_in_use(const struct adoption *adoption, const struct listener *listener,
-    const struct descriptor *descriptor)
-{
-	const struct holder *holder;
-
-	if (!descriptor->same)
-		return false;
-	if (descriptor->fd != FIRST_FD +
-	    (int)(listener - adoption->listeners->list))
-		return true;
-	for (holder = adoption->holders; holder != NULL; holder = holder->next)
-		if (holder->listener == listener && !holder->yielded &&
-		    holder->fd == descriptor->fd)
-			return true;
-	return false;
-}
-
-bool
-holders_uses(const struct adoption *adoption, const struct caller *caller,
-    const struct listener *listener)
-{
-	struct descriptor descriptor;
-	struct descriptors all;
-	bool found = false;
-
-	if (listener->fd == -1)
-		return false;
-	caller_begin_descriptors(caller, &all, listener->fd, listener->socket);
-	while (!found && caller_next_descriptor(&all, &descriptor))
-		found = is_in_use(adoption, listener, &descriptor);
-	caller_end_descriptors(&all);
-	return found;
-}
-
-struct search {
-	const struct adoption	*adoption;
-	bool			 found;
-};
-
-static void
-search_one(pid_t pid, pid_t parent, void *context)
-{
-	struct search *search = context;
-	const struct listeners *listeners = search->adoption->listeners;
-	const struct caller caller = { .thread = pid, .process = pid };
-	size_t i;
-
-	(void)parent;
-	for (i = 0; i < listeners->count; i++)
-		if (holders_uses(search->adoption, &caller,
-		    &listeners->list[i]))
-			search->found = true;
-}
-
-bool
-holders_any(const struct adoption *adoption)
-{
-	struct search search = { adoption, false };
-
-	tree_visit(search_one, &search);
-	return search.found;
 }

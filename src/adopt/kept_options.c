@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <linux/tcp.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -183,8 +184,21 @@ kept_options_begin(struct adoption *adoption)
 {
 	size_t i;
 
-	for (i = 0; i < adoption->listeners->count; i++)
+	for (i = 0; i < adoption->listeners->count; i++) {
 		learn_base(adoption, &adoption->listeners->list[i]);
+		adoption->watches[i].flags =
+		    fcntl(adoption->listeners->list[i].fd, F_GETFL);
+	}
+}
+
+/* known is true if fd is a listener's socket that nobody has had. */
+static void
+copy_nonblock(int flags, const struct watch *watch, bool known, int fd)
+{
+	int now = known ? watch->flags : fcntl(fd, F_GETFL);
+
+	if (((flags ^ now) & O_NONBLOCK) != 0)
+		fcntl(fd, F_SETFL, now ^ O_NONBLOCK);
 }
 
 /* The kernel does not resize a buffer that is locked. */
@@ -224,16 +238,20 @@ set_value(int fd, const struct row *row, struct value value, bool standard)
 
 void
 kept_options_hand_over(struct adoption *adoption, struct listener *listener,
-    int from, int family, int type, int to)
+    int from, int flags, int family, int type, int to)
 {
 	const struct kept_options *standard = find_standard(adoption, family,
 	    type), *base = find_base(adoption, listener);
 	struct watch *watch = adoption_watch(adoption, listener);
 	const struct value *wanted;
 	struct value set, now;
+	bool known = !watch->touched && to == listener->fd;
 	int kind = kind_of(family, type);
 	size_t i;
 
+	copy_nonblock(flags, watch, known, to);
+	if (to == listener->fd)
+		watch->touched = true;
 	if (standard == NULL || base == NULL)
 		return;
 	for (i = 0; i < ROWS; i++) {
@@ -242,14 +260,12 @@ kept_options_hand_over(struct adoption *adoption, struct listener *listener,
 		read_value(from, &rows[i], &set);
 		wanted = from == -1 || is_same(&set, &standard->list[i]) ?
 		    &base->list[i] : &set;
-		if (watch->touched || to != listener->fd)
-			read_value(to, &rows[i], &now);
-		else
+		if (known)
 			now = base->list[i];
+		else
+			read_value(to, &rows[i], &now);
 		if (wanted->length != 0 && !is_same(wanted, &now))
 			set_value(to, &rows[i], *wanted,
 			    is_same(wanted, &standard->list[i]));
 	}
-	if (to == listener->fd)
-		watch->touched = true;
 }

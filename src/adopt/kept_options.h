@@ -23,9 +23,11 @@ void	kept_options_begin(struct adoption *adoption);
  * type, if it differs from that of a new socket.  Otherwise it gets what the
  * listener had at the beginning, so that nothing is left of another service
  * that has had the socket before.  If from is -1, it is taken for a new socket.
- * An option that cannot be set stays as it is.
+ * An option that cannot be set stays as it is.  Also sets O_NONBLOCK as it is
+ * in flags: it belongs to the open file description.
  */
 void	kept_options_hand_over(struct adoption *adoption,
-    struct listener *listener, int from, int family, int type, int to);
+    struct listener *listener, int from, int flags, int family, int type,
+    int to);
 
 #endif

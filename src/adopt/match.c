@@ -6,6 +6,29 @@
 
 enum nearness { FAR, ACCEPTABLE, SAME_FAMILY, SAME_ADDRESS };
 
+static bool
+takes_ipv4(const struct request *request)
+{
+	const union address *address = &request->address;
+
+	return address->any.sa_family == AF_INET || address_is_mapped(address) ||
+	    (address_is_wildcard(address) && !request->v6only);
+}
+
+static bool
+takes_ipv6(const struct request *request)
+{
+	return request->address.any.sa_family == AF_INET6 &&
+	    !address_is_mapped(&request->address);
+}
+
+static bool
+is_for_ipv4(const struct listener *listener)
+{
+	return listener->address.any.sa_family == AF_INET ||
+	    address_is_mapped(&listener->address);
+}
+
 static enum nearness
 compare(const struct request *request, const struct listener *listener)
 {
@@ -18,7 +41,7 @@ compare(const struct request *request, const struct listener *listener)
 	if (!address_is_wildcard(asked) && !(address_is_loopback(asked) &&
 	    (address_is_loopback(ours) || address_is_wildcard(ours))))
 		return FAR;
-	return asked->any.sa_family == ours->any.sa_family ? SAME_FAMILY :
+	return takes_ipv4(request) == is_for_ipv4(listener) ? SAME_FAMILY :
 	    ACCEPTABLE;
 }
 
@@ -112,4 +135,53 @@ match_listener(const struct request *request, const struct listeners *listeners,
 	default:
 		return -1;
 	}
+}
+
+/* A listener at [::] takes clients of both. */
+bool
+match_suits(const struct request *request, const struct listener *listener)
+{
+	if (listener_is_unix(listener) ||
+	    (listener->address.any.sa_family == AF_INET6 &&
+	    address_is_wildcard(&listener->address)))
+		return true;
+	return is_for_ipv4(listener) ? takes_ipv4(request) :
+	    takes_ipv6(request);
+}
+
+/* Whether both are for clients of one family. */
+static bool
+share_family(const struct request *a, const struct request *b)
+{
+	return (takes_ipv4(a) && takes_ipv4(b)) ||
+	    (takes_ipv6(a) && takes_ipv6(b));
+}
+
+static bool
+overlap(const struct request *a, const struct request *b)
+{
+	struct in6_addr first, second;
+
+	if (a->family == AF_UNIX)
+		return true;
+	if (address_port(&a->address) != address_port(&b->address))
+		return false;
+	if (address_is_wildcard(&a->address) ||
+	    address_is_wildcard(&b->address))
+		return share_family(a, b);
+	first = address_as_ipv6(&a->address);
+	second = address_as_ipv6(&b->address);
+	return IN6_ARE_ADDR_EQUAL(&first, &second);
+}
+
+enum conflict
+match_conflict(const struct request *held, const struct request *asked)
+{
+	if (!overlap(held, asked))
+		return APART;
+	if (asked->family == AF_UNIX)
+		return IN_USE;
+	return (held->share_port && asked->share_port) ||
+	    (asked->type == SOCK_DGRAM && held->share_address &&
+	    asked->share_address) ? SHARED : IN_USE;
 }

@@ -8,10 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "adopt/datagrams.h"
 #include "adopt/holders.h"
 #include "adopt/waiting.h"
+#include "adopt/yield.h"
 
-enum { PATIENCE_MS = 3000 };	/* that clients wait before a report */
+enum {
+	PATIENCE_MS = 3000,	/* that clients wait before a report */
+	BESIDE_MS = 1000	/* between two looks at what is beside */
+};
 
 static const int64_t NEVER = INT64_MAX;
 
@@ -26,9 +31,14 @@ handle_listener(void *context, uint32_t events)
 	if ((events & EPOLLHUP) == 0) {
 		if ((events & EPOLLIN) != 0)
 			watch->since = events_clock();
-	} else if (adoption->notify == -1 || !adoption_is_tcp(watch->listener))
+		return;
+	}
+	if (adoption->notify == -1 || !adoption_is_tcp(watch->listener)) {
 		watch->settled = true;
-	else if (!adoption_listen(adoption, watch->listener))
+		return;
+	}
+	holders_release(adoption, watch->listener);
+	if (!adoption_listen(adoption, watch->listener))
 		adoption_close(adoption, watch->listener);
 }
 
@@ -48,15 +58,35 @@ waiting_begin(struct adoption *adoption)
 		watch->listener = &listeners->list[i];
 		watch->source = (struct event_source){
 		    .handle = handle_listener, .context = watch, .fd = -1 };
+		watch->first = -1;
+		watch->held_back = adoption->notify != -1 &&
+		    watch->listener->optional &&
+		    adoption_is_tcp(watch->listener);
 		adoption_learn_socket(watch->listener);
 	}
 	return 0;
 }
 
+/*
+ * Between two bind(2) calls of one service less than BESIDE_MS should pass: the
+ * client of an address that comes second is not to be refused.
+ */
 void
-waiting_settle(struct adoption *adoption, const struct listener *listener)
+waiting_bound(struct adoption *adoption, struct listener *listener, bool own)
 {
-	adoption_watch(adoption, listener)->settled = true;
+	struct watch *watch;
+	size_t i;
+
+	for (i = 0; i < adoption->listeners->count; i++) {
+		watch = &adoption->watches[i];
+		if (watch->listener == listener && own) {
+			watch->settled = true;
+			watch->beside = 0;
+		} else if (watch->listener->port == listener->port &&
+		    watch->listener->type == listener->type &&
+		    !listener_is_unix(listener) && !watch->held_back)
+			watch->beside = events_clock();
+	}
 	adoption->look_at = 0;
 }
 
@@ -94,6 +124,23 @@ report(const struct adoption *adoption, const struct listener *listener)
 	    PATIENCE_MS / 1000, clients, hint);
 }
 
+/* Returns when to look again, on events_clock(); NEVER: nothing is beside. */
+static int64_t
+check_beside(struct watch *watch, int64_t now)
+{
+	bool done;
+
+	if (watch->beside == 0)
+		return NEVER;
+	if (watch->beside + BESIDE_MS > now)
+		return watch->beside + BESIDE_MS;
+	done = watch->listener->type == SOCK_DGRAM ?
+	    !datagrams_step(watch->adoption, watch->listener) :
+	    yield_to_listening(watch->adoption, watch->listener);
+	watch->beside = done ? 0 : now;
+	return done ? NEVER : now + BESIDE_MS;
+}
+
 /* Returns when a report is due, on events_clock(); NEVER: none is. */
 static int64_t
 check_watch(struct watch *watch, int64_t now)
@@ -124,14 +171,15 @@ static void
 choose_events(struct watch *watch)
 {
 	const struct listener *listener = watch->listener;
-	bool yielded = holders_is_yielded(watch->adoption, listener);
+	bool silent = watch->held_back ||
+	    holders_is_yielded(watch->adoption, listener);
 	bool for_clients = !watch->settled && watch->since == 0;
 	bool for_shutdown = adoption_is_tcp(listener) &&
 	    watch->adoption->notify != -1;
 
 	/* EPOLLHUP is always reported. */
 	events_watch(watch->adoption->events, &watch->source,
-	    !yielded && (for_clients || for_shutdown) ? listener->fd : -1,
+	    !silent && (for_clients || for_shutdown) ? listener->fd : -1,
 	    for_clients ? EPOLLIN : 0);
 }
 
@@ -150,6 +198,9 @@ waiting_step(struct adoption *adoption)
 	adoption->look_at = NEVER;
 	for (i = 0; i < adoption->listeners->count; i++) {
 		due = check_watch(&adoption->watches[i], now);
+		if (due < adoption->look_at)
+			adoption->look_at = due;
+		due = check_beside(&adoption->watches[i], now);
 		if (due < adoption->look_at)
 			adoption->look_at = due;
 		choose_events(&adoption->watches[i]);

@@ -4,7 +4,8 @@
 
 /*
  * Clients that wait in a listener's accept queue and are not accepted.  After
- * some seconds the keeper says so, once a listener.
+ * some seconds the keeper says so, once a listener.  Where the service listens
+ * at another address of the same port, they are not kept waiting.
  */
 
 #include "adopt/adoption.h"
@@ -25,8 +26,13 @@ int	waiting_begin(struct adoption *adoption);
  */
 int	waiting_step(struct adoption *adoption);
 
-/* The listener was bound: nothing is reported of it any more. */
-void	waiting_settle(struct adoption *adoption,
-    const struct listener *listener);
+/*
+ * A process was given a socket at the listener's port: the listener's own, if
+ * own is true, or one beside it.  Nothing is reported of a listener whose own
+ * socket was given.  From then on what stands beside it is looked at once a
+ * second: yield_to_listening(), datagrams_step().
+ */
+void	waiting_bound(struct adoption *adoption, struct listener *listener,
+    bool own);
 
 #endif

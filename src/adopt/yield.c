@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "adopt/holders.h"
 #include "adopt/yield.h"
@@ -12,15 +16,14 @@
 static bool
 yield_ports(struct adoption *adoption, struct caller *caller)
 {
-	struct holder_key key = { 0 };
 	struct listener *listener;
 	bool listened = false;
 	size_t i;
 
 	for (i = 0; i < adoption->listeners->count; i++) {
-		key.listener = listener = &adoption->listeners->list[i];
+		listener = &adoption->listeners->list[i];
 		if (listener->reserve != -1 && listener->fd != -1 &&
-		    holders_find(adoption, &key) == NULL)
+		    !holders_is_held(adoption, listener))
 			listened |= holders_yield(adoption, listener, caller);
 	}
 	return listened;
@@ -52,14 +55,61 @@ yield_to_deaf(struct adoption *adoption, struct listener *listener,
     struct caller *caller, const union address *asked, socklen_t length)
 {
 	const char *why = strerror(errno);
-	struct holder_key key = { .listener = listener };
 	char text[ADDR_MAX];
 
-	if (listener->reserve != -1 && holders_find(adoption, &key) == NULL)
+	if (listener->reserve != -1 && !holders_is_held(adoption, listener))
 		holders_yield(adoption, listener, caller);
 	address_format(asked, length, text);
 	(adoption->said_deaf ? log_debug : log_info)(adoption->log,
 	    "process %d has an epoll instance that cannot be reached: %s; "
 	    "it binds %s itself", caller->process, why, text);
 	adoption->said_deaf = true;
+}
+
+/* Whether the process listens on the socket that it was given. */
+static bool
+is_listening(const struct caller *caller, const struct holder *holder)
+{
+	int copy = caller_copy(caller, holder->fd), listening = 0;
+	socklen_t length = sizeof(listening);
+	struct stat status;
+
+	if (copy == -1)
+		return false;
+	if (fstat(copy, &status) == 0 && status.st_ino == holder->socket)
+		getsockopt(copy, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+		    &length);
+	close(copy);
+	return listening != 0;
+}
+
+bool
+yield_to_listening(struct adoption *adoption, struct listener *listener)
+{
+	struct holder *holder;
+	struct caller caller;
+	bool waits = false;
+	pid_t process;
+
+	if (listener->inherited || listener->fd == -1 ||
+	    holders_is_held(adoption, listener))
+		return true;
+	for (holder = adoption->holders; holder != NULL;
+	    holder = holder->next) {
+		if (holder->yielded || holder->listener->type !=
+		    listener->type || holder->listener->port != listener->port)
+			continue;
+		process = holders_who_holds(holder);
+		if (process == 0 || !caller_identify(&caller, process))
+			continue;
+		waits = !is_listening(&caller, holder);
+		if (!waits && holders_yield(adoption, listener, &caller))
+			log_debug(adoption->log, "process %d listens beside "
+			    "%s: clients of that are refused", process,
+			    listener->addr);
+		caller_close(&caller);
+		if (!waits)
+			return true;
+	}
+	return !waits;
 }

@@ -31,4 +31,13 @@ void	yield_to_unreadable(struct adoption *adoption, struct caller *caller,
 void	yield_to_deaf(struct adoption *adoption, struct listener *listener,
     struct caller *caller, const union address *asked, socklen_t length);
 
+/*
+ * Yields the listener, whose own socket no process holds, to the process that
+ * listens at another address of the same port, if there is one.  A client would
+ * wait in vain here, where it is refused on a free port.  Returns false if a
+ * process was given such a socket and does not listen yet.
+ */
+bool	yield_to_listening(struct adoption *adoption,
+    struct listener *listener);
+
 #endif

@@ -92,6 +92,18 @@ procfs_entry(struct procfs *folder, int *number)
 	return false;
 }
 
+void
+procfs_name(pid_t pid, char name[PROCFS_NAME_MAX])
+{
+	struct procfs file;
+
+	strlcpy(name, "?", PROCFS_NAME_MAX);
+	if (procfs_open(&file, "%d/comm", pid) == -1)
+		return;
+	procfs_text(&file, '\n', name, PROCFS_NAME_MAX);
+	procfs_close(&file);
+}
+
 bool
 procfs_number(const char *line, unsigned n, int base,
     unsigned long long *number)

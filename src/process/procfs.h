@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { PROCFS_NAME_MAX = 64 };
+
 struct procfs {
 	int	fd;			/* close-on-exec; -1: not open */
 	size_t	at, length;		/* untaken data: from at to length */
@@ -39,6 +41,12 @@ bool	procfs_text(struct procfs *file, char end, char *text, size_t size);
  * descriptor.  Returns false when none is left.
  */
 bool	procfs_entry(struct procfs *folder, int *number);
+
+/*
+ * Stores the name of the process, which comm of proc(5) has; "?" if it is
+ * unknown.
+ */
+void	procfs_name(pid_t pid, char name[PROCFS_NAME_MAX]);
 
 /*
  * Returns whether word n of line, counted from 0, is a number in that base,

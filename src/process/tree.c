@@ -95,6 +95,19 @@ tree_visit(void (*visit)(pid_t, pid_t, void *), void *context)
 	return visit_children(getpid(), &visitor);
 }
 
+bool
+tree_is_below(pid_t pid, pid_t other)
+{
+	int left;
+
+	for (left = GENERATIONS; left > 0 && pid > 0; left--) {
+		pid = parent_of(pid);
+		if (pid == other)
+			return true;
+	}
+	return false;
+}
+
 int
 tree_open_child(pid_t pid, pid_t parent)
 {

@@ -40,6 +40,9 @@ size_t	tree_signal(int signo);
  */
 void	tree_signal_from(pid_t root, int signo);
 
+/* Returns whether process pid descends from the other process. */
+bool	tree_is_below(pid_t pid, pid_t other);
+
 /*
  * Returns a pidfd of process pid if parent is its parent, else -1.  The pidfd
  * is close-on-exec and is to be closed with close(2).  It is opened before

@@ -51,6 +51,13 @@ address_is_wildcard(const union address *address)
 }
 
 bool
+address_is_mapped(const union address *address)
+{
+	return address->any.sa_family == AF_INET6 &&
+	    IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr);
+}
+
+bool
 address_is_loopback(const union address *address)
 {
 	struct in6_addr ip = address_as_ipv6(address);

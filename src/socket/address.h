@@ -38,6 +38,9 @@ struct in6_addr	address_as_ipv6(const union address *address);
 /* Returns whether an IP address is 0.0.0.0, :: or ::ffff:0.0.0.0. */
 bool		address_is_wildcard(const union address *address);
 
+/* Returns whether an address is an IPv4 address in its mapped form. */
+bool		address_is_mapped(const union address *address);
+
 /* Returns whether an IP address is ::1 or in 127.0.0.0/8, mapped or not. */
 bool		address_is_loopback(const union address *address);
 

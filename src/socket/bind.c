@@ -179,6 +179,7 @@ bind_member(struct listener *listener, const struct spec *wanted,
 	listener->type = spec.type;
 	listener->address = spec.address;
 	listener->length = spec.length;
+	listener->optional = spec.optional;
 	listener->backlog = spec.option[OPTION_BACKLOG] == -1 ?
 	    INT_MAX : spec.option[OPTION_BACKLOG];
 	strlcpy(listener->name, spec.name, sizeof(listener->name));

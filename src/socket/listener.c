@@ -196,7 +196,8 @@ listeners_find(const struct listeners *listeners, const char *text,
 }
 
 int
-listeners_listen(struct listeners *listeners, struct failure *failure)
+listeners_listen(struct listeners *listeners, bool optional,
+    struct failure *failure)
 {
 	struct listener *listener;
 	size_t i;
@@ -204,6 +205,7 @@ listeners_listen(struct listeners *listeners, struct failure *failure)
 	for (i = 0; i < listeners->count; i++) {
 		listener = &listeners->list[i];
 		if (listener->type != SOCK_DGRAM && !listener->inherited &&
+		    (optional || !listener->optional) &&
 		    listen(listener->fd, listener->backlog) == -1)
 			return fail(failure, errno, "listen on %s",
 			    listener->addr);

@@ -32,6 +32,7 @@ struct listener {
 	int		 reserve;	/* of bind.h; owned; -1: none */
 	int		 backlog;	/* for listen(2) */
 	bool		 inherited;	/* the caller passed it to portexec */
+	bool		 optional;	/* as in its spec: ::1 of localhost */
 	dev_t		 device;	/* of its unix path */
 	ino_t		 inode;		/* of its unix path; 0: no path */
 };
@@ -104,10 +105,12 @@ void	listeners_truncate(struct listeners *listeners, size_t count);
 bool	listener_lost_path(const struct listener *listener);
 
 /*
- * Calls listen(2) on every listener, except datagram sockets and those that
- * were inherited.  Returns 0, or -1 with the reason in failure.
+ * Calls listen(2) on every listener, except datagram sockets, those that were
+ * inherited, and, unless optional is true, optional ones.  Returns 0, or -1
+ * with the reason in failure.
  */
-int	listeners_listen(struct listeners *listeners, struct failure *failure);
+int	listeners_listen(struct listeners *listeners, bool optional,
+    struct failure *failure);
 
 /* Closes all sockets.  The list and the unix paths stay. */
 void	listeners_close(struct listeners *listeners);

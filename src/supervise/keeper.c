@@ -346,6 +346,7 @@ keeper_main(struct launch *launch, int channel, struct failure *failure)
 		    .maps = &launch->options->maps, .log = &launch->log,
 		    .service = launch->command[0], .notify = -1,
 		    .events = -1,
+		    .passes = launch->audience == AUDIENCE_WITH_FDS,
 		    .has_unix = listeners_have_unix(&launch->listeners) },
 		.service = { .channel = -1 },
 	};

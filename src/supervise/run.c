@@ -75,6 +75,7 @@ next_needed(const struct run *run, int from)
 	for (i = 0; i < listeners->count; i++) {
 		lower(&least, from, listeners->list[i].fd);
 		lower(&least, from, listeners->list[i].reserve);
+		lower(&least, from, run->adoption.watches[i].first);
 	}
 	/* A service may have bound before the client was made. */
 	for (holder = run->adoption.holders; holder != NULL;

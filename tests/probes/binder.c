@@ -60,8 +60,8 @@
  *	timer=MODE	from now on a signal every 200 us, whose handler has
  *			a call "restart", or does "interrupt" it; or "off"
  *	storm=THREADS,COUNT,ADDRESS
- *			makes COUNT sockets in all, bound to port 0 and to
- *			ADDRESS in turn; says "storm COUNT" in the end
+ *			makes COUNT sockets in all, with SO_REUSEPORT, bound
+ *			to port 0 and to ADDRESS in turn; says "storm COUNT"
  *	foreign=THREADS,COUNT
  *			the same to port 0 and to another that is nobody
  *			else's; none is given; says "foreign COUNT"
@@ -1071,6 +1071,7 @@ bind_one(const struct address *address, bool is_ours)
 	uint64_t before;
 
 	if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+	    sizeof(on)) == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
 	    sizeof(on)) == -1)
 		err(1, "socket");
 	before = cookie(fd);

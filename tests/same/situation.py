@@ -8,6 +8,7 @@ came of it is a list of lines, the same for all who play it.
 """
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -255,7 +256,9 @@ class Play:
         lines = self.text('stdout').splitlines()
         for line in self.text('stderr').splitlines():
             if not re.match(r'portexec: (listening on|inherited) .*, '
-                            r'(fds? \d|until )|portexec: \d+ reserved', line):
+                            r'(fds? \d|until )|portexec: \d+ reserved|'
+                            r'portexec: process \d+ .* cannot bind |'
+                            r'portexec: .* listens when ', line):
                 lines.append('error: ' + line)
         speakers = sorted({self.speaker(line) for line in lines})
         return [self.normal(line) for speaker in speakers for line in lines
@@ -367,6 +370,18 @@ class Play:
         self.note(f'client: {"a listener" if found else "nobody listens"} '
                   f'at {where}')
 
+    def do_avoid(self, where):
+        """Is a client refused there, soon?"""
+        def is_refused():
+            try:
+                self.connect(where).close()
+            except ConnectionRefusedError:
+                return True
+            return False
+        refused = self.wait(is_refused, 5 * SHORT)
+        self.note(f'client: {"refused" if refused else "connected"} at '
+                  f'{where}')
+
     def do_crowd(self, where, count):
         """So many clients at once: are all answered?"""
         self.await_listener(where)
@@ -397,12 +412,22 @@ class Play:
         if 'held' in self.clients:
             self.note('client: held: ' + self.answer(self.clients['held']))
 
-    def send(self, label, where):
+    def do_settle(self, where):
+        """Are clients answered one after another, soon?"""
+        numbers = itertools.count()
+
+        def is_settled():
+            return all(self.send(f'settle{next(numbers)}', where, SHORT / 7)
+                       not in ('refused', 'no answer') for _ in range(20))
+        settled = self.wait(is_settled, 10 * SHORT)
+        self.note(f'client: {"all" if settled else "some"} are answered')
+
+    def send(self, label, where, patience=None):
         """What a datagram of that client's is answered."""
         if label not in self.clients:
             client = socket.socket(socket.AF_INET6 if ':' in where else
                                    socket.AF_INET, socket.SOCK_DGRAM)
-            client.settimeout(self.patience)
+            client.settimeout(patience or self.patience)
             client.connect((where, self.port))
             self.clients[label] = client
         client = self.clients[label]

@@ -127,7 +127,7 @@ static const struct {
 
 	/* A wildcard: the nearest family, else the other. */
 	{ { "0.0.0.0", 4001 }, T, LO },
-	{ { "::", 4001 }, T, LO6 },
+	{ { "::", 4001 }, T, LO },	/* for IPv4 as well */
 	{ { "0.0.0.0", 4001 }, D, LO_UDP },
 	{ { "::", 4001 }, D, LO_UDP },
 	{ { "0.0.0.0", 4007 }, D, UDP6 },
@@ -193,7 +193,7 @@ static const struct {
 	/* Mapped: for all of the group, and as its own number would be. */
 	{ { "127.0.0.1", 80 }, T, LO },
 	{ { "0.0.0.0", 80 }, T, LO },
-	{ { "::", 80 }, T, LO6 },
+	{ { "::", 80 }, T, LO },
 	{ { "127.0.0.1", 80 }, D, LO_UDP },
 	{ { "10.1.2.3", 80 }, T, NONE },
 	{ { "10.1.2.3", 443 }, T, LAN },
@@ -233,6 +233,117 @@ START_TEST(decides)
 	request.standard = false;
 	ck_assert_int_eq(match_listener(&request, &listeners, &maps),
 	    request.family == AF_UNIX ? decided[_i].expected : NONE);
+}
+END_TEST
+
+START_TEST(ipv6_only_is_for_ipv6)
+{
+	const struct place all = { "::", 4001 };
+	struct request request;
+
+	make_listeners();
+	request = make_request(T, &all);
+	request.v6only = true;
+	ck_assert_int_eq(match_listener(&request, &listeners, &maps), LO6);
+}
+END_TEST
+
+static const struct {
+	const char	*asked;
+	bool		 v6only;
+	int		 listener;
+	bool		 suits;
+} suited[] = {
+	{ "127.0.0.1", false, LO, true },
+	{ "0.0.0.0", false, LO, true },
+	{ "::ffff:127.0.0.1", false, LO, true },
+	{ "::", false, LO, true },
+	{ "::", true, LO, false },
+	{ "::1", false, LO, false },
+	{ "::1", true, LO, false },
+	{ "127.0.0.1", false, LO6, false },
+	{ "0.0.0.0", false, LO6, false },
+	{ "::ffff:127.0.0.1", false, LO6, false },
+	{ "::1", false, LO6, true },
+	{ "::", false, LO6, true },
+	{ "::", true, LO6, true },
+	{ "::", true, ANY, false },
+	{ "127.0.0.1", false, ANY6, true },
+	{ "::1", true, ANY6, true },
+};
+
+START_TEST(suits_the_family)
+{
+	const struct place place = { suited[_i].asked, 4001 };
+	struct request request;
+
+	make_listeners();
+	request = make_request(T, &place);
+	request.v6only = suited[_i].v6only;
+	ck_assert_int_eq(match_suits(&request, &list[suited[_i].listener]),
+	    suited[_i].suits);
+}
+END_TEST
+
+/* Each as bind(2) of Linux 6.18 has it, the first one listening. */
+static const struct {
+	const char	*held, *asked;
+	enum conflict	 dual, v6only;	/* without and with it, on both */
+} conflicts[] = {
+	{ "127.0.0.1", "127.0.0.1", IN_USE, IN_USE },
+	{ "127.0.0.1", "127.0.0.2", APART, APART },
+	{ "127.0.0.1", "0.0.0.0", IN_USE, IN_USE },
+	{ "0.0.0.0", "127.0.0.1", IN_USE, IN_USE },
+	{ "0.0.0.0", "0.0.0.0", IN_USE, IN_USE },
+	{ "127.0.0.1", "::1", APART, APART },
+	{ "127.0.0.1", "::", IN_USE, APART },
+	{ "::", "127.0.0.1", IN_USE, APART },
+	{ "0.0.0.0", "::", IN_USE, APART },
+	{ "0.0.0.0", "::1", APART, APART },
+	{ "::1", "::1", IN_USE, IN_USE },
+	{ "::1", "::", IN_USE, IN_USE },
+	{ "::", "::1", IN_USE, IN_USE },
+	{ "::", "::", IN_USE, IN_USE },
+	{ "::1", "::2", APART, APART },
+	{ "::ffff:127.0.0.1", "127.0.0.1", IN_USE, IN_USE },
+	{ "::ffff:127.0.0.1", "0.0.0.0", IN_USE, IN_USE },
+	{ "::ffff:127.0.0.1", "::1", APART, APART },
+};
+
+START_TEST(conflicts_as_in_the_kernel)
+{
+	const struct place first = { conflicts[_i].held, 4001 };
+	const struct place second = { conflicts[_i].asked, 4001 };
+	const struct place elsewhere = { conflicts[_i].asked, 4002 };
+	struct request held = make_request(T, &first);
+	struct request asked = make_request(T, &second);
+	struct request other = make_request(T, &elsewhere);
+
+	ck_assert_int_eq(match_conflict(&held, &asked), conflicts[_i].dual);
+	ck_assert_int_eq(match_conflict(&held, &other), APART);
+	held.v6only = asked.v6only = true;
+	ck_assert_int_eq(match_conflict(&held, &asked), conflicts[_i].v6only);
+}
+END_TEST
+
+START_TEST(sharing_takes_two)
+{
+	const struct place here = { "127.0.0.1", 4001 };
+	struct request held = make_request(T, &here);
+	struct request asked = held;
+
+	held.share_port = true;
+	ck_assert_int_eq(match_conflict(&held, &asked), IN_USE);
+	asked.share_port = true;
+	ck_assert_int_eq(match_conflict(&held, &asked), SHARED);
+	held.share_port = false;
+	ck_assert_int_eq(match_conflict(&held, &asked), IN_USE);
+	held.share_address = true;
+	ck_assert_int_eq(match_conflict(&held, &asked), IN_USE);
+	asked.share_address = true;
+	ck_assert_int_eq(match_conflict(&held, &asked), IN_USE);
+	held.type = asked.type = D;
+	ck_assert_int_eq(match_conflict(&held, &asked), SHARED);
 }
 END_TEST
 
@@ -339,6 +450,10 @@ main(void)
 		{ "families", families_must_agree, LENGTH(mixed) },
 		{ "device", inode_of_another_device, 1 },
 		{ "pairs", same_requests, LENGTH(pairs) },
+		{ "v6only", ipv6_only_is_for_ipv6, 1 },
+		{ "suited", suits_the_family, LENGTH(suited) },
+		{ "conflicts", conflicts_as_in_the_kernel, LENGTH(conflicts) },
+		{ "sharing", sharing_takes_two, 1 },
 	};
 
 	return run_units("match", units, LENGTH(units));
