@@ -28,7 +28,7 @@ struct watch {
 	struct event_source	 source;	/* see waiting.h */
 	int64_t			 since;	/* events_clock(); 0: no client waits */
 	bool			 settled;	/* bound, or reported */
-	bool			 held_back;	/* listens when it is asked for */
+	bool			 held_back;	/* listens once it is given */
 	bool			 parked;	/* see datagrams_join() */
 	int			 first;	/* likewise; owned; -1: none */
 	int64_t			 beside;	/* see waiting_bound() */

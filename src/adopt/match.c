@@ -11,7 +11,8 @@ takes_ipv4(const struct request *request)
 {
 	const union address *address = &request->address;
 
-	return address->any.sa_family == AF_INET || address_is_mapped(address) ||
+	return address->any.sa_family == AF_INET ||
+	    address_is_mapped(address) ||
 	    (address_is_wildcard(address) && !request->v6only);
 }
 

@@ -8,6 +8,8 @@
  * scanf(3): in a static program it links the code that reads floating point.
  */
 
+#include <sys/types.h>
+
 #include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -250,26 +250,25 @@ END_TEST
 
 static const struct {
 	const char	*asked;
-	bool		 v6only;
 	int		 listener;
-	bool		 suits;
+	bool		 v6only, suits;
 } suited[] = {
-	{ "127.0.0.1", false, LO, true },
-	{ "0.0.0.0", false, LO, true },
-	{ "::ffff:127.0.0.1", false, LO, true },
-	{ "::", false, LO, true },
-	{ "::", true, LO, false },
-	{ "::1", false, LO, false },
-	{ "::1", true, LO, false },
-	{ "127.0.0.1", false, LO6, false },
-	{ "0.0.0.0", false, LO6, false },
-	{ "::ffff:127.0.0.1", false, LO6, false },
-	{ "::1", false, LO6, true },
-	{ "::", false, LO6, true },
-	{ "::", true, LO6, true },
-	{ "::", true, ANY, false },
-	{ "127.0.0.1", false, ANY6, true },
-	{ "::1", true, ANY6, true },
+	{ "127.0.0.1", LO, false, true },
+	{ "0.0.0.0", LO, false, true },
+	{ "::ffff:127.0.0.1", LO, false, true },
+	{ "::", LO, false, true },
+	{ "::", LO, true, false },
+	{ "::1", LO, false, false },
+	{ "::1", LO, true, false },
+	{ "127.0.0.1", LO6, false, false },
+	{ "0.0.0.0", LO6, false, false },
+	{ "::ffff:127.0.0.1", LO6, false, false },
+	{ "::1", LO6, false, true },
+	{ "::", LO6, false, true },
+	{ "::", LO6, true, true },
+	{ "::", ANY, true, false },
+	{ "127.0.0.1", ANY6, false, true },
+	{ "::1", ANY6, true, true },
 };
 
 START_TEST(suits_the_family)
