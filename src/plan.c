@@ -69,6 +69,8 @@ plan_check(const struct options *options, enum handoff handoff,
 		    "--no-pid: --inetd passes no LISTEN_ variables" },
 		{ handoff == RESERVE && options->no_pid,
 		    "--no-pid: no socket is passed under reserve" },
+		{ handoff == ADOPT && options->has_handoff && options->no_pid,
+		    "--no-pid: no socket is passed with -H adopt" },
 		{ handoff == RESERVE && inherited > 0,
 		    "inherited sockets cannot be reserved" },
 		{ handoff != ADOPT && options->maps.count > 0,
@@ -92,8 +94,10 @@ plan_audience(const struct options *options, enum handoff handoff,
 {
 	if (options->inetd)
 		return AUDIENCE_INETD;
-	return handoff == RESERVE || (handoff == ADOPT && occupied) ?
-	    AUDIENCE_WITHOUT_FDS : AUDIENCE_WITH_FDS;
+	if (handoff == RESERVE ||
+	    (handoff == ADOPT && (options->has_handoff || occupied)))
+		return AUDIENCE_WITHOUT_FDS;
+	return AUDIENCE_WITH_FDS;
 }
 
 int

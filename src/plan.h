@@ -39,8 +39,9 @@ int		plan_check(const struct options *options,
 
 /*
  * Returns how the service is passed its sockets.  Under adopt it can do
- * without descriptors, because it binds its port.  So it is passed none if
- * occupied: the caller has one of their numbers open.
+ * without descriptors, because it binds its port.  So it is passed none if -H
+ * asked for adopt: some services fail where they are told a port and passed
+ * sockets too.  Nor if occupied: the caller has one of their numbers open.
  */
 enum audience	plan_audience(const struct options *options,
     enum handoff handoff, bool occupied);

@@ -33,7 +33,6 @@ FAMILY = 'an AF_INET6 socket becomes one at 127.0.0.1'
 CROSSED = '::1 is given the socket of 127.0.0.1, and the other way round'
 ONE_FILE = 'two sockets of the service become one open file'
 AGAIN = 'what the service has shut down accepts again'
-TOLD = '-H adopt passes a socket that was not asked for'
 HELPER = "another process's descriptor stays the old socket"
 DEAF = 'connected and disconnected, it has no port any more'
 ELSEWHERE = 'the second address is given a socket that is at ::1'
@@ -549,19 +548,18 @@ SEEN = [
                'show=nonblock', 'listen', SERVE], [ASK]),
     Situation('the number of the first descriptor',
               [*TCP, 'show=fd', HERE, 'show=fd', 'listen', SERVE], [ASK],
-              wrong={ADOPT: TOLD},
               documented={
                   DEFAULT: (PASSED, instead('fd 3', 'fd 4') * 2),
                   RESERVE: (SOME_FD, instead('fd 3', 'fd 4') * 2)}),
     Situation('variables that begin with LISTEN_',
               ['environ=LISTEN_PO', 'environ=LISTEN_F', *TCP, HERE, 'listen',
                SERVE], [ASK],
-              wrong={ADOPT: TOLD},
               documented={
                   DEFAULT: (PASSED, (
                       '+LISTEN_PORT', '+LISTEN_PORTS', '+LISTEN_FDS',
                       '+LISTEN_FDNAMES')),
-                  RESERVE: (ONLY_PORTS, ('+LISTEN_PORT', '+LISTEN_PORTS'))}),
+                  f'{ADOPT} {RESERVE}': (
+                      ONLY_PORTS, ('+LISTEN_PORT', '+LISTEN_PORTS'))}),
 ]
 
 PROCESSES = [
