@@ -192,14 +192,46 @@ class TwoSteps(Case):
     @in_namespace
     def test_udp_numbers_are_not_given_twice(self):
         self.sysctl(RANGE, '40000 40003')
-        for host in '127.0.0.1', '[::1]':
-            specs = ['-l', f'udp:{host}:0'] * 4
+        for host, option in (('127.0.0.1', ''), ('[::1]', ''),
+                             ('127.0.0.1', ',reuseport')):
+            specs = ['-l', f'udp:{host}:0{option}'] * 4
             found = variables(self.probe(*specs))
             self.assertEqual(sorted(found['LISTEN_PORTS'].split(':')),
                              ['40000', '40001', '40002', '40003'])
             self.assert_fails(*specs, '-l', f'udp:{host}:0', '--', 'true',
                               message=f'listen on {host}:0: '
                                       'Address already in use')
+
+    def test_udp_numbers_stay_after_a_disconnect(self):
+        """And nobody else can share them."""
+        for spec in ('udp:0', 'udp:[::1]:0', 'udp:*:0', 'udp:0,reuseport',
+                     'udp:localhost:0', 'tcp+udp:0', 'tcp+udp:localhost:0',
+                     f'udp:{free_number()}'):
+            with self.subTest(spec):
+                report = self.probe('-l', spec)
+                done = self.run_portexec('-q', '-l', spec, '--',
+                                         sys.executable, '-SEc', DISCONNECT)
+                self.assertEqual(done.stdout, ''.join(
+                    f'{fd["domain"]} True\n' for fd in sockets(report)
+                    if fd['type'] == SOCK_DGRAM))
+                self.assertEqual({fd['reuseaddr'] for fd in sockets(report)
+                                  if fd['type'] == SOCK_DGRAM}, {0})
+
+
+# Connects and disconnects each UDP socket: has it its number still?
+DISCONNECT = '''
+import ctypes, os, socket
+for fd in range(3, 3 + int(os.environ['LISTEN_FDS'])):
+    own = socket.socket(fileno=fd)
+    if own.type != socket.SOCK_DGRAM:
+        continue
+    number = own.getsockname()[1]
+    own.connect(('::1' if own.family == socket.AF_INET6 else '127.0.0.1', 9))
+    nobody = bytes(16)      # AF_UNSPEC
+    if ctypes.CDLL(None).connect(fd, nobody, len(nobody)) != 0:
+        raise OSError
+    print(int(own.family), own.getsockname()[1] == number)
+'''
 
 
 class Groups(Case):

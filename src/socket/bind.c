@@ -29,7 +29,7 @@ bind_path(int fd, const struct spec *spec)
 }
 
 static int
-set_options(int fd, const struct spec *spec)
+set_options(int fd, const struct spec *spec, bool shares)
 {
 	const int *option = spec->option;
 
@@ -37,8 +37,7 @@ set_options(int fd, const struct spec *spec)
 	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 	    option[OPTION_V6ONLY] == 1) == -1)
 		return -1;
-	/* With SO_REUSEADDR the kernel may give one UDP port out twice. */
-	if (spec_is_tcp(spec) &&
+	if (shares &&
 	    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
 	if (option[OPTION_REUSEPORT] == 1 &&
@@ -55,10 +54,11 @@ set_options(int fd, const struct spec *spec)
 
 /*
  * Returns a socket with the options and the address of the spec, or -1 and
- * errno.  A kernel without IPv6 gets 0.0.0.0 for "*".
+ * errno.  It has SO_REUSEADDR if it shares its port.  A kernel without IPv6
+ * gets 0.0.0.0 for "*".
  */
 static int
-open_bound(const struct spec *wanted)
+open_bound(const struct spec *wanted, bool shares)
 {
 	struct spec spec = *wanted;
 	int type = spec.type, error, fd;
@@ -76,7 +76,7 @@ open_bound(const struct spec *wanted)
 	}
 	if (fd == -1)
 		return -1;
-	if (set_options(fd, &spec) == 0 &&
+	if (set_options(fd, &spec, shares) == 0 &&
 	    (address_has_path(&spec.address, spec.length) ?
 	    bind_path(fd, &spec) :
 	    bind(fd, &spec.address.any, spec.length)) == 0)
@@ -104,11 +104,66 @@ open_reserve(const struct spec *spec)
 	everywhere.length = sizeof(everywhere.address.in6);
 	everywhere.option[OPTION_V6ONLY] = -1;	/* not given: IPv4 too */
 	address_set_port(&everywhere.address, address_port(&spec->address));
-	fd = open_bound(&everywhere);
+	fd = open_bound(&everywhere, true);
 	if (fd == -1 && errno == EADDRINUSE &&
 	    address_port(&spec->address) != 0)
-		fd = open_bound(spec);
+		fd = open_bound(spec, true);
 	return fd;
+}
+
+/*
+ * Binds the socket of spec to the port of first, which was bound to port 0, and
+ * closes first.  With SO_REUSEADDR on both, neither excludes the other.
+ */
+static int
+take_over(int first, struct spec *spec)
+{
+	union address address;
+	socklen_t length = sizeof(address);
+	int error, fd = -1;
+
+	if (getsockname(first, &address.any, &length) == 0 &&
+	    set_option(first, SOL_SOCKET, SO_REUSEADDR, 1) == 0) {
+		address_set_port(&spec->address, address_port(&address));
+		fd = open_bound(spec, true);
+	}
+	if (fd != -1 && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0) == -1) {
+		error = errno;
+		close(fd);
+		errno = error;
+		fd = -1;
+	}
+	error = errno;
+	close(first);
+	errno = error;
+	return fd;
+}
+
+/*
+ * Opens the socket of a spec for UDP.  The kernel is to find a port that
+ * nobody has: with SO_REUSEADDR or SO_REUSEPORT it may choose one that another
+ * socket with that option has (udp_lib_lport_inuse() in its net/ipv4/udp.c).
+ */
+static int
+open_datagrams(struct spec *spec)
+{
+	struct spec alone = *spec;
+	int first;
+
+	if (address_port(&spec->address) != 0)
+		return open_bound(spec, false);
+	alone.option[OPTION_REUSEPORT] = -1;
+	first = open_bound(&alone, false);
+	return first == -1 ? -1 : take_over(first, spec);
+}
+
+static int
+open_socket(struct spec *spec)
+{
+	if (spec->type == SOCK_DGRAM &&
+	    spec->address.any.sa_family != AF_UNIX)
+		return open_datagrams(spec);
+	return open_bound(spec, spec_is_tcp(spec));
 }
 
 static int
@@ -191,7 +246,7 @@ bind_member(struct listener *listener, const struct spec *wanted,
 		*port = address_port(&spec.address);
 	}
 	listener->fd = is_listening(listener->reserve) ?
-	    take_port_holder(listener) : open_bound(&spec);
+	    take_port_holder(listener) : open_socket(&spec);
 	if (listener->fd == -1)
 		return -1;
 	listener_remember_path(listener);

@@ -11,6 +11,14 @@
  * to port 0 would lose its port at a shutdown(2).  Both sockets have
  * SO_REUSEADDR; without it each would exclude the other (socket(7);
  * inet_csk_get_port() in the kernel's net/ipv4/inet_connection_sock.c).
+ *
+ * A UDP port has no reserve, which would take datagrams; but a socket that was
+ * bound to port 0 would lose its port when it is disconnected, by connect(2) to
+ * AF_UNSPEC (__udp_disconnect() in the kernel's net/ipv4/udp.c: the port stays
+ * with SOCK_BINDPORT_LOCK, which only a port given by number has).  So a first
+ * socket is bound to port 0, and the one that stays to that port by number.
+ * Both have SO_REUSEADDR for that moment alone: a UDP socket that keeps it
+ * shares its port.
  */
 
 #include "socket/listener.h"
