@@ -57,6 +57,16 @@ check_sockets(const struct options *options, enum handoff handoff,
 	return 0;
 }
 
+static size_t
+count_open(const struct options *options)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < options->spec_count; i++)
+		count += options->specs[i].fd != 0;
+	return count;
+}
+
 int
 plan_check(const struct options *options, enum handoff handoff,
     size_t inherited, struct failure *failure)
@@ -71,7 +81,7 @@ plan_check(const struct options *options, enum handoff handoff,
 		    "--no-pid: no socket is passed under reserve" },
 		{ handoff == ADOPT && options->has_handoff && options->no_pid,
 		    "--no-pid: no socket is passed with -H adopt" },
-		{ handoff == RESERVE && inherited > 0,
+		{ handoff == RESERVE && inherited + count_open(options) > 0,
 		    "inherited sockets cannot be reserved" },
 		{ handoff != ADOPT && options->maps.count > 0,
 		    "-m: only with the handoff adopt" },

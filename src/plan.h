@@ -31,7 +31,8 @@ enum handoff	plan_handoff(const struct options *options,
 
 /*
  * Refuses combinations of options that make no sense.  inherited is the
- * number of sockets that portexec itself inherited.  Returns 0, or -1 with
+ * number of sockets that portexec itself inherited, without those that -l names
+ * by fd:N.  Returns 0, or -1 with
  * the reason in failure.
  */
 int		plan_check(const struct options *options,

@@ -304,7 +304,8 @@ options_print_help(FILE *output)
 		fprintf(output, "  %s\n          %s\n", left,
 		    rows[i].meaning);
 	}
-	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]...\n"
+	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]..., or "
+	    "[NAME=]fd:N for the\nsocket that is open at descriptor N.\n"
 	    "  TYPE: tcp, udp, tcp+udp, unix, unixgram, unixpacket\n"
 	    "  ADDRESS: PORT, HOST:PORT, [IPV6]:PORT, *:PORT, localhost:PORT; "
 	    "a path or @NAME\n", output);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "socket/bind.h"
+#include "socket/listen_fds.h"
 
 enum { TRIES = 64 };	/* ports that are tried for a group */
 
@@ -334,6 +335,13 @@ listeners_bind(struct listeners *listeners, const struct spec *specs,
 		socket_remove_stale_path(&specs[first].address,
 		    specs[first].length, specs[first].type);
 	for (first = 0; first < count; first += size) {
+		if (specs[first].fd != 0) {
+			size = 1;
+			if (listeners_inherit_one(listeners, specs[first].fd,
+			    specs[first].name, failure) == -1)
+				return -1;
+			continue;
+		}
 		for (size = 1; first + size < count &&
 		    specs[first + size].same_port; size++)
 			;

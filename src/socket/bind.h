@@ -24,7 +24,8 @@
 #include "socket/listener.h"
 
 /*
- * Appends a bound socket for each of count specs.  None listens yet.  Every
+ * Appends a bound socket for each of count specs, or the open one that it names
+ * by fd:N, after listeners_claim().  None of the former listens yet.  Every
  * descriptor is FIRST_FD or above and close-on-exec.  A stale unix path is
  * replaced (socket_remove_stale_path()), and a new path has its permissions
  * from the start.  An optional spec is left out if its address is not there.

@@ -15,10 +15,6 @@
 #include "socket/address.h"
 #include "socket/spec.h"
 
-enum {
-	FIRST_FD = 3		/* SD_LISTEN_FDS_START of sd_listen_fds(3) */
-};
-
 struct listener {
 	char		 name[SPEC_NAME_MAX + 1];	/* in LISTEN_FDNAMES */
 	int		 type;		/* SOCK_STREAM, ... */

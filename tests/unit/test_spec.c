@@ -57,6 +57,11 @@ describe(char *text, size_t size, const struct spec *spec)
 	int i;
 
 	ck_assert_ptr_nonnull(output);
+	if (spec->fd != 0) {
+		fprintf(output, "%s descriptor %d", spec->name, spec->fd);
+		fclose(output);
+		return;
+	}
 	fprintf(output, "%s %s ", spec->name,
 	    spec->type == SOCK_STREAM ? "stream" :
 	    spec->type == SOCK_DGRAM ? "dgram" :
@@ -118,6 +123,15 @@ static const struct {
 	{ "unixgram:@", { "unknown dgram autobind" } },
 	{ "unix:8080", { "unknown stream 8080" } },
 	{ "unix: a b", { "unknown stream  a b" } },
+
+	/* What is open. */
+	{ "fd:3", { "unknown descriptor 3" } },
+	{ "fd:2147483647", { "unknown descriptor 2147483647" } },
+	{ "fd:010", { "unknown descriptor 10" } },
+	{ "web=fd:4", { "web descriptor 4" } },
+	{ "fd=fd:4", { "fd descriptor 4" } },
+	{ "fd=4", { "fd stream 127.0.0.1:4" } },
+	{ "unix:fd:4", { "unknown stream fd:4" } },
 
 	/* What could be read in two ways. */
 	{ "/tmp/a=b", { "unknown stream /tmp/a=b" } },
@@ -220,6 +234,7 @@ END_TEST
 #define NO_PORT		"there is no port, and a path begins with"
 #define BAD_HOST	"the host is not numeric, '*' or localhost"
 #define BAD_IPV6	"not an IPv6 address in brackets"
+#define BAD_FD		"a descriptor is a number from 3"
 #define BAD_NAME	"a name is printable ASCII"
 #define BAD_BACKLOG	"option 'backlog' takes a number from 0 to 2147483647"
 #define BAD_RCVBUF	"option 'rcvbuf' takes a number from 1 to 2147483647"
@@ -294,6 +309,25 @@ static const struct { const char *spec, *reason; } refused[] = {
 	{ "a:b=80", "'a' is neither a type" },
 	{ "example.com:80", "'example.com' is neither a type" },
 	{ "a=sctp:80", "'sctp' is neither a type" },
+
+	/* What is open. */
+	{ "fd:", BAD_FD },
+	{ "fd:0", BAD_FD },
+	{ "fd:2", BAD_FD },
+	{ "a=fd:1", BAD_FD },
+	{ "fd:-3", BAD_FD },
+	{ "fd:+3", BAD_FD },
+	{ "fd: 3", BAD_FD },
+	{ "fd:3 ", BAD_FD },
+	{ "fd:3x", BAD_FD },
+	{ "fd:2147483648", BAD_FD },
+	{ "fd:127.0.0.1:3", BAD_FD },
+	{ "fd:x,nonblock", BAD_FD },
+	{ "fd:3,nonblock", "a socket that is open takes no options" },
+	{ "a=fd:3,backlog=7", "a socket that is open takes no options" },
+	{ "fd:3,", "a socket that is open takes no options" },
+	{ "FD:3", "'FD' is neither a type" },
+	{ "tcp:fd:3", BAD_HOST },
 
 	/* Unix addresses. */
 	{ "unix:", "the path is empty" },
