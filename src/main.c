@@ -122,7 +122,7 @@ open_sockets(struct launch *launch, struct failure *failure)
 	struct options *options = launch->options;
 
 	if (options->spec_count == 0 && launch->listeners.count == 0 &&
-	    options_add_socket(options, "127.0.0.1:0", failure) == -1)
+	    options_add_socket(options, "0", failure) == -1)
 		return -1;
 	return listeners_bind(&launch->listeners, options->specs,
 	    options->spec_count, failure);

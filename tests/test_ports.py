@@ -5,13 +5,15 @@ facts about the kernel that all of it rests on."""
 import contextlib
 import itertools
 import select
+import shutil
 import socket
 import struct
 import subprocess
 import sys
 
 from harness import (Case, DEADLINE, PROBE, addresses, connect, free_number,
-                     in_namespace, read_all, refuse_ipv6, sockets, variables)
+                     in_namespace, read_all, refuse_family, refuse_ipv6,
+                     sockets, variables)
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM
 
 RANGE = 'net/ipv4/ip_local_port_range'
@@ -283,6 +285,60 @@ class Groups(Case):
                 done = self.assert_fails('-l', spec, '--', 'true',
                                          message=spec)
                 self.assertRegex(done.stderr, r'\b[0-9]+ tries')
+
+
+class WithoutIPv4(Case):
+    """A host that has [::1] alone, or a kernel without IPv4."""
+
+    def check(self, **options):
+        for spec, count in (('0', 1), ('udp:0', 1), ('tcp+udp:0', 2),
+                            ('localhost:0', 1), ('tcp+udp:localhost:0', 2),
+                            (f'tcp+udp:{free_number()}', 2)):
+            with self.subTest(spec):
+                self.assertEqual(
+                    addresses(self.probe('-l', spec, **options)),
+                    ['[::1]:A'] * count)
+        self.assertEqual(addresses(self.probe(**options)), ['[::1]:A'])
+        done = self.run_portexec('-H', 'reserve', '-e', 'HOST={host}', '--',
+                                 'printenv', 'HOST', **options)
+        self.assertEqual(done.stdout, '::1\n')
+        for spec in '127.0.0.1:0', 'udp:127.0.0.1:0':
+            self.assert_fails('-l', spec, '--', 'true',
+                              message='listen on 127.0.0.1:0: ', **options)
+
+    @in_namespace
+    def test_without_the_address(self):
+        self.remove('127.0.0.1/8')
+        with self.assertRaises(OSError):
+            bound('127.0.0.1')
+        self.check()
+        service = self.launch('--', PROBE, '-a', 1,
+                              stdout=subprocess.DEVNULL)
+        with connect(self.announced(service)) as client:
+            self.assertEqual(read_all(client), b'answer\n')
+        self.remove('::1/128')
+        for spec in '0', 'localhost:0', 'tcp+udp:7001':
+            self.assert_fails(
+                '-l', spec, '--', 'true', exact=True,
+                message=f'listen on 127.0.0.1:{"7001" if "7" in spec else 0}'
+                        ': Cannot assign requested address')
+
+    def remove(self, address):
+        if shutil.which('ip') is None:
+            self.skipTest('ip is not installed')
+        subprocess.run(['ip', 'address', 'del', address, 'dev', 'lo'],
+                       check=True)
+
+    def test_not_in_the_kernel(self):
+        self.check(preexec_fn=lambda: refuse_family(AF_INET))
+
+    @in_namespace
+    def test_a_number_that_is_taken_is_no_missing_address(self):
+        with bound('127.0.0.1', listens=1) as taken:
+            self.assert_fails(
+                '-l', number(taken), '--', 'true', exact=True,
+                message=f'listen on 127.0.0.1:{number(taken)}: '
+                        'Address already in use')
 
 
 class WithoutIPv6(Case):

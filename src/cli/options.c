@@ -254,7 +254,7 @@ static const struct row {
 	const char	*name, *value, *meaning;
 } rows[] = {
 	{ 'l', options_add_socket, "listen", "SPEC",
-	    "a socket to listen on (default 127.0.0.1:0); repeatable" },
+	    "a socket to listen on (default 0, any port); repeatable" },
 	{ 'e', add_setting, "env", "NAME[=TEMPLATE]",
 	    "set NAME for service and client (default <port>); repeatable" },
 	{ 'p', add_port_file, "port-file", "FILE",

@@ -221,6 +221,20 @@ is_listening(int fd)
 	    &listening, &length) == 0 && listening != 0;
 }
 
+/* Sets all of the listener that does not take a socket. */
+static void
+set_out(struct listener *listener, const struct spec *spec, unsigned port)
+{
+	listener->type = spec->type;
+	listener->address = spec->address;
+	address_set_port(&listener->address, port);
+	listener->length = spec->length;
+	listener->backlog = spec->option[OPTION_BACKLOG] == -1 ?
+	    INT_MAX : spec->option[OPTION_BACKLOG];
+	strlcpy(listener->name, spec->name, sizeof(listener->name));
+	listener_describe(listener);
+}
+
 /*
  * Binds one member of a group to *port.  If that is 0, the kernel chooses the
  * port, which is stored there.
@@ -232,13 +246,7 @@ bind_member(struct listener *listener, const struct spec *wanted,
 	struct spec spec = *wanted;
 
 	address_set_port(&spec.address, *port);
-	listener->type = spec.type;
-	listener->address = spec.address;
-	listener->length = spec.length;
-	listener->backlog = spec.option[OPTION_BACKLOG] == -1 ?
-	    INT_MAX : spec.option[OPTION_BACKLOG];
-	strlcpy(listener->name, spec.name, sizeof(listener->name));
-	listener_describe(listener);
+	set_out(listener, wanted, *port);
 	if (settle_interface(&spec) == -1)
 		return -1;
 	if (spec_is_tcp(&spec) && !spec.same_port) {
@@ -268,22 +276,64 @@ was_taken(const struct spec *first, unsigned port)
 	    address_port(&first->address) == 0;
 }
 
-/* Appends all members of a group; without IPv6, leaves optional ones out. */
+/* Returns whether errno says that the host does not have the address. */
+static bool
+was_missing(void)
+{
+	return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
+}
+
+static int
+append_bound(struct listeners *listeners, const struct spec *spec,
+    unsigned *port)
+{
+	struct listener *listener = listeners_append(listeners);
+
+	return listener == NULL ? -1 : bind_member(listener, spec, port);
+}
+
+/* Appends one member of a group.  Without 127.0.0.1, takes [::1] for it. */
+static int
+append_member(struct listeners *listeners, const struct spec *wanted,
+    unsigned *port)
+{
+	struct spec other = *wanted;
+	unsigned given = *port;
+
+	if (append_bound(listeners, wanted, port) == 0)
+		return 0;
+	if (!wanted->loopback || !was_missing())
+		return -1;
+	other.address.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+	    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	other.length = sizeof(other.address.in6);
+	listeners_truncate(listeners, listeners->count - 1);
+	*port = given;
+	if (append_bound(listeners, &other, port) == 0)
+		return 0;
+	/* If neither is there, the failure is to name the first. */
+	if (was_missing())
+		set_out(&listeners->list[listeners->count - 1], wanted, given);
+	return -1;
+}
+
+/*
+ * Appends all members of a group.  Leaves an optional one out if its address is
+ * missing, or was taken for that of the one before it.
+ */
 static int
 try_group(struct listeners *listeners, const struct spec *group,
     size_t size, unsigned *port)
 {
-	struct listener *listener;
 	size_t i;
 
 	for (i = 0; i < size; i++) {
-		listener = listeners_append(listeners);
-		if (listener == NULL)
-			return -1;
-		if (bind_member(listener, &group[i], port) == 0)
+		if (group[i].optional && listeners->list[
+		    listeners->count - 1].address.any.sa_family == AF_INET6)
 			continue;
-		if (!group[i].optional ||
-		    (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT))
+		if (append_member(listeners, &group[i], port) == 0)
+			continue;
+		if (!group[i].optional || !was_missing())
 			return -1;
 		listeners_truncate(listeners, listeners->count - 1);
 	}

@@ -197,12 +197,14 @@ parse_ip(struct spec members[2], char *text, struct failure *failure)
 		hosts[0] = text;
 		digits = colon + 1;
 	}
+	members[0].loopback = colon == NULL;
 	if (parse_number(digits, 10, 0, 65535, &port) == -1)
 		return fail(failure, 0, "socket '%s': the port is not a number "
 		    "from 0 to 65535", members[0].text);
 	if (strcmp(hosts[0], "localhost") == 0) {
 		hosts[0] = ipv4;
 		members[1] = members[0];
+		members[0].loopback = true;
 		members[1].same_port = members[1].optional = true;
 		count = 2;
 	}

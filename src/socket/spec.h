@@ -51,6 +51,7 @@ struct spec {
 	char		 interface[IF_NAMESIZE];	/* of [V6%IF], or "" */
 	int		 fd;		/* of fd:N; 0: is to be opened */
 	bool		 wildcard;	/* "*": [::], or 0.0.0.0 without IPv6 */
+	bool		 loopback;	/* 127.0.0.1, or [::1] without it */
 	bool		 same_port;	/* has the port of the one before it */
 	bool		 optional;	/* ::1 of localhost: may be missing */
 	int		 option[OPTION_COUNT];	/* -1: not given */
