@@ -64,6 +64,12 @@ bool	listener_is_unix(const struct listener *listener);
 bool	listeners_have_unix(const struct listeners *listeners);
 
 /*
+ * Returns whether any of the listeners has a unix path that is relative to the
+ * working directory.
+ */
+bool	listeners_need_directory(const struct listeners *listeners);
+
+/*
  * Returns the listener that text, of length bytes, means: the first with that
  * name, else the one with that index, counted from 0.  If text is NULL,
  * returns the first of the list.  Returns NULL if there is no such listener.
