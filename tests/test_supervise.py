@@ -473,12 +473,12 @@ COSTS = {
     ('-H', 'inherit'): {'pidfd_open': 1},
     ('-H', 'inherit', '--no-pid'): {},
     ('-H', 'reserve'): {},
-    ('-H', 'adopt'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
-                      'pidfd_open': 1},
+    ('-H', 'adopt'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4},
+    ('-e', 'PORT'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
+                     'pidfd_open': 1},
     ('-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
                      'pidfd_open': 1},
-    ('-H', 'adopt', '-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
-                                    'pidfd_open': 1},
+    ('-H', 'adopt', '-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4},
 }
 # A libc makes a process with the call that it likes.
 NAMES = {'clone': 'fork', 'clone3': 'fork', 'vfork': 'fork'}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <string.h>
@@ -114,30 +115,30 @@ open_reserve(const struct spec *spec)
 
 /*
  * Binds the socket of spec to the port of first, which was bound to port 0, and
- * closes first.  With SO_REUSEADDR on both, neither excludes the other.
+ * puts it in the place of first.  With SO_REUSEADDR on both, neither excludes
+ * the other.  Closes first if it fails.
  */
 static int
 take_over(int first, struct spec *spec)
 {
 	union address address;
 	socklen_t length = sizeof(address);
-	int error, fd = -1;
+	int error, fd = -1, status = -1;
 
 	if (getsockname(first, &address.any, &length) == 0 &&
 	    set_option(first, SOL_SOCKET, SO_REUSEADDR, 1) == 0) {
 		address_set_port(&spec->address, address_port(&address));
 		fd = open_bound(spec, true);
 	}
-	if (fd != -1 && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0) == -1) {
-		error = errno;
-		close(fd);
-		errno = error;
-		fd = -1;
-	}
+	if (fd != -1 && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0) == 0)
+		status = dup3(fd, first, O_CLOEXEC);
 	error = errno;
-	close(first);
+	if (fd != -1)
+		close(fd);
+	if (status == -1)
+		close(first);
 	errno = error;
-	return fd;
+	return status;
 }
 
 /*
