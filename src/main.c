@@ -45,7 +45,7 @@ print_version(FILE *output)
 }
 
 static int
-inherit_sockets(struct launch *launch, struct failure *failure)
+inherit_passed(struct launch *launch, struct failure *failure)
 {
 	struct identity self;
 	size_t count;
@@ -63,7 +63,31 @@ inherit_sockets(struct launch *launch, struct failure *failure)
 	return status;
 }
 
-/* Whether the caller has a descriptor open that a new socket would replace. */
+static int
+inherit_sockets(struct launch *launch, struct failure *failure)
+{
+	if (inherit_passed(launch, failure) == -1)
+		return -1;
+	return listeners_claim(&launch->listeners, launch->options->specs,
+	    &launch->options->spec_count, failure);
+}
+
+/* Whether -l names the descriptor by fd:N. */
+static bool
+is_named(const struct options *options, size_t fd)
+{
+	size_t i;
+
+	for (i = 0; i < options->spec_count; i++)
+		if (options->specs[i].fd == (int)fd)
+			return true;
+	return false;
+}
+
+/*
+ * Whether the caller has a descriptor open, and no socket of ours, that a new
+ * socket would replace.
+ */
 static bool
 is_occupied(const struct launch *launch)
 {
@@ -73,7 +97,8 @@ is_occupied(const struct launch *launch)
 	if (end == FIRST_FD)
 		end++;	/* the default socket */
 	for (; fd < end; fd++)
-		if (fcntl((int)fd, F_GETFD) != -1)
+		if (fcntl((int)fd, F_GETFD) != -1 &&
+		    !is_named(launch->options, fd))
 			return true;
 	return false;
 }
@@ -97,7 +122,7 @@ open_sockets(struct launch *launch, struct failure *failure)
 	struct options *options = launch->options;
 
 	if (options->spec_count == 0 && launch->listeners.count == 0 &&
-	    options_add_socket(options, "127.0.0.1:0", failure) == -1)
+	    options_add_socket(options, "0", failure) == -1)
 		return -1;
 	return listeners_bind(&launch->listeners, options->specs,
 	    options->spec_count, failure);

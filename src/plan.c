@@ -57,6 +57,16 @@ check_sockets(const struct options *options, enum handoff handoff,
 	return 0;
 }
 
+static size_t
+count_open(const struct options *options)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < options->spec_count; i++)
+		count += options->specs[i].fd != 0;
+	return count;
+}
+
 int
 plan_check(const struct options *options, enum handoff handoff,
     size_t inherited, struct failure *failure)
@@ -69,7 +79,9 @@ plan_check(const struct options *options, enum handoff handoff,
 		    "--no-pid: --inetd passes no LISTEN_ variables" },
 		{ handoff == RESERVE && options->no_pid,
 		    "--no-pid: no socket is passed under reserve" },
-		{ handoff == RESERVE && inherited > 0,
+		{ handoff == ADOPT && options->has_handoff && options->no_pid,
+		    "--no-pid: no socket is passed with -H adopt" },
+		{ handoff == RESERVE && inherited + count_open(options) > 0,
 		    "inherited sockets cannot be reserved" },
 		{ handoff != ADOPT && options->maps.count > 0,
 		    "-m: only with the handoff adopt" },
@@ -92,8 +104,10 @@ plan_audience(const struct options *options, enum handoff handoff,
 {
 	if (options->inetd)
 		return AUDIENCE_INETD;
-	return handoff == RESERVE || (handoff == ADOPT && occupied) ?
-	    AUDIENCE_WITHOUT_FDS : AUDIENCE_WITH_FDS;
+	if (handoff == RESERVE ||
+	    (handoff == ADOPT && (options->has_handoff || occupied)))
+		return AUDIENCE_WITHOUT_FDS;
+	return AUDIENCE_WITH_FDS;
 }
 
 int

@@ -31,7 +31,8 @@ enum handoff	plan_handoff(const struct options *options,
 
 /*
  * Refuses combinations of options that make no sense.  inherited is the
- * number of sockets that portexec itself inherited.  Returns 0, or -1 with
+ * number of sockets that portexec itself inherited, without those that -l names
+ * by fd:N.  Returns 0, or -1 with
  * the reason in failure.
  */
 int		plan_check(const struct options *options,
@@ -39,8 +40,9 @@ int		plan_check(const struct options *options,
 
 /*
  * Returns how the service is passed its sockets.  Under adopt it can do
- * without descriptors, because it binds its port.  So it is passed none if
- * occupied: the caller has one of their numbers open.
+ * without descriptors, because it binds its port.  So it is passed none if -H
+ * asked for adopt: some services fail where they are told a port and passed
+ * sockets too.  Nor if occupied: the caller has one of their numbers open.
  */
 enum audience	plan_audience(const struct options *options,
     enum handoff handoff, bool occupied);

@@ -721,15 +721,15 @@ def in_pid_namespace(**options):
     return words
 
 
-def refuse_ipv6():
-    """From here on socket(AF_INET6) says EAFNOSUPPORT, as under a kernel
-    without IPv6: for Popen's preexec_fn."""
+def refuse_family(family):
+    """From here on socket(family) says EAFNOSUPPORT, as under a kernel
+    without it: for Popen's preexec_fn."""
     number = {'x86_64': 41, 'aarch64': 198}[platform.machine()]
     load, equal, answer = 0x20, 0x15, 0x06      # of linux/bpf_common.h
     steps = [(load, 0, 0, 0),                   # the system call's number
              (equal, 0, 3, number),
              (load, 0, 0, 16),                  # its first argument
-             (equal, 0, 1, socket.AF_INET6),
+             (equal, 0, 1, family),
              (answer, 0, 0, 0x50000 | 97),      # EAFNOSUPPORT
              (answer, 0, 0, 0x7fff0000)]        # go on
     code = ctypes.create_string_buffer(
@@ -739,6 +739,10 @@ def refuse_ipv6():
     # PR_SET_NO_NEW_PRIVS, and PR_SET_SECCOMP with a filter
     if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program):
         raise OSError(ctypes.get_errno(), 'prctl')
+
+
+def refuse_ipv6():
+    refuse_family(socket.AF_INET6)
 
 
 def sockets(report):

@@ -68,8 +68,10 @@ class Row:
             options[spec] = re.sub('0$', '[::1]:0', options[spec])
         elif ipv6:
             options += ['-l', '[::1]:0']
-        if handoff == 'reserve' and '-H' not in options:
-            options += ['-H', 'reserve']
+        if handoff == 'reserve':
+            if '-H' not in options:
+                options += ['-H', handoff]
+            options[options.index('-H') + 1] = handoff
         return options, command
 
     def over(self):
@@ -133,8 +135,8 @@ and `adopt` the client had connected before the service was started, and had
 its answer; under `reserve` nobody else could be given the number meanwhile.
 
 - Handoff: how the service gets its socket (`man portexec`, HANDOFFS). Where
-  two are named, the line does the first, and `-H reserve` as an option more
-  does the second.
+  two are named, the line does the first, and `-H reserve`, as an option more or
+  for the `-H` that is there, does the second.
 - IPv6: the same with `-l '[::1]:0'`.
 - Version: the one that was tried; others will most often do.
 
@@ -145,6 +147,7 @@ likely works as it is: `portexec -- ./server --port {port}`.
 '''
 
 TAKES = 'It takes descriptor 3 also where it is told a port, under `adopt`.'
+LEAVES = 'Without `-H adopt` it takes descriptor 3, also where it is told a port.'
 TABLE = '''
 ## %s
 
@@ -166,7 +169,8 @@ def page(services, versions):
         note = service.note
         for row in service.rows:
             notes = ' '.join(filter(None, (
-                note, row.note, '' if row.binds else TAKES)))
+                note, row.note, '' if row.binds else TAKES,
+                LEAVES if '-H adopt' in row.line else '')))
             text.append(
                 f'| {name} | {", ".join(row.handoffs)} | '
                 f'`{cell(row.line)}` | {row.over()} | {cell(notes)} |\n')

@@ -3,6 +3,7 @@
 handed over, what is said, and what a service that restarts keeps."""
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -11,7 +12,8 @@ import threading
 import time
 
 import harness
-from harness import DEADLINE, connect, free_number, protocol, read_all
+from harness import (DEADLINE, PORTEXEC, connect, free_number, protocol,
+                     read_all)
 
 TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'
 GIVEN = 'bind given'
@@ -70,7 +72,6 @@ class Choice(harness.Case):
                 ('inherit', '-w', 'w={fd}', '--', 'true', '{addr}'),
                 ('adopt', '-m', '8080', '--', 'true'),
                 ('adopt', '-H', 'adopt', '--', 'true'),
-                ('adopt', '-H', 'adopt', '--', 'true', '{fd}'),
                 ('inherit', '-H', 'inherit', '--', 'true', '{port}'),
                 ('reserve', '-H', 'reserve', '--', 'true', '{port}')):
             with self.subTest(arguments):
@@ -94,10 +95,10 @@ class Choice(harness.Case):
 
 
 class Given(harness.Case):
-    """LISTEN_* and fd 3 and up, besides."""
+    """LISTEN_* and fd 3 and up, besides, unless -H adopt was asked for."""
 
     def test_sockets_are_passed_too(self):
-        report = self.probe('-l', 'a=0', '-l', 'b=0', '-H', 'adopt')
+        report = self.probe('-l', 'a=0', '-l', 'b=0', '-e', 'PORT')
         listen = protocol(report)
         self.assertEqual(listen['FDS'], '2')
         self.assertEqual(listen['PID'], str(report['pid']))
@@ -113,7 +114,7 @@ class Given(harness.Case):
             for number in 3, 4:
                 with self.subTest(fd=number):
                     report = self.probe(
-                        '-l', '0', '-l', '0', '-H', 'adopt',
+                        '-l', '0', '-l', '0', '-e', 'PORT',
                         **harness.arrange({number: file.fileno()}))
                     self.assertEqual(report['fds'][str(number)]['link'],
                                      self.path('kept'))
@@ -121,12 +122,12 @@ class Given(harness.Case):
                                      ['PORT', 'PORTS'])
                     self.assertEqual(harness.sockets(report), [])
             self.assertEqual(protocol(self.probe(
-                '-H', 'adopt', **harness.arrange({4: file.fileno()})))
+                '-e', 'PORT', **harness.arrange({4: file.fileno()})))
                 ['FDS'], '1')
 
     def test_nobody_waits_where_they_are_taken(self):
         """With accept(2), and never with bind(2); so nothing is said."""
-        process = self.launch('-H', 'adopt', '--', sys.executable, '-c',
+        process = self.launch('-e', 'PORT', '--', sys.executable, '-c',
                               SERVE_TWICE)
         address = self.announced(process)
         for answer in b'0\n', b'1\n':
@@ -136,6 +137,47 @@ class Given(harness.Case):
                 time.sleep(PATIENCE + 0.2)
         self.assertEqual(process.wait(DEADLINE), 0)
         self.assertEqual(process.stderr.read(), '')
+
+    def test_nothing_with_the_option(self):
+        for options in ((), ('-m', '8080'), ('-e', 'X={port}'),
+                        ('-k', '0.1', '-c', 'sleep 1000')):
+            with self.subTest(options):
+                report = self.probe('-H', 'adopt', '-l', 'a=0', '-l',
+                                    'udp:0', *options, status=None)
+                listen = protocol(report)
+                self.assertEqual(sorted(listen), ['PORT', 'PORTS'])
+                self.assertEqual(listen['PORTS'].split(':')[0],
+                                 listen['PORT'])
+                self.assertEqual(len(listen['PORTS'].split(':')), 2)
+                self.assertEqual(
+                    [fd for fd, what in report['fds'].items()
+                     if 'type' in what], [])
+
+    def test_what_was_inherited_is_not_passed_on(self):
+        with harness.listening() as own:
+            process = self.launch(**harness.passing(
+                [PORTEXEC, '-q', '-H', 'adopt', '--', harness.PROBE],
+                {3: own.fileno()}, {'LISTEN_FDS': '1',
+                                    'LISTEN_PID': '{pid}'}))
+            report = json.loads(process.communicate()[0])
+            self.assertEqual(protocol(report), {
+                'PORT': str(own.getsockname()[1]),
+                'PORTS': str(own.getsockname()[1])})
+            self.assertNotIn('3', report['fds'])
+
+    def test_there_is_no_descriptor_to_name(self):
+        for word in '{fd}', '<fd:0>':
+            self.assert_fails('-H', 'adopt', '--', 'true', word,
+                              message=word + ': the service gets no '
+                              'descriptor', exact=True)
+        self.assert_fails('-H', 'adopt', '--no-pid', '--', 'true',
+                          message='--no-pid: no socket is passed with '
+                          '-H adopt', exact=True)
+
+    def test_libsystemd_finds_none_with_the_option(self):
+        done = self.run_portexec('-H', 'adopt', '-m', '8080', '--',
+                                 harness.SDPROBE)
+        self.assertIn('"fds": 0', done.stdout)
 
     def test_libsystemd_finds_them(self):
         done = self.run_portexec('-m', '8080', '--', harness.SDPROBE)

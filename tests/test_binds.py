@@ -632,6 +632,48 @@ SERVE = f'{TCP} {HERE} listen answer'
 SHORT_PATH = 13 * 'x'
 
 
+# Duplicates its socket many times.  While it binds, a thread that sees the
+# socket replaced puts a file at the number of the last duplicate.
+DUPLICATES = '''
+import os, resource, socket, sys, threading
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+most = min(hard, 4096)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+first = os.fstat(server.fileno()).st_ino
+copies = [os.dup(server.fileno()) for number in range(most - 64)]
+file = os.open('file', os.O_RDONLY)
+ready = threading.Event()
+
+def put():
+    ready.set()
+    while os.fstat(server.fileno()).st_ino == first:
+        pass
+    os.dup2(file, copies[-1])
+
+thread = threading.Thread(target=put)
+thread.start()
+ready.wait()
+server.bind((sys.argv[1], int(sys.argv[2])))
+thread.join()
+inode = os.fstat(server.fileno()).st_ino
+print(inode != first,
+      {os.fstat(copy).st_ino for copy in copies[:-1]} == {inode},
+      os.path.sameopenfile(file, copies[-1]))
+'''
+
+
+class Duplicates(harness.Case):
+    def test_a_file_at_the_number_of_one(self):
+        """Another thread opened it after the duplicates were found."""
+        self.write('file', '')
+        for _ in range(5):
+            done = self.run_portexec('-q', '--', sys.executable, '-SEc',
+                                     DUPLICATES, '{host}', '{port}')
+            self.assertEqual(done.stdout, 'True True True\n')
+
+
 class Unreadable(harness.Binding):
     """Processes that the keeper may not look into, as it is not root."""
     ordinary = True

@@ -192,10 +192,10 @@ class Handoffs(Session):
         """A second filter is refused (EBUSY); the client then waits for the
         service, not for portexec."""
         done = self.run_portexec(
-            '-q', '-H', 'adopt', '--', 'env', '-u', 'LISTEN_PID', PORTEXEC,
-            '-p', 'run/port', '-c', f'{self.ASK} {{{{addr}}}} x && exit 7',
-            '--', sys.executable, '-SE', 'service.py', 'adopt', '{{port}}',
-            SERVE, env=self.env, status=7)
+            '-q', '-H', 'adopt', '--', PORTEXEC, '-p', 'run/port',
+            '-c', f'{self.ASK} {{{{addr}}}} x && exit 7', '--',
+            sys.executable, '-SE', 'service.py', 'adopt', '{{port}}', SERVE,
+            env=self.env, status=7)
         self.assertEqual(done.stdout, '1\n')
         first, second = done.stderr.splitlines()
         self.assertRegex(first, '^portexec: adopt: .*; so reserve: ')

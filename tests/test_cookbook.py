@@ -229,6 +229,30 @@ class Cookbook(Recipe):
                         **harness.arrange({3: given}))
             self.answer(address)
 
+    @recipe('A socket that is open already')
+    def test_open_socket(self):
+        self.check_open_socket()
+
+    @harness.in_namespace
+    def check_open_socket(self):
+        scripts = blocks(self.text)
+        self.assertEqual(len(scripts), 2)
+        for script in scripts:
+            with self.subTest(script):
+                self.need(script.split()[0])
+                process = self.launch('-e', '-c', 'exec ' + script,
+                                      program='sh', env=self.env)
+                wait_for(self.is_open, 'port 8080')
+                service = self.answer('127.0.0.1:8080')
+                self.assertNotEqual(int(service), process.pid)
+                harness.end_process(process)
+                self.end_left()
+
+    def is_open(self):
+        with contextlib.suppress(ConnectionRefusedError):
+            connect('127.0.0.1:8080').close()
+            return True
+
     @recipe('A privileged port')
     def test_privileged_port(self):
         if not harness.is_root():

@@ -305,10 +305,8 @@ class Manual(harness.Case):
         self.assertEqual((done.returncode, done.stdout), (0, ''))
 
     def failures(self, taken):
-        """Command lines that fail, or say something worth telling.  Those
-        that are run by a portexec lack the variables of its sockets."""
-        alone = ['-v', '-H', 'adopt', '--', 'env', '-u', 'LISTEN_FDS',
-                 PORTEXEC]
+        """Command lines that fail, or say something worth telling."""
+        alone = ['-v', '-H', 'adopt', '--', PORTEXEC]
         return [
             ['-Z'], ['-l'], ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
             ['-l', 'x:y:0', 'true'], ['-l', taken, 'true'],
@@ -325,6 +323,7 @@ class Manual(harness.Case):
             ['-m', '80', '-H', 'reserve', 'true'], ['-m', '80=x', 'true'],
             ['-l', './s', '-m', '80', 'true'],
             ['-H', 'reserve', '--no-pid', 'true'],
+            ['-H', 'adopt', '--no-pid', 'true'],
             ['--inetd', '--no-pid', 'true'], ['--inetd', 'true'],
             ['--inetd', '-l', 'udp:0', 'true'],
             ['--inetd', '-H', 'adopt', 'true'],

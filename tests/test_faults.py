@@ -150,8 +150,14 @@ class Faults(harness.Case):
         self.assert_fault(r'bind\(.*AF_INET6', 'EACCES',
                           'listen on 127.0.0.1:0: Permission denied',
                           *EVERYTHING)
+        self.assert_fault(r'bind\(.*"127.0.0.1"', 'EACCES',
+                          'Permission denied', *EVERYTHING)
         self.assert_fault(r'bind\(.*"127.0.0.1"', 'EADDRNOTAVAIL',
-                          'Cannot assign requested address', *EVERYTHING)
+                          'Cannot assign requested address', '-l',
+                          '127.0.0.1:0')
+        report = self.survive(r'bind\(.*"127.0.0.1"', 'EADDRNOTAVAIL',
+                              '-l', '0')
+        self.assertEqual(harness.addresses(report), ['[::1]:A'])
         self.assert_fault(r'bind\(.*"\./sock"', 'EROFS',
                           'listen on ./sock: Read-only file system',
                           *EVERYTHING)

@@ -45,6 +45,13 @@ class Inetd(harness.Case):
         self.assertFalse(sockets['0']['cloexec'])
         return sockets['0']
 
+    def test_one_that_is_open(self):
+        with harness.listening() as own:
+            found = self.assert_standard(self.report(
+                '-l', 'fd:9', **arrange({9: own.fileno()})))
+            self.assertEqual(found['address'],
+                             '127.0.0.1:%d' % own.getsockname()[1])
+
     def test_every_type(self):
         for spec, kind in (('0', socket.SOCK_STREAM),
                            ('[::1]:0', socket.SOCK_STREAM),

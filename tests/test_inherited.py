@@ -197,6 +197,116 @@ class Inherited(harness.Case):
             client.getpeername()
 
 
+class Named(harness.Binding):
+    """-l fd:N, whatever LISTEN_PID says."""
+
+    def listener(self, family=socket.AF_INET, address=('127.0.0.1', 0)):
+        own = socket.socket(family)
+        self.addCleanup(own.close)
+        own.bind(address)
+        own.listen()
+        return own
+
+    def number(self, own):
+        return str(own.getsockname()[1])
+
+    def test_order_and_names_are_those_of_the_options(self):
+        five, three, seven = (self.listener() for _ in range(3))
+        report = self.probe(
+            '-l', 'a=fd:5', '-l', 'new=0', '-l', 'fd:3', '-l', 'c=fd:7',
+            '-e', 'X={port:a}:{fd:a}:{addr:2}',
+            **arrange({5: five, 3: three, 7: seven}))
+        numbers = ports(report)
+        self.assertEqual(numbers, [self.number(five), numbers[1],
+                                   self.number(three), self.number(seven)])
+        found = protocol(report)
+        self.assertEqual((found['FDS'], found['FDNAMES'], found['PORTS']),
+                         ('4', 'a:new:unknown:c', ':'.join(numbers)))
+        self.assertEqual(found['PID'], str(report['pid']))
+        self.assertIn(f'X={numbers[0]}:3:127.0.0.1:{numbers[2]}',
+                      report['environ'])
+        self.assertIn(f'portexec: inherited 127.0.0.1:{numbers[0]}, fd 3\n'
+                      f'portexec: listening on 127.0.0.1:{numbers[1]}, fd 4\n'
+                      f'portexec: inherited 127.0.0.1:{numbers[2]}, fd 5\n',
+                      report['stderr'])
+        # Each was moved, not copied.
+        self.assertEqual([fd for fd, what in report['fds'].items()
+                          if 'type' in what], ['3', '4', '5', '6'])
+
+    def test_behind_a_wrapper_that_forks(self):
+        """LISTEN_PID is the wrapper's."""
+        own = self.listener()
+        report = self.probe(**harness.passing(
+            ['/bin/sh', '-c', '"$@"; exit', 'sh', PORTEXEC, '-l', 'fd:3',
+             '--', PROBE], {3: own.fileno()},
+            {'LISTEN_FDS': '1', 'LISTEN_PID': '{pid}'}))
+        self.assertEqual(ports(report), [self.number(own)])
+        self.assertEqual(protocol(report)['PID'], str(report['pid']))
+
+    def test_one_that_was_passed_already_keeps_its_place(self):
+        first, second = self.listener(), self.listener()
+        arguments = ['-l', 'new=0', '-l', 'web=fd:4', '-l', 'fd:3']
+        report = self.probe(**harness.passing(
+            [PORTEXEC, *arguments, '--', PROBE],
+            {3: first.fileno(), 4: second.fileno()},
+            {'LISTEN_FDS': '2', 'LISTEN_PID': '{pid}',
+             'LISTEN_FDNAMES': 'a:b'}))
+        self.assertEqual(ports(report)[:2], [self.number(first),
+                                             self.number(second)])
+        self.assertEqual(protocol(report)['FDNAMES'], 'a:web:new')
+
+    def test_adopt(self):
+        """The service binds its address, or one that is mapped; and is
+        passed it as well, as it is no stranger's descriptor."""
+        own, number = self.listener(), harness.free_number()
+        for options, port in (((), '{port}'), (('-m', number), number)):
+            with self.subTest(options), socket.socket() as client:
+                process, address = self.start(
+                    'environ=LISTEN_F', 'socket=tcp4',
+                    f'bind=127.0.0.1:{port}', 'listen', 'answer',
+                    options=('-l', 'web=fd:3', *options),
+                    **arrange({3: own}))
+                self.assertEqual(address, f'127.0.0.1:{self.number(own)}')
+                client.connect(own.getsockname())
+                self.assertEqual(harness.read_all(client), b'0\n')
+                self.assertEqual(self.finish(process), [
+                    'LISTEN_FDS', 'LISTEN_FDNAMES', 'bind given'])
+
+    def test_a_path_stays(self):
+        own = self.listener(socket.AF_UNIX, self.path('s'))
+        for arguments, status in ((('-l', 'fd:3', './nosuch'), 127),
+                                  (('-l', 'fd:3', '-c', 'exit 3', 'cat'), 3)):
+            self.run_portexec(*arguments, status=status,
+                              **arrange({3: own}))
+            harness.connect(self.path('s')).close()
+
+    def test_refused(self):
+        own = self.listener()
+        with open(self.write('file', '')) as file:
+            fds = {3: own, 5: own, 6: file.fileno()}
+            for arguments, message in (
+                    (['fd:2'], "socket 'fd:2': a descriptor is a number "
+                     'from 3'),
+                    (['x=fd:4'], "socket 'x=fd:4': descriptor 4 is not open"),
+                    (['0', 'fd:4'], "socket 'fd:4': descriptor 4 is not "
+                     'open'),
+                    (['fd:2147483647'], "socket 'fd:2147483647': descriptor "
+                     '2147483647 is not open'),
+                    (['fd:6'], "socket 'fd:6': descriptor 6 is not a socket"),
+                    (['fd:3', 'b=fd:3'], "socket 'b=fd:3': descriptor 3 was "
+                     'named before'),
+                    (['fd:3,nonblock'], "socket 'fd:3,nonblock': a socket "
+                     'that is open takes no options'),
+                    (['fd:3', '-Hreserve'], 'inherited sockets cannot be '
+                     'reserved')):
+                words = [word for each in arguments for word in
+                         (['-l', each] if each[0] != '-' else [each])]
+                with self.subTest(words):
+                    self.assert_fails(
+                        '-l', './s', '-p', 'port', *words, 'sh', '-c',
+                        '>ran', message=message, exact=True, **arrange(fds))
+
+
 class UnderAdopt(harness.Binding):
     """What was inherited is handed over, and stays its giver's."""
 

@@ -5,13 +5,15 @@ facts about the kernel that all of it rests on."""
 import contextlib
 import itertools
 import select
+import shutil
 import socket
 import struct
 import subprocess
 import sys
 
 from harness import (Case, DEADLINE, PROBE, addresses, connect, free_number,
-                     in_namespace, read_all, refuse_ipv6, sockets, variables)
+                     in_namespace, read_all, refuse_family, refuse_ipv6,
+                     sockets, variables)
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM
 
 RANGE = 'net/ipv4/ip_local_port_range'
@@ -192,14 +194,46 @@ class TwoSteps(Case):
     @in_namespace
     def test_udp_numbers_are_not_given_twice(self):
         self.sysctl(RANGE, '40000 40003')
-        for host in '127.0.0.1', '[::1]':
-            specs = ['-l', f'udp:{host}:0'] * 4
+        for host, option in (('127.0.0.1', ''), ('[::1]', ''),
+                             ('127.0.0.1', ',reuseport')):
+            specs = ['-l', f'udp:{host}:0{option}'] * 4
             found = variables(self.probe(*specs))
             self.assertEqual(sorted(found['LISTEN_PORTS'].split(':')),
                              ['40000', '40001', '40002', '40003'])
             self.assert_fails(*specs, '-l', f'udp:{host}:0', '--', 'true',
                               message=f'listen on {host}:0: '
                                       'Address already in use')
+
+    def test_udp_numbers_stay_after_a_disconnect(self):
+        """And nobody else can share them."""
+        for spec in ('udp:0', 'udp:[::1]:0', 'udp:*:0', 'udp:0,reuseport',
+                     'udp:localhost:0', 'tcp+udp:0', 'tcp+udp:localhost:0',
+                     f'udp:{free_number()}'):
+            with self.subTest(spec):
+                report = self.probe('-l', spec)
+                done = self.run_portexec('-q', '-l', spec, '--',
+                                         sys.executable, '-SEc', DISCONNECT)
+                self.assertEqual(done.stdout, ''.join(
+                    f'{fd["domain"]} True\n' for fd in sockets(report)
+                    if fd['type'] == SOCK_DGRAM))
+                self.assertEqual({fd['reuseaddr'] for fd in sockets(report)
+                                  if fd['type'] == SOCK_DGRAM}, {0})
+
+
+# Connects and disconnects each UDP socket: has it its number still?
+DISCONNECT = '''
+import ctypes, os, socket
+for fd in range(3, 3 + int(os.environ['LISTEN_FDS'])):
+    own = socket.socket(fileno=fd)
+    if own.type != socket.SOCK_DGRAM:
+        continue
+    number = own.getsockname()[1]
+    own.connect(('::1' if own.family == socket.AF_INET6 else '127.0.0.1', 9))
+    nobody = bytes(16)      # AF_UNSPEC
+    if ctypes.CDLL(None).connect(fd, nobody, len(nobody)) != 0:
+        raise OSError
+    print(int(own.family), own.getsockname()[1] == number)
+'''
 
 
 class Groups(Case):
@@ -251,6 +285,60 @@ class Groups(Case):
                 done = self.assert_fails('-l', spec, '--', 'true',
                                          message=spec)
                 self.assertRegex(done.stderr, r'\b[0-9]+ tries')
+
+
+class WithoutIPv4(Case):
+    """A host that has [::1] alone, or a kernel without IPv4."""
+
+    def check(self, **options):
+        for spec, count in (('0', 1), ('udp:0', 1), ('tcp+udp:0', 2),
+                            ('localhost:0', 1), ('tcp+udp:localhost:0', 2),
+                            (f'tcp+udp:{free_number()}', 2)):
+            with self.subTest(spec):
+                self.assertEqual(
+                    addresses(self.probe('-l', spec, **options)),
+                    ['[::1]:A'] * count)
+        self.assertEqual(addresses(self.probe(**options)), ['[::1]:A'])
+        done = self.run_portexec('-H', 'reserve', '-e', 'HOST={host}', '--',
+                                 'printenv', 'HOST', **options)
+        self.assertEqual(done.stdout, '::1\n')
+        for spec in '127.0.0.1:0', 'udp:127.0.0.1:0':
+            self.assert_fails('-l', spec, '--', 'true',
+                              message='listen on 127.0.0.1:0: ', **options)
+
+    @in_namespace
+    def test_without_the_address(self):
+        self.remove('127.0.0.1/8')
+        with self.assertRaises(OSError):
+            bound('127.0.0.1')
+        self.check()
+        service = self.launch('--', PROBE, '-a', 1,
+                              stdout=subprocess.DEVNULL)
+        with connect(self.announced(service)) as client:
+            self.assertEqual(read_all(client), b'answer\n')
+        self.remove('::1/128')
+        for spec in '0', 'localhost:0', 'tcp+udp:7001':
+            self.assert_fails(
+                '-l', spec, '--', 'true', exact=True,
+                message=f'listen on 127.0.0.1:{"7001" if "7" in spec else 0}'
+                        ': Cannot assign requested address')
+
+    def remove(self, address):
+        if shutil.which('ip') is None:
+            self.skipTest('ip is not installed')
+        subprocess.run(['ip', 'address', 'del', address, 'dev', 'lo'],
+                       check=True)
+
+    def test_not_in_the_kernel(self):
+        self.check(preexec_fn=lambda: refuse_family(AF_INET))
+
+    @in_namespace
+    def test_a_number_that_is_taken_is_no_missing_address(self):
+        with bound('127.0.0.1', listens=1) as taken:
+            self.assert_fails(
+                '-l', number(taken), '--', 'true', exact=True,
+                message=f'listen on 127.0.0.1:{number(taken)}: '
+                        'Address already in use')
 
 
 class WithoutIPv6(Case):

@@ -113,7 +113,7 @@ class Refusals(harness.Binding):
 
     def test_a_second_listener_with_inherited_sockets(self):
         self.assert_refused(
-            'another seccomp listener is there already', '-q', '-H', 'adopt',
+            'another seccomp listener is there already', '-q', '-e', 'PORT',
             '--', self.portexec, '-q', '--', self.binder, '{{port}}')
 
     def test_set_user_id(self):

@@ -392,6 +392,21 @@ class Daemons(Supervised):
         self.assertEqual(self.ask(port), '2')
         self.end_daemon(port)
 
+    def test_the_keeper_leaves_the_directory(self):
+        """Unless a unix path of its own is relative to that."""
+        for spec, expected in (('0', '/'), (self.path('s'), '/'), ('@', '/'),
+                               ('./s', self.directory)):
+            with self.subTest(spec):
+                self.run_portexec(
+                    *ADOPT, '-l', spec, '--', 'sh', '-c',
+                    'sleep 1000 >/dev/null 2>&1 &', env=self.env)
+                keeper, = [pid for pid in self.left()
+                           if harness.children(pid)]
+                self.assertEqual(os.readlink(f'/proc/{keeper}/cwd'),
+                                 expected)
+                os.kill(harness.children(keeper)[0], signal.SIGTERM)
+                self.assert_nothing_left()
+
     def test_nobody_waits_for_it(self):
         """The keeper holds neither output nor other pipes of the caller's."""
         reading, writing = os.pipe()
@@ -433,7 +448,7 @@ class Daemons(Supervised):
     def test_a_failed_service_lets_nobody_wait(self):
         """Nobody has bound it: it is closed, whatever else was left, though
         that has the copy at fd 3."""
-        self.run_portexec(*ADOPT, '-p', 'port', '--', 'sh', '-c',
+        self.run_portexec('-q', '-e', 'PORT', '-p', 'port', '--', 'sh', '-c',
                           'sleep 1000 >/dev/null 2>&1 & exit 3',
                           status=3, env=self.env)
         self.assertEqual(len(self.left()), 2)
@@ -458,12 +473,12 @@ COSTS = {
     ('-H', 'inherit'): {'pidfd_open': 1},
     ('-H', 'inherit', '--no-pid'): {},
     ('-H', 'reserve'): {},
-    ('-H', 'adopt'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
-                      'pidfd_open': 1},
+    ('-H', 'adopt'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4},
+    ('-e', 'PORT'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
+                     'pidfd_open': 1},
     ('-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
                      'pidfd_open': 1},
-    ('-H', 'adopt', '-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4,
-                                    'pidfd_open': 1},
+    ('-H', 'adopt', '-c', 'true'): {'fork': 2, 'socketpair': 2, 'sendmsg': 4},
 }
 # A libc makes a process with the call that it likes.
 NAMES = {'clone': 'fork', 'clone3': 'fork', 'vfork': 'fork'}

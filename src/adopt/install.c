@@ -188,19 +188,24 @@ replace_descriptor(const struct slot *slot, int target, int flags, int fd)
 	    &replacement) == -1 ? -1 : 0;
 }
 
-/* Replaces the descriptor, and then its duplicates. */
+/*
+ * Replaces the descriptor, and then its duplicates.  Another thread may have
+ * closed one meanwhile, and have opened a file that got its number.  So each is
+ * looked at once more, last of all: only what happens after that is not seen.
+ */
 static int
 replace_all(const struct slot *slot, const struct places *places, int fd)
 {
 	size_t i;
-	int copy;
+	int copy, flags;
 
 	if (replace_descriptor(slot, slot->fd, slot->flags, fd) == -1)
 		return -1;
 	for (i = 0; i < places->copy_count; i++) {
 		copy = places->copies[i];
-		replace_descriptor(slot, copy,
-		    caller_flags(slot->caller, copy), fd);
+		flags = caller_flags(slot->caller, copy);
+		if (caller_socket(slot->caller, copy) == slot->inode)
+			replace_descriptor(slot, copy, flags, fd);
 	}
 	return 0;
 }

@@ -27,7 +27,9 @@ struct slot {
 /*
  * Puts fd in the place of the socket, wherever the process has it: at its
  * descriptor, at duplicates of that, and in its epoll instances.  A duplicate
- * that cannot be replaced keeps the old socket.  fd stays the calling
+ * that cannot be replaced keeps the old socket.  What another thread opens at
+ * the number of one is left alone, unless it does so in the last microseconds
+ * before the replacement.  fd stays the calling
  * function's.
  *
  * Sets slot->deaf if an epoll instance cannot be changed.  With fd installed,

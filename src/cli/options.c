@@ -254,7 +254,7 @@ static const struct row {
 	const char	*name, *value, *meaning;
 } rows[] = {
 	{ 'l', options_add_socket, "listen", "SPEC",
-	    "a socket to listen on (default 127.0.0.1:0); repeatable" },
+	    "a socket to listen on (default 0, any port); repeatable" },
 	{ 'e', add_setting, "env", "NAME[=TEMPLATE]",
 	    "set NAME for service and client (default <port>); repeatable" },
 	{ 'p', add_port_file, "port-file", "FILE",
@@ -304,7 +304,8 @@ options_print_help(FILE *output)
 		fprintf(output, "  %s\n          %s\n", left,
 		    rows[i].meaning);
 	}
-	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]...\n"
+	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]..., or "
+	    "[NAME=]fd:N for the\nsocket that is open at descriptor N.\n"
 	    "  TYPE: tcp, udp, tcp+udp, unix, unixgram, unixpacket\n"
 	    "  ADDRESS: PORT, HOST:PORT, [IPV6]:PORT, *:PORT, localhost:PORT; "
 	    "a path or @NAME\n", output);

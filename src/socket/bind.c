@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "socket/bind.h"
+#include "socket/listen_fds.h"
 
 enum { TRIES = 64 };	/* ports that are tried for a group */
 
@@ -29,7 +31,7 @@ bind_path(int fd, const struct spec *spec)
 }
 
 static int
-set_options(int fd, const struct spec *spec)
+set_options(int fd, const struct spec *spec, bool shares)
 {
 	const int *option = spec->option;
 
@@ -37,8 +39,7 @@ set_options(int fd, const struct spec *spec)
 	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 	    option[OPTION_V6ONLY] == 1) == -1)
 		return -1;
-	/* With SO_REUSEADDR the kernel may give one UDP port out twice. */
-	if (spec_is_tcp(spec) &&
+	if (shares &&
 	    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
 	if (option[OPTION_REUSEPORT] == 1 &&
@@ -55,10 +56,11 @@ set_options(int fd, const struct spec *spec)
 
 /*
  * Returns a socket with the options and the address of the spec, or -1 and
- * errno.  A kernel without IPv6 gets 0.0.0.0 for "*".
+ * errno.  It has SO_REUSEADDR if it shares its port.  A kernel without IPv6
+ * gets 0.0.0.0 for "*".
  */
 static int
-open_bound(const struct spec *wanted)
+open_bound(const struct spec *wanted, bool shares)
 {
 	struct spec spec = *wanted;
 	int type = spec.type, error, fd;
@@ -76,7 +78,7 @@ open_bound(const struct spec *wanted)
 	}
 	if (fd == -1)
 		return -1;
-	if (set_options(fd, &spec) == 0 &&
+	if (set_options(fd, &spec, shares) == 0 &&
 	    (address_has_path(&spec.address, spec.length) ?
 	    bind_path(fd, &spec) :
 	    bind(fd, &spec.address.any, spec.length)) == 0)
@@ -104,11 +106,66 @@ open_reserve(const struct spec *spec)
 	everywhere.length = sizeof(everywhere.address.in6);
 	everywhere.option[OPTION_V6ONLY] = -1;	/* not given: IPv4 too */
 	address_set_port(&everywhere.address, address_port(&spec->address));
-	fd = open_bound(&everywhere);
+	fd = open_bound(&everywhere, true);
 	if (fd == -1 && errno == EADDRINUSE &&
 	    address_port(&spec->address) != 0)
-		fd = open_bound(spec);
+		fd = open_bound(spec, true);
 	return fd;
+}
+
+/*
+ * Binds the socket of spec to the port of first, which was bound to port 0, and
+ * puts it in the place of first.  With SO_REUSEADDR on both, neither excludes
+ * the other.  Closes first if it fails.
+ */
+static int
+take_over(int first, struct spec *spec)
+{
+	union address address;
+	socklen_t length = sizeof(address);
+	int error, fd = -1, status = -1;
+
+	if (getsockname(first, &address.any, &length) == 0 &&
+	    set_option(first, SOL_SOCKET, SO_REUSEADDR, 1) == 0) {
+		address_set_port(&spec->address, address_port(&address));
+		fd = open_bound(spec, true);
+	}
+	if (fd != -1 && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0) == 0)
+		status = dup3(fd, first, O_CLOEXEC);
+	error = errno;
+	if (fd != -1)
+		close(fd);
+	if (status == -1)
+		close(first);
+	errno = error;
+	return status;
+}
+
+/*
+ * Opens the socket of a spec for UDP.  The kernel is to find a port that
+ * nobody has: with SO_REUSEADDR or SO_REUSEPORT it may choose one that another
+ * socket with that option has (udp_lib_lport_inuse() in its net/ipv4/udp.c).
+ */
+static int
+open_datagrams(struct spec *spec)
+{
+	struct spec alone = *spec;
+	int first;
+
+	if (address_port(&spec->address) != 0)
+		return open_bound(spec, false);
+	alone.option[OPTION_REUSEPORT] = -1;
+	first = open_bound(&alone, false);
+	return first == -1 ? -1 : take_over(first, spec);
+}
+
+static int
+open_socket(struct spec *spec)
+{
+	if (spec->type == SOCK_DGRAM &&
+	    spec->address.any.sa_family != AF_UNIX)
+		return open_datagrams(spec);
+	return open_bound(spec, spec_is_tcp(spec));
 }
 
 static int
@@ -165,6 +222,21 @@ is_listening(int fd)
 	    &listening, &length) == 0 && listening != 0;
 }
 
+/* Sets all of the listener that does not take a socket. */
+static void
+set_out(struct listener *listener, const struct spec *spec, unsigned port)
+{
+	listener->type = spec->type;
+	listener->address = spec->address;
+	address_set_port(&listener->address, port);
+	listener->length = spec->length;
+	listener->optional = spec->optional;
+	listener->backlog = spec->option[OPTION_BACKLOG] == -1 ?
+	    INT_MAX : spec->option[OPTION_BACKLOG];
+	strlcpy(listener->name, spec->name, sizeof(listener->name));
+	listener_describe(listener);
+}
+
 /*
  * Binds one member of a group to *port.  If that is 0, the kernel chooses the
  * port, which is stored there.
@@ -176,14 +248,7 @@ bind_member(struct listener *listener, const struct spec *wanted,
 	struct spec spec = *wanted;
 
 	address_set_port(&spec.address, *port);
-	listener->type = spec.type;
-	listener->address = spec.address;
-	listener->length = spec.length;
-	listener->optional = spec.optional;
-	listener->backlog = spec.option[OPTION_BACKLOG] == -1 ?
-	    INT_MAX : spec.option[OPTION_BACKLOG];
-	strlcpy(listener->name, spec.name, sizeof(listener->name));
-	listener_describe(listener);
+	set_out(listener, wanted, *port);
 	if (settle_interface(&spec) == -1)
 		return -1;
 	if (spec_is_tcp(&spec) && !spec.same_port) {
@@ -192,7 +257,7 @@ bind_member(struct listener *listener, const struct spec *wanted,
 		*port = address_port(&spec.address);
 	}
 	listener->fd = is_listening(listener->reserve) ?
-	    take_port_holder(listener) : open_bound(&spec);
+	    take_port_holder(listener) : open_socket(&spec);
 	if (listener->fd == -1)
 		return -1;
 	listener_remember_path(listener);
@@ -213,22 +278,64 @@ was_taken(const struct spec *first, unsigned port)
 	    address_port(&first->address) == 0;
 }
 
-/* Appends all members of a group; without IPv6, leaves optional ones out. */
+/* Returns whether errno says that the host does not have the address. */
+static bool
+was_missing(void)
+{
+	return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
+}
+
+static int
+append_bound(struct listeners *listeners, const struct spec *spec,
+    unsigned *port)
+{
+	struct listener *listener = listeners_append(listeners);
+
+	return listener == NULL ? -1 : bind_member(listener, spec, port);
+}
+
+/* Appends one member of a group.  Without 127.0.0.1, takes [::1] for it. */
+static int
+append_member(struct listeners *listeners, const struct spec *wanted,
+    unsigned *port)
+{
+	struct spec other = *wanted;
+	unsigned given = *port;
+
+	if (append_bound(listeners, wanted, port) == 0)
+		return 0;
+	if (!wanted->loopback || !was_missing())
+		return -1;
+	other.address.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+	    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	other.length = sizeof(other.address.in6);
+	listeners_truncate(listeners, listeners->count - 1);
+	*port = given;
+	if (append_bound(listeners, &other, port) == 0)
+		return 0;
+	/* If neither is there, the failure is to name the first. */
+	if (was_missing())
+		set_out(&listeners->list[listeners->count - 1], wanted, given);
+	return -1;
+}
+
+/*
+ * Appends all members of a group.  Leaves an optional one out if its address is
+ * missing, or was taken for that of the one before it.
+ */
 static int
 try_group(struct listeners *listeners, const struct spec *group,
     size_t size, unsigned *port)
 {
-	struct listener *listener;
 	size_t i;
 
 	for (i = 0; i < size; i++) {
-		listener = listeners_append(listeners);
-		if (listener == NULL)
-			return -1;
-		if (bind_member(listener, &group[i], port) == 0)
+		if (group[i].optional && listeners->list[
+		    listeners->count - 1].address.any.sa_family == AF_INET6)
 			continue;
-		if (!group[i].optional ||
-		    (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT))
+		if (append_member(listeners, &group[i], port) == 0)
+			continue;
+		if (!group[i].optional || !was_missing())
 			return -1;
 		listeners_truncate(listeners, listeners->count - 1);
 	}
@@ -280,6 +387,13 @@ listeners_bind(struct listeners *listeners, const struct spec *specs,
 		socket_remove_stale_path(&specs[first].address,
 		    specs[first].length, specs[first].type);
 	for (first = 0; first < count; first += size) {
+		if (specs[first].fd != 0) {
+			size = 1;
+			if (listeners_inherit_one(listeners, specs[first].fd,
+			    specs[first].name, failure) == -1)
+				return -1;
+			continue;
+		}
 		for (size = 1; first + size < count &&
 		    specs[first + size].same_port; size++)
 			;

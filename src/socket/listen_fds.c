@@ -162,11 +162,93 @@ queue_limit(int fd)
 	return (int)information.tcpi_sacked;
 }
 
+static int
+check_descriptor(const struct spec *spec, struct failure *failure)
+{
+	socklen_t length = sizeof(int);
+	int type;
+
+	if (getsockopt(spec->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
+	    fcntl(spec->fd, F_SETFD, FD_CLOEXEC) == 0)
+		return 0;
+	if (errno == EBADF)
+		return fail(failure, 0, "socket '%s': descriptor %d is not "
+		    "open", spec->text, spec->fd);
+	if (errno == ENOTSOCK)
+		return fail(failure, 0, "socket '%s': descriptor %d is not a "
+		    "socket", spec->text, spec->fd);
+	return fail(failure, errno, "socket '%s'", spec->text);
+}
+
+/* Names the listener at the descriptor of the spec, if there is one. */
+static bool
+rename_listener(struct listeners *listeners, const struct spec *spec)
+{
+	struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (listener->fd != spec->fd)
+			continue;
+		if (strcmp(spec->name, "unknown") != 0)
+			strlcpy(listener->name, spec->name,
+			    sizeof(listener->name));
+		return true;
+	}
+	return false;
+}
+
+int
+listeners_claim(struct listeners *listeners, struct spec *specs,
+    size_t *count, struct failure *failure)
+{
+	size_t i, earlier, kept = 0;
+
+	for (i = 0; i < *count; i++) {
+		if (specs[i].fd != 0 && rename_listener(listeners, &specs[i]))
+			continue;
+		if (specs[i].fd != 0 &&
+		    check_descriptor(&specs[i], failure) == -1)
+			return -1;
+		for (earlier = 0; earlier < kept; earlier++)
+			if (specs[i].fd != 0 &&
+			    specs[earlier].fd == specs[i].fd)
+				return fail(failure, 0, "socket '%s': "
+				    "descriptor %d was named before",
+				    specs[i].text, specs[i].fd);
+		specs[kept++] = specs[i];
+	}
+	*count = kept;
+	return 0;
+}
+
+int
+listeners_inherit_one(struct listeners *listeners, int fd, const char *name,
+    struct failure *failure)
+{
+	struct listener *listener;
+	socklen_t length = sizeof(listener->type);
+
+	listener = listeners_append(listeners);
+	if (listener == NULL)
+		return fail(failure, errno, "inherited sockets");
+	listener->inherited = true;
+	listener->fd = fd;
+	strlcpy(listener->name, name, sizeof(listener->name));
+	listener->backlog = queue_limit(fd);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &listener->type,
+	    &length) == -1 || fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
+	    listener_learn_address(listener) == -1)
+		return fail(failure, errno, "inherited fd %d", fd);
+	listener_remember_path(listener);
+	return 0;
+}
+
 int
 listeners_inherit(struct listeners *listeners, size_t count,
     char *const names[], struct failure *failure)
 {
-	struct listener *listener;
 	socklen_t length;
 	size_t i;
 	int type;
@@ -178,22 +260,9 @@ listeners_inherit(struct listeners *listeners, size_t count,
 			return fail(failure, errno, "inherited fd %zu",
 			    FIRST_FD + i);
 	}
-	for (i = 0; i < count; i++) {
-		listener = listeners_append(listeners);
-		if (listener == NULL)
-			return fail(failure, errno, "inherited sockets");
-		listener->inherited = true;
-		listener->fd = FIRST_FD + (int)i;
-		length = sizeof(listener->type);
-		getsockopt(listener->fd, SOL_SOCKET, SO_TYPE, &listener->type,
-		    &length);
-		strlcpy(listener->name, names[i], sizeof(listener->name));
-		listener->backlog = queue_limit(listener->fd);
-		if (fcntl(listener->fd, F_SETFD, FD_CLOEXEC) == -1 ||
-		    listener_learn_address(listener) == -1)
-			return fail(failure, errno, "inherited fd %d",
-			    listener->fd);
-		listener_remember_path(listener);
-	}
+	for (i = 0; i < count; i++)
+		if (listeners_inherit_one(listeners, FIRST_FD + (int)i,
+		    names[i], failure) == -1)
+			return -1;
 	return 0;
 }

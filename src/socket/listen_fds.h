@@ -55,6 +55,23 @@ bool	listen_fds_is_variable(const char *variable);
 bool	variable_is_named(const char *variable, const char *name);
 
 /*
+ * Checks that each descriptor that one of count specs names by fd:N is an open
+ * socket, and sets close-on-exec on it.  Has to come before portexec opens a
+ * descriptor, which might get that number.  One that is among listeners already
+ * gets the spec's name, unless that is "unknown", and the spec is removed.
+ * Returns 0, or -1 with the reason in failure.
+ */
+int	listeners_claim(struct listeners *listeners, struct spec *specs,
+    size_t *count, struct failure *failure);
+
+/*
+ * Appends the socket at fd, with that name, as one that was inherited, and sets
+ * close-on-exec on it.  Returns 0, or -1 with the reason in failure.
+ */
+int	listeners_inherit_one(struct listeners *listeners, int fd,
+    const char *name, struct failure *failure);
+
+/*
  * Appends the count sockets that the caller passed at fds 3 and up, and sets
  * close-on-exec on them.  names[i] is the name of fd 3 + i.  Returns 0, or -1
  * with the reason in failure.  If one of them is not a socket, nothing is

@@ -58,6 +58,21 @@ listeners_have_unix(const struct listeners *listeners)
 	return false;
 }
 
+bool
+listeners_need_directory(const struct listeners *listeners)
+{
+	const struct listener *listener;
+	size_t i;
+
+	for (i = 0; i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (address_has_path(&listener->address, listener->length) &&
+		    listener->address.un.sun_path[0] != '/')
+			return true;
+	}
+	return false;
+}
+
 int
 listener_learn_address(struct listener *listener)
 {

@@ -15,10 +15,6 @@
 #include "socket/address.h"
 #include "socket/spec.h"
 
-enum {
-	FIRST_FD = 3		/* SD_LISTEN_FDS_START of sd_listen_fds(3) */
-};
-
 struct listener {
 	char		 name[SPEC_NAME_MAX + 1];	/* in LISTEN_FDNAMES */
 	int		 type;		/* SOCK_STREAM, ... */
@@ -67,6 +63,12 @@ bool	listener_is_unix(const struct listener *listener);
 
 /* Returns whether any of the listeners is a unix socket. */
 bool	listeners_have_unix(const struct listeners *listeners);
+
+/*
+ * Returns whether any of the listeners has a unix path that is relative to the
+ * working directory.
+ */
+bool	listeners_need_directory(const struct listeners *listeners);
 
 /*
  * Returns the listener that text, of length bytes, means: the first with that

@@ -197,12 +197,14 @@ parse_ip(struct spec members[2], char *text, struct failure *failure)
 		hosts[0] = text;
 		digits = colon + 1;
 	}
+	members[0].loopback = colon == NULL;
 	if (parse_number(digits, 10, 0, 65535, &port) == -1)
 		return fail(failure, 0, "socket '%s': the port is not a number "
 		    "from 0 to 65535", members[0].text);
 	if (strcmp(hosts[0], "localhost") == 0) {
 		hosts[0] = ipv4;
 		members[1] = members[0];
+		members[0].loopback = true;
 		members[1].same_port = members[1].optional = true;
 		count = 2;
 	}
@@ -314,6 +316,23 @@ parse_transport(char **text)
 	return find_transport("tcp", 3);
 }
 
+/* Parses what follows fd: in a spec. */
+static int
+parse_descriptor(struct spec *spec, char *text, struct failure *failure)
+{
+	char *comma = strchr(text, ',');
+
+	if (comma != NULL)
+		*comma = '\0';
+	if (parse_number(text, 10, FIRST_FD, INT_MAX, &spec->fd) == -1)
+		return fail(failure, 0, "socket '%s': a descriptor is a number "
+		    "from %d", spec->text, FIRST_FD);
+	if (comma != NULL)
+		return fail(failure, 0, "socket '%s': a socket that is open "
+		    "takes no options", spec->text);
+	return 1;
+}
+
 static int
 parse_members(char *text, struct spec *members, struct failure *failure)
 {
@@ -328,6 +347,8 @@ parse_members(char *text, struct spec *members, struct failure *failure)
 			return -1;
 		text += length + 1;
 	}
+	if (strncmp(text, "fd:", 3) == 0)
+		return parse_descriptor(&members[0], text + 3, failure);
 	options = text;
 	text = strsep(&options, ",");
 	transport = parse_transport(&text);

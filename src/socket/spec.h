@@ -4,7 +4,7 @@
 
 /*
  * The SPEC of -l, parsed: the address, type and options of a socket that is
- * to be opened.  Makes no system call.
+ * to be opened, or the descriptor of one that is open.  Makes no system call.
  */
 
 #include <net/if.h>
@@ -14,6 +14,7 @@
 #include "socket/address.h"
 
 enum {
+	FIRST_FD = 3,		/* SD_LISTEN_FDS_START of sd_listen_fds(3) */
 	SPEC_NAME_MAX = 255,	/* bytes; FDNAME_MAX in systemd */
 	SPEC_MEMBERS_MAX = 4	/* of a group: tcp+udp:localhost:0 */
 };
@@ -48,7 +49,9 @@ struct spec {
 	union address	 address;	/* port 0: the kernel chooses */
 	socklen_t	 length;	/* bytes of address */
 	char		 interface[IF_NAMESIZE];	/* of [V6%IF], or "" */
+	int		 fd;		/* of fd:N; 0: is to be opened */
 	bool		 wildcard;	/* "*": [::], or 0.0.0.0 without IPv6 */
+	bool		 loopback;	/* 127.0.0.1, or [::1] without it */
 	bool		 same_port;	/* has the port of the one before it */
 	bool		 optional;	/* ::1 of localhost: may be missing */
 	int		 option[OPTION_COUNT];	/* -1: not given */
@@ -57,7 +60,7 @@ struct spec {
 /*
  * Parses [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]... into one member, or into a
  * group of two or four (localhost, tcp+udp).  All members of a group except
- * the first have same_port.  Each member's text points to spec.  Returns the
+ * the first have same_port.  Of [NAME=]fd:N only text, name and fd are set.  Each member's text points to spec.  Returns the
  * number of members, or -1 with the reason in failure.
  */
 int	spec_parse(const char *spec,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "adopt/bind_call.h"
@@ -51,6 +52,16 @@ summarize(const struct run *run)
 	    service, run_seconds(run, run->service.ended_at));
 }
 
+/* A file system cannot be unmounted while a process has its folder. */
+static void
+leave_directory(const struct run *run)
+{
+	if (!listeners_need_directory(&run->launch->listeners) &&
+	    chdir("/") == -1)
+		log_debug(&run->launch->log, "chdir to /: %s",
+		    strerror(errno));
+}
+
 /*
  * Without -c.  If the service ended by itself, the processes that it left are
  * daemons and go on.  If it failed and none of them has a listener open, closes
@@ -64,6 +75,7 @@ handle_service_end(struct run *run)
 	else if (run->children_left) {
 		if (run->service.status != 0 && !holders_any(&run->adoption))
 			adoption_close_all(&run->adoption);
+		leave_directory(run);
 		run_tell_end(run, MSG_LEFT);
 	}
 }

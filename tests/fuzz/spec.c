@@ -147,6 +147,7 @@ check_member(const struct spec *members, int which)
 	assert(member->text == members->text);
 	assert(member->same_port == (which > 0));
 	assert(!member->optional || member->same_port);
+	assert(member->fd == 0);
 	assert(which == 0 || member->address.any.sa_family != AF_UNIX);
 	assert(strcmp(member->name, members->name) == 0);
 	assert(address_port(&member->address) ==
@@ -154,6 +155,24 @@ check_member(const struct spec *members, int which)
 	assert(spec_is_tcp(member) == (strcmp(type_of(member),
 	    "tcp") == 0));
 	check_again(member);
+}
+
+/* What is open already is one socket, and has a name alone. */
+static void
+check_open(const struct spec *open)
+{
+	struct spec again[SPEC_MEMBERS_MAX];
+	struct failure failure = { "" };
+	char text[SPEC_NAME_MAX + 32];
+	int i;
+
+	check_name(open->name);
+	assert(open->fd >= FIRST_FD);
+	for (i = 0; i < OPTION_COUNT; i++)
+		assert(open->option[i] == -1);
+	snprintf(text, sizeof(text), "%s=fd:%d", open->name, open->fd);
+	assert(spec_parse(text, again, &failure) == 1);
+	assert(again->fd == open->fd && strcmp(again->name, open->name) == 0);
 }
 
 int
@@ -168,8 +187,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_reason(&failure);
 	else
 		assert(count == 1 || count == 2 || count == 4);
-	for (i = 0; i < count; i++)
-		check_member(members, i);
+	if (count == 1 && members[0].fd != 0)
+		check_open(&members[0]);
+	else
+		for (i = 0; i < count; i++)
+			check_member(members, i);
 	free(spec);
 	return 0;
 }

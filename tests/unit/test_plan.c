@@ -48,21 +48,25 @@ END_TEST
 
 static const struct {
 	enum handoff	handoff;
-	bool		inetd, occupied;
+	bool		asked, inetd, occupied;
 	enum audience	expected;
 } readers[] = {
-	{ INHERIT, false, false, AUDIENCE_WITH_FDS },
-	{ INHERIT, false, true, AUDIENCE_WITH_FDS },	/* takes the place */
-	{ INHERIT, true, false, AUDIENCE_INETD },
-	{ ADOPT, false, false, AUDIENCE_WITH_FDS },
-	{ ADOPT, false, true, AUDIENCE_WITHOUT_FDS },
-	{ RESERVE, false, false, AUDIENCE_WITHOUT_FDS },
-	{ RESERVE, false, true, AUDIENCE_WITHOUT_FDS },
+	{ INHERIT, false, false, false, AUDIENCE_WITH_FDS },
+	{ INHERIT, true, false, false, AUDIENCE_WITH_FDS },
+	{ INHERIT, false, false, true, AUDIENCE_WITH_FDS },	/* replaces */
+	{ INHERIT, false, true, false, AUDIENCE_INETD },
+	{ ADOPT, false, false, false, AUDIENCE_WITH_FDS },
+	{ ADOPT, true, false, false, AUDIENCE_WITHOUT_FDS },
+	{ ADOPT, false, false, true, AUDIENCE_WITHOUT_FDS },
+	{ ADOPT, true, false, true, AUDIENCE_WITHOUT_FDS },
+	{ RESERVE, true, false, false, AUDIENCE_WITHOUT_FDS },
+	{ RESERVE, true, false, true, AUDIENCE_WITHOUT_FDS },
 };
 
 START_TEST(chooses_reader)
 {
-	struct options options = { .inetd = readers[_i].inetd };
+	struct options options = { .has_handoff = readers[_i].asked,
+	    .inetd = readers[_i].inetd };
 
 	ck_assert_int_eq(plan_audience(&options, readers[_i].handoff,
 	    readers[_i].occupied), readers[_i].expected);

@@ -21,8 +21,10 @@ describe_address(FILE *output, const struct spec *spec)
 	switch (address->any.sa_family) {
 	case AF_INET:
 		ck_assert_uint_eq(spec->length, sizeof(address->in));
-		fprintf(output, "%s:%u", inet_ntop(AF_INET,
-		    &address->in.sin_addr, host, sizeof(host)),
+		inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof(host));
+		if (spec->loopback)
+			ck_assert_str_eq(host, "127.0.0.1");
+		fprintf(output, "%s:%u", spec->loopback ? "loopback" : host,
 		    address_port(address));
 		break;
 	case AF_INET6:
@@ -49,7 +51,10 @@ describe_address(FILE *output, const struct spec *spec)
 	}
 }
 
-/* "NAME TYPE ADDRESS [any] [joined] [dispensable] [OPTION=VALUE]..." */
+/*
+ * "NAME TYPE ADDRESS [any] [joined] [dispensable] [OPTION=VALUE]..."; "loopback"
+ * is 127.0.0.1, or what there is.
+ */
 static void
 describe(char *text, size_t size, const struct spec *spec)
 {
@@ -57,6 +62,11 @@ describe(char *text, size_t size, const struct spec *spec)
 	int i;
 
 	ck_assert_ptr_nonnull(output);
+	if (spec->fd != 0) {
+		fprintf(output, "%s descriptor %d", spec->name, spec->fd);
+		fclose(output);
+		return;
+	}
 	fprintf(output, "%s %s ", spec->name,
 	    spec->type == SOCK_STREAM ? "stream" :
 	    spec->type == SOCK_DGRAM ? "dgram" :
@@ -77,10 +87,11 @@ static const struct {
 	const char	*members[SPEC_MEMBERS_MAX + 1];
 } accepted[] = {
 	/* Ports and hosts. */
-	{ "0", { "unknown stream 127.0.0.1:0" } },
-	{ "1", { "unknown stream 127.0.0.1:1" } },
-	{ "65535", { "unknown stream 127.0.0.1:65535" } },
-	{ "00080", { "unknown stream 127.0.0.1:80" } },
+	{ "0", { "unknown stream loopback:0" } },
+	{ "1", { "unknown stream loopback:1" } },
+	{ "65535", { "unknown stream loopback:65535" } },
+	{ "00080", { "unknown stream loopback:80" } },
+	{ "127.0.0.1:0", { "unknown stream 127.0.0.1:0" } },
 	{ "0.0.0.0:0", { "unknown stream 0.0.0.0:0" } },
 	{ "127.0.0.2:8080", { "unknown stream 127.0.0.2:8080" } },
 	{ "255.255.255.255:65535",
@@ -95,10 +106,10 @@ static const struct {
 	{ "*:80", { "unknown stream [::]:80 any" } },
 
 	/* Types. */
-	{ "tcp:80", { "unknown stream 127.0.0.1:80" } },
+	{ "tcp:80", { "unknown stream loopback:80" } },
 	{ "tcp:0.0.0.0:80", { "unknown stream 0.0.0.0:80" } },
 	{ "tcp:[::1]:80", { "unknown stream [::1]:80" } },
-	{ "udp:53", { "unknown dgram 127.0.0.1:53" } },
+	{ "udp:53", { "unknown dgram loopback:53" } },
 	{ "udp:*:53", { "unknown dgram [::]:53 any" } },
 	{ "unix:a", { "unknown stream a" } },
 	{ "unixgram:/a", { "unknown dgram /a" } },
@@ -119,6 +130,15 @@ static const struct {
 	{ "unix:8080", { "unknown stream 8080" } },
 	{ "unix: a b", { "unknown stream  a b" } },
 
+	/* What is open. */
+	{ "fd:3", { "unknown descriptor 3" } },
+	{ "fd:2147483647", { "unknown descriptor 2147483647" } },
+	{ "fd:010", { "unknown descriptor 10" } },
+	{ "web=fd:4", { "web descriptor 4" } },
+	{ "fd=fd:4", { "fd descriptor 4" } },
+	{ "fd=4", { "fd stream loopback:4" } },
+	{ "unix:fd:4", { "unknown stream fd:4" } },
+
 	/* What could be read in two ways. */
 	{ "/tmp/a=b", { "unknown stream /tmp/a=b" } },
 	{ "./a=b", { "unknown stream ./a=b" } },
@@ -129,59 +149,59 @@ static const struct {
 	{ "/tmp/a:b", { "unknown stream /tmp/a:b" } },
 	{ "/udp:53", { "unknown stream /udp:53" } },
 	{ "@tcp:80", { "unknown stream @tcp:80" } },
-	{ "8080,backlog=5", { "unknown stream 127.0.0.1:8080 backlog=5" } },
+	{ "8080,backlog=5", { "unknown stream loopback:8080 backlog=5" } },
 	{ "*:0,backlog=5", { "unknown stream [::]:0 any backlog=5" } },
 	{ "/a,mode=600", { "unknown stream /a mode=384" } },
 	{ "/a=b,mode=600", { "unknown stream /a=b mode=384" } },
-	{ "tcp=80", { "tcp stream 127.0.0.1:80" } },
-	{ "80=81", { "80 stream 127.0.0.1:81" } },
+	{ "tcp=80", { "tcp stream loopback:80" } },
+	{ "80=81", { "80 stream loopback:81" } },
 	{ "udp=unix:a", { "udp stream a" } },
-	{ "localhost=0", { "localhost stream 127.0.0.1:0" } },
+	{ "localhost=0", { "localhost stream loopback:0" } },
 	{ "a=/tmp/a=b", { "a stream /tmp/a=b" } },
 	{ "a=@b=c", { "a stream @b=c" } },
 	{ "a=unix:b=c", { "a stream b=c" } },
 
 	/* Names. */
-	{ "web=0", { "web stream 127.0.0.1:0" } },
+	{ "web=0", { "web stream loopback:0" } },
 	{ "web=udp:[::1]:0", { "web dgram [::1]:0" } },
-	{ "a b=0", { "a b stream 127.0.0.1:0" } },
-	{ "~!<>{}=0", { "~!<>{} stream 127.0.0.1:0" } },
-	{ "a.@=0", { "a.@ stream 127.0.0.1:0" } },
+	{ "a b=0", { "a b stream loopback:0" } },
+	{ "~!<>{}=0", { "~!<>{} stream loopback:0" } },
+	{ "a.@=0", { "a.@ stream loopback:0" } },
 
 	/* Groups of two and of four. */
-	{ "localhost:0", { "unknown stream 127.0.0.1:0",
+	{ "localhost:0", { "unknown stream loopback:0",
 	    "unknown stream [::1]:0 joined dispensable" } },
-	{ "l=udp:localhost:53", { "l dgram 127.0.0.1:53",
+	{ "l=udp:localhost:53", { "l dgram loopback:53",
 	    "l dgram [::1]:53 joined dispensable" } },
-	{ "tcp+udp:0", { "unknown stream 127.0.0.1:0",
-	    "unknown dgram 127.0.0.1:0 joined" } },
+	{ "tcp+udp:0", { "unknown stream loopback:0",
+	    "unknown dgram loopback:0 joined" } },
 	{ "dns=tcp+udp:[::1]:53", { "dns stream [::1]:53",
 	    "dns dgram [::1]:53 joined" } },
 	{ "tcp+udp:*:53", { "unknown stream [::]:53 any",
 	    "unknown dgram [::]:53 any joined" } },
-	{ "x=tcp+udp:localhost:7", { "x stream 127.0.0.1:7",
+	{ "x=tcp+udp:localhost:7", { "x stream loopback:7",
 	    "x stream [::1]:7 joined dispensable",
-	    "x dgram 127.0.0.1:7 joined",
+	    "x dgram loopback:7 joined",
 	    "x dgram [::1]:7 joined dispensable" } },
-	{ "localhost:0,v6only", { "unknown stream 127.0.0.1:0",
+	{ "localhost:0,v6only", { "unknown stream loopback:0",
 	    "unknown stream [::1]:0 joined dispensable v6only=1" } },
 	{ "tcp+udp:0,backlog=0,nonblock", {
-	    "unknown stream 127.0.0.1:0 backlog=0 nonblock=1",
-	    "unknown dgram 127.0.0.1:0 joined nonblock=1" } },
+	    "unknown stream loopback:0 backlog=0 nonblock=1",
+	    "unknown dgram loopback:0 joined nonblock=1" } },
 	{ "tcp+udp:localhost:0,backlog=9,v6only,rcvbuf=1", {
-	    "unknown stream 127.0.0.1:0 backlog=9 rcvbuf=1",
+	    "unknown stream loopback:0 backlog=9 rcvbuf=1",
 	    "unknown stream [::1]:0 joined dispensable backlog=9 v6only=1 "
-	    "rcvbuf=1", "unknown dgram 127.0.0.1:0 joined rcvbuf=1",
+	    "rcvbuf=1", "unknown dgram loopback:0 joined rcvbuf=1",
 	    "unknown dgram [::1]:0 joined dispensable v6only=1 rcvbuf=1" } },
 
 	/* Options: the ends of their ranges, and to what they apply. */
-	{ "0,backlog=0", { "unknown stream 127.0.0.1:0 backlog=0" } },
+	{ "0,backlog=0", { "unknown stream loopback:0 backlog=0" } },
 	{ "0,backlog=2147483647",
-	    { "unknown stream 127.0.0.1:0 backlog=2147483647" } },
-	{ "0,backlog=007", { "unknown stream 127.0.0.1:0 backlog=7" } },
+	    { "unknown stream loopback:0 backlog=2147483647" } },
+	{ "0,backlog=007", { "unknown stream loopback:0 backlog=7" } },
 	{ "unixpacket:a,backlog=1", { "unknown seqpacket a backlog=1" } },
-	{ "0,reuseport", { "unknown stream 127.0.0.1:0 reuseport=1" } },
-	{ "udp:0,reuseport", { "unknown dgram 127.0.0.1:0 reuseport=1" } },
+	{ "0,reuseport", { "unknown stream loopback:0 reuseport=1" } },
+	{ "udp:0,reuseport", { "unknown dgram loopback:0 reuseport=1" } },
 	{ "[::]:0,v6only", { "unknown stream [::]:0 v6only=1" } },
 	{ "udp:[::]:0,v6only", { "unknown dgram [::]:0 v6only=1" } },
 	{ "@,nonblock", { "unknown stream autobind nonblock=1" } },
@@ -189,12 +209,12 @@ static const struct {
 	{ "/a,mode=777", { "unknown stream /a mode=511" } },
 	{ "unixgram:a,mode=0660", { "unknown dgram a mode=432" } },
 	{ "0,rcvbuf=1,sndbuf=1",
-	    { "unknown stream 127.0.0.1:0 rcvbuf=1 sndbuf=1" } },
+	    { "unknown stream loopback:0 rcvbuf=1 sndbuf=1" } },
 	{ "0,sndbuf=2147483647",
-	    { "unknown stream 127.0.0.1:0 sndbuf=2147483647" } },
+	    { "unknown stream loopback:0 sndbuf=2147483647" } },
 	{ "0,backlog=1,backlog=2",
-	    { "unknown stream 127.0.0.1:0 backlog=2" } },
-	{ "0,nonblock,nonblock", { "unknown stream 127.0.0.1:0 nonblock=1" } },
+	    { "unknown stream loopback:0 backlog=2" } },
+	{ "0,nonblock,nonblock", { "unknown stream loopback:0 nonblock=1" } },
 };
 
 START_TEST(accepts)
@@ -220,6 +240,7 @@ END_TEST
 #define NO_PORT		"there is no port, and a path begins with"
 #define BAD_HOST	"the host is not numeric, '*' or localhost"
 #define BAD_IPV6	"not an IPv6 address in brackets"
+#define BAD_FD		"a descriptor is a number from 3"
 #define BAD_NAME	"a name is printable ASCII"
 #define BAD_BACKLOG	"option 'backlog' takes a number from 0 to 2147483647"
 #define BAD_RCVBUF	"option 'rcvbuf' takes a number from 1 to 2147483647"
@@ -294,6 +315,25 @@ static const struct { const char *spec, *reason; } refused[] = {
 	{ "a:b=80", "'a' is neither a type" },
 	{ "example.com:80", "'example.com' is neither a type" },
 	{ "a=sctp:80", "'sctp' is neither a type" },
+
+	/* What is open. */
+	{ "fd:", BAD_FD },
+	{ "fd:0", BAD_FD },
+	{ "fd:2", BAD_FD },
+	{ "a=fd:1", BAD_FD },
+	{ "fd:-3", BAD_FD },
+	{ "fd:+3", BAD_FD },
+	{ "fd: 3", BAD_FD },
+	{ "fd:3 ", BAD_FD },
+	{ "fd:3x", BAD_FD },
+	{ "fd:2147483648", BAD_FD },
+	{ "fd:127.0.0.1:3", BAD_FD },
+	{ "fd:x,nonblock", BAD_FD },
+	{ "fd:3,nonblock", "a socket that is open takes no options" },
+	{ "a=fd:3,backlog=7", "a socket that is open takes no options" },
+	{ "fd:3,", "a socket that is open takes no options" },
+	{ "FD:3", "'FD' is neither a type" },
+	{ "tcp:fd:3", BAD_HOST },
 
 	/* Unix addresses. */
 	{ "unix:", "the path is empty" },
