@@ -147,7 +147,8 @@ likely works as it is: `portexec -- ./server --port {port}`.
 '''
 
 TAKES = 'It takes descriptor 3 also where it is told a port, under `adopt`.'
-LEAVES = 'Without `-H adopt` it takes descriptor 3, also where it is told a port.'
+LEAVES = ('Without `-H adopt` it takes descriptor 3, also where it is told a '
+          'port.')
 TABLE = '''
 ## %s
 

@@ -301,6 +301,7 @@ append_member(struct listeners *listeners, const struct spec *wanted,
 {
 	struct spec other = *wanted;
 	unsigned given = *port;
+	int error;
 
 	if (append_bound(listeners, wanted, port) == 0)
 		return 0;
@@ -309,13 +310,16 @@ append_member(struct listeners *listeners, const struct spec *wanted,
 	other.address.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
 	    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	other.length = sizeof(other.address.in6);
+	error = errno;
 	listeners_truncate(listeners, listeners->count - 1);
 	*port = given;
 	if (append_bound(listeners, &other, port) == 0)
 		return 0;
-	/* If neither is there, the failure is to name the first. */
-	if (was_missing())
-		set_out(&listeners->list[listeners->count - 1], wanted, given);
+	if (!was_missing())
+		return -1;
+	/* Neither is there: the failure is that of the first. */
+	set_out(&listeners->list[listeners->count - 1], wanted, given);
+	errno = error;
 	return -1;
 }
 

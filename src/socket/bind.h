@@ -29,8 +29,9 @@
  * descriptor is FIRST_FD or above and close-on-exec.  A stale unix path is
  * replaced (socket_remove_stale_path()), and a new path has its permissions
  * from the start.  An optional spec is left out if its address is not there.
- * One with loopback gets [::1] on a host without 127.0.0.1.  Returns 0, or -1 with the reason in failure.  Either way listeners_discard()
- * removes what was appended.
+ * One with loopback gets [::1] on a host without 127.0.0.1.  Returns 0, or -1
+ * with the reason in failure.  Either way listeners_discard() removes what was
+ * appended.
  */
 int	listeners_bind(struct listeners *listeners,
     const struct spec *specs, size_t count, struct failure *failure);

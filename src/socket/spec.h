@@ -60,8 +60,9 @@ struct spec {
 /*
  * Parses [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]... into one member, or into a
  * group of two or four (localhost, tcp+udp).  All members of a group except
- * the first have same_port.  Of [NAME=]fd:N only text, name and fd are set.  Each member's text points to spec.  Returns the
- * number of members, or -1 with the reason in failure.
+ * the first have same_port.  Of [NAME=]fd:N only text, name and fd are set.
+ * Each member's text points to spec.  Returns the number of members, or -1 with
+ * the reason in failure.
  */
 int	spec_parse(const char *spec,
     struct spec members[SPEC_MEMBERS_MAX], struct failure *failure);

@@ -52,8 +52,8 @@ describe_address(FILE *output, const struct spec *spec)
 }
 
 /*
- * "NAME TYPE ADDRESS [any] [joined] [dispensable] [OPTION=VALUE]..."; "loopback"
- * is 127.0.0.1, or what there is.
+ * "NAME TYPE ADDRESS [any] [joined] [dispensable] [OPTION=VALUE]...".
+ * "loopback" as ADDRESS is 127.0.0.1, or [::1] where that is missing.
  */
 static void
 describe(char *text, size_t size, const struct spec *spec)
