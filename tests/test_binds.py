@@ -995,6 +995,52 @@ class Kinds(harness.Binding):
         self.assertEqual(self.finish(process), [GIVEN])
 
 
+# JAIL PATH...: binds these there, and says what came of each.
+JAILED = '''
+import errno, os, socket, sys
+os.chroot(sys.argv[1])
+os.chdir('/real')
+for path in sys.argv[2:]:
+    with socket.socket(socket.AF_UNIX) as own:
+        before = os.fstat(own.fileno()).st_ino
+        try:
+            own.bind(path)
+            print(path, os.fstat(own.fileno()).st_ino != before)
+        except OSError as error:
+            print(path, errno.errorcode[error.errno])
+'''
+
+
+class Jails(harness.Case):
+    def test_links(self):
+        """An absolute link leads through the root of the service."""
+        if not harness.is_root():
+            self.skipTest('not root')
+        os.makedirs(self.path('jail/real/below'))
+        os.symlink('/real', self.path('jail/link'))
+        os.symlink('/real/s', self.path('jail/real/it'))
+        os.symlink(self.directory, self.path('jail/out'))
+        for spec, path, expected in (
+                ('jail/real/s', '/real/s', 'True'),
+                ('jail/real/s', '/link/s', 'True'),
+                ('jail/real/s', '/../link/../link/s', 'True'),
+                ('jail/real/s', 's', 'True'),
+                ('jail/real/s', '../link/s', 'True'),
+                ('jail/real/s', 'below/../../../link/s', 'True'),
+                ('jail/real/s', 'it', 'True'),
+                ('s', '/out/s', 'ENOENT'),
+                ('s', '../out/s', 'ENOENT'),
+                ('s', '../../s', 'False')):
+            with self.subTest(spec, path=path):
+                done = self.run_portexec(
+                    '-q', '-H', 'adopt', '-l', './' + spec, '--',
+                    sys.executable, '-SEc', JAILED, self.path('jail'), path)
+                self.assertEqual(done.stdout, f'{path} {expected}\n')
+                for name in 's', 'jail/s', 'jail/real/s':
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(self.path(name))
+
+
 if harness.is_root():
     class BindsOfAnOrdinaryUser(Binds):
         ordinary = True

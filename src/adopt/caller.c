@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/kcmp.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 
 enum {
 	PATH_SIZE = 64,
+	TRIES = 8,	/* while what is looked up is moved about */
 	LINK_SIZE = 32,
 	FEW = 16,	/* so few descriptors are listed: fewer system calls */
 	MANY = 1 << 20,	/* more descriptors than that are listed too */
@@ -279,10 +282,87 @@ caller_protocol(const struct caller *caller, int fd, char *name,
 	name[length < 0 ? 0 : length] = '\0';
 }
 
-void
-caller_path(const struct caller *caller, const char *path, char *ours,
-    size_t size)
+/*
+ * Returns the O_PATH descriptor of what path is below root, or -1 and errno.
+ * The kernel says EAGAIN if something was renamed just then and ".." may have
+ * led out.
+ */
+static int
+open_below(int root, const char *path)
 {
-	snprintf(ours, size, "/proc/%d/%s/%s", caller->thread,
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+	    .resolve = RESOLVE_IN_ROOT };
+	int fd, tries = 0;
+
+	do
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	while (fd == -1 && errno == EAGAIN && ++tries < TRIES);
+	return fd;
+}
+
+/*
+ * Stores path as it is from the root of the process.  The links of /proc name
+ * root and working directory as the keeper sees them, or both from the root of
+ * another mount namespace.  Returns false if the one is not below the other.
+ */
+static bool
+from_root(const struct caller *caller, const char *path,
+    char absolute[PATH_MAX])
+{
+	char link[PATH_SIZE], root[PATH_MAX], here[PATH_MAX];
+	ssize_t above, length;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", caller->thread);
+	above = readlink(link, root, sizeof(root));
+	snprintf(link, sizeof(link), "/proc/%d/cwd", caller->thread);
+	length = readlink(link, here, sizeof(here) - 1);
+	if (above < 1 || length < 1 || here[0] != '/')
+		return false;
+	here[length] = '\0';
+	if (above == 1)		/* "/" is before everything */
+		above = 0;
+	return length >= above && memcmp(root, here, (size_t)above) == 0 &&
+	    (here[above] == '/' || here[above] == '\0') &&
+	    snprintf(absolute, PATH_MAX, "%s/%s", here + above, path) <
+	    PATH_MAX;
+}
+
+/* Does as caller_stat(), but for absolute links. */
+static bool
+stat_from_here(const struct caller *caller, const char *path,
+    struct stat *status)
+{
+	char ours[PATH_SIZE + PATH_MAX];
+
+	snprintf(ours, sizeof(ours), "/proc/%d/%s/%s", caller->thread,
 	    *path == '/' ? "root" : "cwd", path);
+	return stat(ours, status) == 0;
+}
+
+bool
+caller_stat(const struct caller *caller, const char *path,
+    struct stat *status)
+{
+	char absolute[PATH_MAX], link[PATH_SIZE];
+	int root, fd = -1, error;
+	bool found;
+
+	if (*path != '/') {
+		if (!from_root(caller, path, absolute))
+			return stat_from_here(caller, path, status);
+		path = absolute;
+	}
+	snprintf(link, sizeof(link), "/proc/%d/root", caller->thread);
+	root = open(link, O_PATH | O_CLOEXEC);
+	if (root == -1)
+		return false;
+	fd = open_below(root, path);
+	error = errno;
+	close(root);
+	if (fd == -1)
+		return (error == ENOSYS || error == EPERM) &&
+		    stat_from_here(caller, path, status);
+	found = fstat(fd, status) == 0;
+	close(fd);
+	return found;
 }

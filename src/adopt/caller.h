@@ -7,6 +7,7 @@
  * descriptors, its namespace.  Reading only.
  */
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <stdbool.h>
@@ -109,11 +110,12 @@ void	caller_protocol(const struct caller *caller, int fd, char *name,
     size_t size);
 
 /*
- * Writes to ours a path by which the keeper reaches the file that path names
- * for the process: it leads through the process's root or working directory
- * (proc(5)).  size is that of ours, in bytes.
+ * Learns what file path is for the process: its root and working directory, and
+ * the links on the way, are the process's own (openat2(2), RESOLVE_IN_ROOT).
+ * Where that call is not allowed, absolute links lead through the keeper's
+ * root.  Returns whether the file is there.
  */
-void	caller_path(const struct caller *caller, const char *path,
-    char *ours, size_t size);
+bool	caller_stat(const struct caller *caller, const char *path,
+    struct stat *status);
 
 #endif

@@ -121,7 +121,7 @@ static void
 examine_path(struct call *call)
 {
 	struct request *request = &call->request;
-	char path[sizeof(request->address.un.sun_path) + 1] = "", ours[256];
+	char path[sizeof(request->address.un.sun_path) + 1] = "";
 	struct stat status;
 
 	if (request->address.any.sa_family != AF_UNIX ||
@@ -129,8 +129,7 @@ examine_path(struct call *call)
 		return;
 	memcpy(path, request->address.un.sun_path, request->length -
 	    offsetof(struct sockaddr_un, sun_path));
-	caller_path(&call->caller, path, ours, sizeof(ours));
-	if (stat(ours, &status) == 0) {
+	if (caller_stat(&call->caller, path, &status)) {
 		request->device = status.st_dev;
 		request->inode = status.st_ino;
 	}

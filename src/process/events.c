@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <poll.h>
+#include <stdbool.h>
 #include <time.h>
 
 #include "process/events.h"
@@ -34,13 +35,15 @@ events_watch(int events, struct event_source *source, int fd, uint32_t wanted)
 /*
  * One event at a time: a handler may free the source of the next one.  The
  * kernel moves a source that it has returned to the end of its list.  direct
- * comes last, so that the end of a process is seen before the filter's.
+ * comes last, and its end after all others, so that the end of each process is
+ * seen before the filter's.
  */
 void
 events_wait(int events, const struct event_source *direct, int timeout)
 {
 	const struct event_source *source;
 	struct epoll_event event;
+	bool other;
 	struct pollfd polls[] = {
 		{ .fd = direct->fd, .events = (short)direct->wanted },
 		{ .fd = events, .events = POLLIN }
@@ -48,11 +51,13 @@ events_wait(int events, const struct event_source *direct, int timeout)
 
 	if (poll(polls, sizeof(polls) / sizeof(polls[0]), timeout) <= 0)
 		return;
-	if (polls[1].revents != 0 && epoll_wait(events, &event, 1, 0) == 1) {
+	other = polls[1].revents != 0 && epoll_wait(events, &event, 1, 0) == 1;
+	if (other) {
 		source = event.data.ptr;
 		source->handle(source->context, event.events);
 	}
-	if (polls[0].revents != 0)
+	if ((polls[0].revents & polls[0].events) != 0 ||
+	    (polls[0].revents != 0 && !other))
 		direct->handle(direct->context, (uint32_t)polls[0].revents);
 }
 

@@ -52,7 +52,7 @@ int	events_watch(int events, struct event_source *source, int fd,
  * for its wanted events.  The kernel may wake a process that waits for it on
  * the processor of whoever causes the event, and would not through epoll(7):
  * ep_poll_callback() in fs/eventpoll.c.  If another source is ready too, direct
- * is the last of them.
+ * comes after it; and if direct has an error or a hang-up alone, after all.
  */
 void	events_wait(int events, const struct event_source *direct,
     int timeout);
