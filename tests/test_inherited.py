@@ -274,8 +274,9 @@ class Named(harness.Binding):
 
     def test_a_path_stays(self):
         own = self.listener(socket.AF_UNIX, self.path('s'))
-        for arguments, status in ((('-l', 'fd:3', './nosuch'), 127),
-                                  (('-l', 'fd:3', '-c', 'exit 3', 'cat'), 3)):
+        for arguments, status in (
+                (('-l', 'fd:3', './nosuch'), 127),
+                (('-l', 'fd:3', '-c', 'exit 3', 'sleep', '300'), 3)):
             self.run_portexec(*arguments, status=status,
                               **arrange({3: own}))
             harness.connect(self.path('s')).close()
