@@ -186,7 +186,7 @@ check-fresh: ## run README's commands on a new Debian, as root and as a user
 
 check-servers: $(filter $(PROGRAM),$(PORTEXEC)) ## run services as they are
 	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
-	$(or $(addprefix services.,$(TESTS)),services)
+	$(or $(addprefix services.,$(TESTS)),services together)
 
 check-servers-mutant: | $(before) ## the same without portexec: all fail
 	@tests/without $(addprefix services.,$(TESTS))
@@ -226,7 +226,7 @@ soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full sp
 # These run another program than the one that is built, or what others run as
 # well.
 uncounted = build cookbook deps examples from_systemd hello layout memory \
-	portability run servers services
+	portability run servers services together
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
 counter = -Wl,--wrap=execve,--wrap=_exit,--wrap=kill,--wrap=sendmsg \

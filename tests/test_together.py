@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: ISC
+"""Real programs that bind portexec's port twice: what the kernel would say,
+and no client unanswered.  `make check-servers` runs this with the services."""
+
+import os
+import re
+import shutil
+import time
+
+import harness
+from harness import DEADLINE, http_get, wait_for
+from services import MODULES, PATH
+
+SERVER = '''
+const [port, name] = process.argv.slice(2);
+const server = require("http").createServer((_, answer) =>
+    answer.end(name || String(process.pid)));
+server.on("error", error => {
+    console.log(name, error.code);
+    process.exit(1);
+});
+server.listen(Number(port), () => console.log(name, "listens"));
+process.on("SIGUSR2", () => {       // it drains: a client is being answered
+    console.log("drains");
+    require("fs").writeFileSync("drains", "");
+    const timer = setInterval(() => {
+        if (require("fs").existsSync("over")) process.exit(0);
+    }, 10);
+});
+'''
+
+BOTH = '''
+import asyncio, sys
+async def answer(reader, writer):
+    await reader.readline()
+    writer.write(b"HTTP/1.0 200 OK\\r\\n\\r\\n" + writer.get_extra_info(
+        "peername")[0].encode())
+    await writer.drain()
+    writer.close()
+async def main():
+    server = await asyncio.start_server(answer, sys.argv[2:],
+                                        int(sys.argv[1]))
+    open("up", "w").close()
+    await server.serve_forever()
+asyncio.run(main())
+'''
+
+HAPROXY = '''
+global
+	{}
+defaults
+	mode http
+	timeout client 60s
+	timeout connect 60s
+	timeout server 60s
+frontend web
+	bind "${{BIND}}"
+	http-request return status 200 content-type text/plain lf-string "%pid"
+'''
+RELOAD = '''
+haproxy -f haproxy.cfg & old=$!
+until [ -e reload ]; do sleep 0.01; done
+haproxy -f haproxy.cfg -sf $old & new=$!
+wait $old
+echo $new >reloaded
+wait $new
+'''
+
+
+class Together(harness.Binding):
+    def setUp(self):
+        super().setUp()
+        for program in 'node', 'haproxy', 'curl':
+            if shutil.which(program, path=PATH) is None:
+                self.skipTest(f'no {program}: make deps-servers')
+        self.env['PATH'] = f'{MODULES}/.bin:{PATH}'
+        self.write('server.js', SERVER)
+
+    def get(self, address):
+        return http_get(address).partition('\r\n\r\n')[2]
+
+    def answers(self, address, count=8):
+        return {self.get(address) for _ in range(count)}
+
+    def refused(self, process):
+        """The line that names the one that is refused, and who has it."""
+        return self.wait_for_line(
+            process, r'process \d+ \(\w+\) cannot bind \S+: '
+            r'process \d+ \(\w+\) has it')
+
+    def test_two_servers_under_concurrently(self):
+        process = self.launch(
+            '--', 'concurrently', '--raw', 'node server.js {port} one',
+            'until [ -e up ]; do sleep 0.01; done; node server.js {port} two',
+            env=self.env)
+        address = self.announced(process)
+        self.assertEqual(self.get(address), 'one')
+        self.write('up', '')
+        self.refused(process)
+        self.assertEqual(self.answers(address), {'one'})
+        process.terminate()
+        process.wait(DEADLINE)
+        self.assert_nothing_left()
+
+    def test_nodemon_starts_the_new_one_while_the_old_one_drains(self):
+        """Natively, too, with --exec, it fails then."""
+        process = self.launch(
+            '--', 'nodemon', '--quiet', '--signal', 'SIGUSR2', '--watch',
+            'watched', '--exec', 'node server.js {port}', env=self.env)
+        os.mkdir(self.path('watched'))
+        address = self.announced(process)
+        first = self.get(address)
+
+        def change():
+            self.write('watched/file.js', str(time.monotonic()))
+            return os.path.exists(self.path('drains'))
+        wait_for(change, 'the restart')
+        self.refused(process)
+        self.assertEqual(self.answers(address), {first})
+        self.write('over', '')
+        process.terminate()
+        process.wait(DEADLINE)
+        self.assert_nothing_left()
+
+    def test_haproxy_takes_over_from_itself(self):
+        """By SO_REUSEPORT; and where that is off, it asks the old one to let
+        go when bind(2) says EADDRINUSE."""
+        for option, is_refused in ('', False), ('noreuseport', True):
+            with self.subTest(option):
+                self.write('haproxy.cfg', HAPROXY.format(option))
+                process = self.launch('-e', 'BIND=<addr>', '--', 'sh', '-c',
+                                      RELOAD, env=self.env)
+                address = self.announced(process)
+                pids = {self.get(address)}
+                self.write('reload', '')
+                while not os.path.exists(self.path('reloaded')):
+                    pids.add(self.get(address))
+                pids |= self.answers(address)
+                self.assertEqual(len(pids), 2)
+                if is_refused:
+                    self.refused(process)
+                process.terminate()
+                process.wait(DEADLINE)
+                self.assert_nothing_left()
+                os.unlink(self.path('reload'))
+                os.unlink(self.path('reloaded'))
+
+    def test_localhost_and_both_families(self):
+        """A client that tries [::1] first is answered, whatever the service
+        asks for, in whatever order."""
+        self.write('both.py', BOTH)
+        for hosts in (['127.0.0.1'], ['127.0.0.1', '::1'],
+                      ['::1', '127.0.0.1'], ['0.0.0.0']):
+            with self.subTest(hosts):
+                process = self.launch(
+                    '-l', 'localhost:0', '--', 'python3', 'both.py', '{port}',
+                    *hosts, env=self.env)
+                port = self.announced(process).rpartition(':')[2]
+                wait_for(lambda: os.path.exists(self.path('up')), 'the start')
+                done = self.run_portexec(
+                    '-fsS', '--noproxy', '*', '-m', '60', '--resolve',
+                    f'localhost:{port}:[::1],127.0.0.1',
+                    f'http://localhost:{port}/', program='curl')
+                self.assertEqual(
+                    done.stdout, '::1' if '::1' in hosts else '127.0.0.1')
+                process.terminate()
+                process.wait(DEADLINE)
+                self.assert_nothing_left()
+                os.unlink(self.path('up'))
+
