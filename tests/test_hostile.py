@@ -178,8 +178,11 @@ class Limits(Hostile):
         for name, options in HANDOFFS.items():
             with self.subTest(name):
                 failed = name == 'reserve, a client'
-                done = self.run_in_mount('/proc', '.', '-k', '0.1', *options,
-                                         'true', mount=mount)
+                # The client is to end first.
+                service = (['tail', '-f', '/dev/null'] if 'client' in name
+                           else ['true'])
+                done = self.run_in_mount('/proc', '.', *options, *service,
+                                         mount=mount)
                 self.assertEqual((done.returncode, self.lines(done)), (
                     125 if failed else 0, ('', why if failed else '')))
 
