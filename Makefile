@@ -82,8 +82,8 @@ fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
-before = $(filter deps-build deps-fresh deps deps-servers deps-lint deps-bench,\
-	$(MAKECMDGOALS))
+before = $(filter deps-build deps-fresh deps deps-servers deps-lint deps-bench \
+	deps-kernels,$(MAKECMDGOALS))
 bench_tools = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(wildcard tests/bench/*.c))
 
@@ -106,6 +106,8 @@ help: ## list the targets
 	@echo '  BENCH="NAME ..."    with bench: these only, not for docs/'
 	@echo '  SECONDS=60          with fuzz: for each target'
 	@echo '  MINUTES=2           with soak'
+	@echo '  KERNELS="arm64 ..." with deps-kernels and check-kernels: of these'
+	@echo '                      architectures; also armhf and ppc64el'
 
 $(PROGRAM): $(objects)
 ifeq ($(STATIC),no)
@@ -190,6 +192,9 @@ check-servers: $(filter $(PROGRAM),$(PORTEXEC)) ## run services as they are
 
 check-servers-mutant: | $(before) ## the same without portexec: all fail
 	@tests/without $(addprefix services.,$(TESTS))
+
+check-kernels: | $(before) ## run it on Debian's kernels, in emulators
+	@BUILD='$(BUILD)' tests/kernels/run $(KERNELS)
 
 docs: ## make docs/services.md anew, of what is installed
 	@tests/services.py >$(BUILD)/services.md
@@ -291,6 +296,10 @@ deps-lint: | $(filter deps deps-servers,$(before)) ## install the analysers
 deps-bench: | $(filter deps deps-servers deps-lint,$(before)) ## install what bench needs
 	@tests/deps bench
 
+deps-kernels: | $(filter deps deps-servers deps-lint deps-bench,$(before)) ## install what check-kernels needs
+	@tests/deps kernels
+	@tests/kernels/get $(BUILD)/kernels $(or $(KERNELS),amd64 i386 s390x)
+
 lint: $(BUILD)/flags ## run the analysers
 	$(need_tests)@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
 	$(PKG_CONFIG) --cflags libbsd-overlay libsystemd check)' tests/lint
@@ -332,8 +341,8 @@ clean: ## remove what was built
 
 FORCE:
 .PHONY: all help check check-program check-fresh check-servers \
-	check-servers-mutant check-faults docs asan fuzz soak coverage bench demo \
-	deps-build deps-fresh deps deps-servers deps-lint deps-bench lint install \
-	install-strip uninstall dist clean
+	check-servers-mutant check-faults check-kernels docs asan fuzz soak coverage bench demo \
+	deps-build deps-fresh deps deps-servers deps-lint deps-bench deps-kernels \
+	lint install install-strip uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

@@ -177,7 +177,7 @@ static int
 settle_handoff(struct launch *launch, struct front *front,
     struct failure *failure)
 {
-	struct failure reason;
+	struct failure reason, another;
 
 	if (!plan_is_supervised(launch) ||
 	    front_start(front, launch, &reason) == 0)
@@ -186,14 +186,19 @@ settle_handoff(struct launch *launch, struct front *front,
 		return fail(failure, 0, "%s", reason.text);
 	if (!plan_may_reserve(launch))
 		return fail(failure, 0, "adopt: %s", reason.text);
-	log_info(&launch->log, "adopt: %s; so reserve: nothing listens before "
-	    "%s does", reason.text, launch->command[0]);
 	launch->handoff = RESERVE;
 	launch->audience = AUDIENCE_WITHOUT_FDS;
 	if (exec_prepare(launch, false, failure) == -1)
 		return -1;
-	/* With -c, reserve has a keeper too. */
-	return settle_handoff(launch, front, failure);
+	/* With -c, reserve has a keeper too, which may fail as adopt's did. */
+	if (settle_handoff(launch, front, &another) == -1)
+		return strcmp(another.text, reason.text) == 0 ?
+		    fail(failure, 0, "%s", reason.text) :
+		    fail(failure, 0, "adopt: %s; reserve: %s", reason.text,
+		    another.text);
+	log_info(&launch->log, "adopt: %s; so reserve: nothing listens before "
+	    "%s does", reason.text, launch->command[0]);
+	return 0;
 }
 
 static void

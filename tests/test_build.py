@@ -542,6 +542,13 @@ class Targets(BuildCase):
                               ('deps-servers', 'servers'),
                               ('deps-lint', 'lint'), ('deps-bench', 'bench')):
             self.assertEqual(self.make(target), f'to install: {named}\n')
+        self.write('tree/tests/kernels/get',
+                   '#!/bin/sh\nshift\necho "to download: $*"\n', 0o755)
+        for options, kernels in ([], 'amd64 i386 s390x'), (
+                ['KERNELS=arm64'], 'arm64'):
+            self.assertEqual(
+                self.make('deps-kernels', *options),
+                f'to install: kernels\nto download: {kernels}\n')
         os.unlink(self.path('log'))
         self.quick('-j2', 'all', 'deps-build')
         self.assertEqual(self.read('log').splitlines()[0],

@@ -88,6 +88,12 @@ class Installs(Deps):
         self.deps('fresh')
         self.assertEqual(self.installs(), [['debootstrap', 'git']])
 
+    def test_what_other_kernels_are_booted_with(self):
+        self.deps('kernels')
+        packages, = self.installs()
+        self.assertLessEqual({'qemu-system-x86', 'gcc-s390x-linux-gnu',
+                              'cpio', 'libbsd-dev'}, set(packages))
+
     def test_no_more_than_is_missing(self):
         self.fake_tools()
         os.unlink(self.path('bin/git'))

@@ -38,8 +38,13 @@ FELL_BACK = re.compile('portexec: adopt: (.*); so reserve: ')
 ANNOUNCED = re.compile(r'portexec: (listening on .*|\d+ reserved for .*)')
 ANOTHER = 65533     # a user, as 65534 is
 
+READ_ONLY = 'mount -t tmpfs -o ro none "$1"'
+YAMA = '''
+mount -t proc none /proc && mount -t tmpfs none "$1" && mkdir "$1/yama" &&
+echo %d >"$1/yama/ptrace_scope"
+'''
 MOUNTED = '''
-mount -t tmpfs -o ro none "$1" || exit 99
+sh -c "$mount" sh "$1" || exit 99
 cd "$2" && shift 2
 exec "$@"
 '''
@@ -51,12 +56,18 @@ def load_tests(loader, tests, pattern):
 
 
 class Hostile(harness.Binding):
-    def run_in_mount(self, where, folder, *arguments):
-        """portexec, with an empty file system that is read-only somewhere."""
+    def run_in_mount(self, where, folder, *arguments, mount=READ_ONLY,
+                     program=(PORTEXEC,)):
+        """portexec, with an empty file system that is read-only somewhere, or
+        what mount, a script, makes of it."""
+        # To mount a /proc takes a PID namespace.
+        flags = '-m' if mount == READ_ONLY else '-mpf'
+        if not harness.is_root():
+            flags += 'r'
         done = subprocess.run(
-            ['unshare', '-m' if harness.is_root() else '-rm', 'sh', '-c',
-             MOUNTED, 'sh', where, folder, PORTEXEC, *arguments],
-            cwd=self.directory, env=self.env, stdin=subprocess.DEVNULL,
+            ['unshare', flags, 'sh', '-c', MOUNTED, 'sh', where, folder,
+             *program, *arguments], cwd=self.directory,
+            env={**self.env, 'mount': mount}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=harness.DEADLINE)
         if done.returncode in (1, 99):
             self.skipTest('no file system can be mounted here')
@@ -146,7 +157,7 @@ class Limits(Hostile):
                     *options, 'true', status=125 if 'client' in name else 0,
                     **user, preexec_fn=limit(resource.RLIMIT_NPROC, 0))
                 self.assertEqual(self.lines(done), (
-                    why if 'adopt' in name else '',
+                    why if name == 'adopt' else '',
                     why if 'client' in name else ''))
 
     def test_no_proc(self):
@@ -156,8 +167,38 @@ class Limits(Hostile):
                 done = self.run_in_mount('/proc', '.', *options, 'true')
                 self.assertEqual((done.returncode, self.lines(done)), (
                     125 if 'client' in name else 0,
-                    (why if 'adopt' in name else '',
+                    (why if name == 'adopt' else '',
                      why if 'client' in name else '')))
+
+    def test_proc_without_net(self):
+        """Nobody could say when a reserved port has a service."""
+        why = ('-c with a reserved port takes /proc/net/tcp: '
+               'No such file or directory')
+        mount = 'mount -t proc -o subset=pid none "$1"'
+        for name, options in HANDOFFS.items():
+            with self.subTest(name):
+                failed = name == 'reserve, a client'
+                # The client is to end first.
+                service = (['tail', '-f', '/dev/null'] if 'client' in name
+                           else ['true'])
+                done = self.run_in_mount('/proc', '.', *options, *service,
+                                         mount=mount)
+                self.assertEqual((done.returncode, self.lines(done)), (
+                    125 if failed else 0, ('', why if failed else '')))
+
+    def test_yama(self):
+        """Says what does not permit it, and what would."""
+        deny = os.path.join(harness.BUILD, 'tests', 'deny')
+        for scope, remedy in (2, '1, or run as root'), (3, '1 at boot'):
+            with self.subTest(scope):
+                done = self.run_in_mount(
+                    '/proc/sys/kernel', '.', '-e', 'PORT', 'true',
+                    mount=YAMA % scope, program=(
+                        deny, 'process_vm_readv', 'EPERM', PORTEXEC))
+                self.assertEqual((done.returncode, self.lines(done)), (0, (
+                    "the service's memory cannot be read: "
+                    f'kernel.yama.ptrace_scope is {scope} (set it to '
+                    f'{remedy})', '')))
 
     def test_a_file_system_that_is_read_only(self):
         os.mkdir(self.path('ro'))

@@ -3,6 +3,7 @@
 
 #include <netinet/tcp.h>
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "process/procfs.h"
@@ -57,6 +58,19 @@ is_listening(const char *table, unsigned port)
 		    procfs_number(line, 5, 16, &state) && state == TCP_LISTEN;
 	procfs_close(&file);
 	return found;
+}
+
+/* A proc(5) that is mounted with subset=pid has no net. */
+int
+client_try(struct failure *failure)
+{
+	struct procfs file;
+
+	if (procfs_open(&file, "net/tcp") == -1)
+		return fail(failure, errno, "-c with a reserved port takes "
+		    "/proc/net/tcp");
+	procfs_close(&file);
+	return 0;
 }
 
 /*

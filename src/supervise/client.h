@@ -29,6 +29,12 @@
 int	client_ending(const struct run *run);
 
 /*
+ * Checks, before the service is executed, that under reserve it can be seen
+ * when the client may start.  Returns 0, or -1 and failure.
+ */
+int	client_try(struct failure *failure);
+
+/*
  * Moves the run on: starts the client, notices which of the two ended first,
  * the service or the client, and begins the stop.  Call this whenever a child
  * may have ended, and when client_timeout() has gone by.

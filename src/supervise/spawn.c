@@ -14,7 +14,9 @@
 #include "adopt/bind_call.h"
 #include "adopt/filter.h"
 #include "handoff/exec.h"
+#include "process/procfs.h"
 #include "process/tree.h"
+#include "supervise/client.h"
 #include "supervise/spawn.h"
 
 #define SERVICE	"the service's process"
@@ -47,6 +49,28 @@ explain(struct failure *failure, int error)
 	default:
 		return fail(failure, 0, "%s", strerror(error));
 	}
+}
+
+/* Yama 2 refuses an ancestor too, and Yama 3 even CAP_SYS_PTRACE. */
+static int
+explain_unreadable(struct failure *failure, int error)
+{
+	unsigned long long scope = 0;
+	struct procfs file;
+	char line[16];
+
+	if (error == EPERM &&
+	    procfs_open(&file, "sys/kernel/yama/ptrace_scope") == 0) {
+		if (procfs_text(&file, '\n', line, sizeof(line)))
+			procfs_number(line, 0, 10, &scope);
+		procfs_close(&file);
+	}
+	if (scope < 2)
+		return fail(failure, error, "the service's memory cannot be "
+		    "read");
+	return fail(failure, 0, "the service's memory cannot be read: "
+	    "kernel.yama.ptrace_scope is %llu (set it to 1%s)", scope,
+	    scope == 2 ? ", or run as root" : " at boot");
 }
 
 static _Noreturn void
@@ -192,16 +216,15 @@ child_try(const struct child *service, const struct launch *launch,
 	if (!visible)
 		return fail(failure, 0, "/proc: it does not show the "
 		    "service");
+	if (launch->handoff == RESERVE)
+		return client_try(failure);
 	if (launch->handoff != ADOPT)
 		return 0;
 	adoption->killable = (message.value & KILLABLE) != 0;
 	if ((message.value & PRIVILEGED) == 0 && exec_is_set_id(launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    launch->command[0]);
-	if (!readable)
-		return fail(failure, error, "the service's memory cannot be "
-		    "read");
-	return 0;
+	return readable ? 0 : explain_unreadable(failure, error);
 }
 
 /* A service that ended before it was released may have sent the reason. */
