@@ -113,8 +113,9 @@ meet(struct adoption *adoption, const struct call *call,
 			continue;
 		/* Shared, or not held any more: it is given in either case. */
 		process = conflict == SHARED && own &&
-		    listener->type == SOCK_STREAM ? holder->process :
-		    holders_who_holds(holder);
+		    listener->type == SOCK_STREAM ? holder->process : 0;
+		if (process == 0)
+			process = holders_who_holds(holder);
 		if (process == 0) {
 			holders_forget(holder);
 			continue;
@@ -128,7 +129,7 @@ meet(struct adoption *adoption, const struct call *call,
 	}
 }
 
-/* Says so once for each process that is refused, and in its own words. */
+/* Says it once for each process, and with -v each time. */
 static void
 say_refused(struct adoption *adoption, const struct call *call,
     const struct meeting *meeting)
