@@ -5,10 +5,11 @@
 #
 # Expected: the connected socket gets what its client sends, and all others
 # share the rest, whenever they were bound.
-# True: so it is while nobody joins.  A socket that is bound while another one
-# is connected does not join the others, it takes their place: those that were
-# there before get nothing any more, also after the connected one is closed.
-# A worker that is started again takes all clients of its siblings.
+# True: so it is, unless the connected socket is the one that was bound last,
+# as one that is made for a client is.  Then the next one that is bound does not
+# join the others, it takes their place: those that were there before get
+# nothing any more, also after the connected one is closed.  A worker that is
+# started again takes all clients of its siblings.
 #
 # Linux 6.18; Python 3.11 makes the calls.
 
