@@ -2,13 +2,14 @@
 """Real programs that bind portexec's port twice: what the kernel would say,
 and no client unanswered.  `make check-servers` runs this with the services."""
 
+import contextlib
 import os
-import re
 import shutil
+import socket
 import time
 
 import harness
-from harness import DEADLINE, http_get, wait_for
+from harness import DEADLINE, connect, http_get, wait_for
 from services import MODULES, PATH
 
 SERVER = '''
@@ -67,10 +68,30 @@ wait $new
 '''
 
 
+NGINX = '''
+daemon off;
+worker_processes 3;
+pid nginx.pid;
+events {{}}
+http {{
+	access_log off;
+	client_body_temp_path t1;
+	proxy_temp_path t2;
+	fastcgi_temp_path t3;
+	uwsgi_temp_path t4;
+	scgi_temp_path t5;
+	server {{
+		include nginx.listen;
+		location / {{ return 200 hello; }}
+	}}
+}}
+'''
+
+
 class Together(harness.Binding):
     def setUp(self):
         super().setUp()
-        for program in 'node', 'haproxy', 'curl':
+        for program in 'node', 'haproxy', 'curl', 'nginx', 'socat':
             if shutil.which(program, path=PATH) is None:
                 self.skipTest(f'no {program}: make deps-servers')
         self.env['PATH'] = f'{MODULES}/.bin:{PATH}'
@@ -144,6 +165,46 @@ class Together(harness.Binding):
                 self.assert_nothing_left()
                 os.unlink(self.path('reload'))
                 os.unlink(self.path('reloaded'))
+
+    def test_nginx_with_and_without_reuseport(self):
+        """Three workers share one socket; or each has its own, natively."""
+        for option in '', ' reuseport':
+            with self.subTest(option):
+                self.write('nginx.conf', NGINX.format())
+                process = self.launch(
+                    '-w', f'{self.path("nginx.listen")}=listen {{addr}}'
+                    f'{option};', '--', 'nginx', '-e', 'stderr', '-p',
+                    self.directory, '-c', 'nginx.conf', env=self.env)
+                address = self.announced(process)
+                with contextlib.ExitStack() as stack:
+                    clients = [stack.enter_context(connect(address))
+                               for _ in range(40)]
+                    for client in clients:
+                        client.sendall(b'GET / HTTP/1.0\r\n\r\n')
+                    for client in clients:
+                        self.assertIn(b'hello', harness.read_all(client))
+                process.terminate()
+                process.wait(DEADLINE)
+                self.assert_nothing_left()
+
+    def test_socat_has_a_udp_socket_for_each_client(self):
+        """It connects the one that a client came to, and binds the next."""
+        process = self.launch(
+            '-l', 'udp:0', '--', 'socat',
+            'UDP4-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork', 'EXEC:cat',
+            env=self.env)
+        address = self.announced(process)
+        clients = [connect(address, socket.SOCK_DGRAM) for _ in range(4)]
+        for client in clients:
+            self.addCleanup(client.close)
+        for round_ in range(3):
+            for number, client in enumerate(clients):
+                text = b'%d %d' % (number, round_)
+                client.send(text)
+                self.assertEqual(client.recv(100), text)
+        process.terminate()
+        process.wait(DEADLINE)
+        self.assert_nothing_left()
 
     def test_localhost_and_both_families(self):
         """A client that tries [::1] first is answered, whatever the service
