@@ -18,10 +18,10 @@
 #include "adopt/install.h"
 #include "adopt/kept_options.h"
 #include "adopt/match.h"
+#include "adopt/meeting.h"
 #include "adopt/second_socket.h"
 #include "adopt/waiting.h"
 #include "adopt/yield.h"
-#include "process/procfs.h"
 
 #define ALONE	8	/* calls of one thread in a row */
 
@@ -43,108 +43,6 @@ enum answer {
 	GIVEN,		/* a socket of ours is in the place of the service's */
 	REFUSED		/* EADDRINUSE */
 };
-
-/* What a bind(2) meets that asks for a port of ours. */
-struct meeting {
-	enum conflict	 conflict;
-	struct holder	*holder;	/* that decides it; NULL: none */
-	pid_t		 process;	/* that has the socket open */
-	bool		 taken;		/* the listener's own socket is held */
-};
-
-/*
- * Whether the holder concerns a request for the listener's port.  Two listeners
- * of a group have one port.
- */
-static bool
-concerns(const struct holder *holder, const struct listener *listener)
-{
-	return !holder->yielded && (holder->listener == listener ||
-	    (!listener_is_unix(listener) &&
-	    holder->listener->type == listener->type &&
-	    holder->listener->port == listener->port));
-}
-
-/* The kernel asks what the option is now, not what it was at bind(2). */
-static void
-learn_sharing(struct holder *holder)
-{
-	if (adoption_is_socket(holder->listener, holder->socket) &&
-	    adoption_is_shared(holder->listener))
-		holder->asked.share_port = true;
-}
-
-/*
- * Whether the listener's own socket is not to be given while this is held: it
- * is the one that the holder was given, or was parked for its sake.
- */
-static bool
-stands_for(const struct adoption *adoption, const struct holder *holder,
-    const struct listener *listener)
-{
-	return adoption_is_socket(listener, holder->socket) ||
-	    (adoption_watch(adoption, listener)->parked &&
-	    match_suits(&holder->asked, listener));
-}
-
-/*
- * Looks for holders, and for who holds what, which takes a look at every
- * process of the service's.  At the first bind(2) there are no holders.
- */
-static void
-meet(struct adoption *adoption, const struct call *call,
-    const struct listener *listener, struct meeting *meeting)
-{
-	struct holder *holder, *next;
-	enum conflict conflict;
-	pid_t process;
-	bool own;
-
-	*meeting = (struct meeting){ .conflict = APART };
-	for (holder = adoption->holders; holder != NULL &&
-	    meeting->conflict != IN_USE; holder = next) {
-		next = holder->next;
-		if (!concerns(holder, listener))
-			continue;
-		own = stands_for(adoption, holder, listener);
-		learn_sharing(holder);
-		conflict = match_conflict(&holder->asked, &call->request);
-		if (conflict == APART && (!own || meeting->taken))
-			continue;
-		/* Shared, or not held any more: it is given in either case. */
-		process = conflict == SHARED && own &&
-		    listener->type == SOCK_STREAM ? holder->process : 0;
-		if (process == 0)
-			process = holders_who_holds(holder);
-		if (process == 0) {
-			holders_forget(holder);
-			continue;
-		}
-		meeting->taken |= own;
-		if (conflict > meeting->conflict) {
-			meeting->conflict = conflict;
-			meeting->holder = holder;
-			meeting->process = process;
-		}
-	}
-}
-
-/* Says it once for each process, and with -v each time. */
-static void
-say_refused(struct adoption *adoption, const struct call *call,
-    const struct meeting *meeting)
-{
-	char asked[ADDR_MAX], name[2][PROCFS_NAME_MAX];
-
-	address_format(&call->request.address, call->request.length, asked);
-	procfs_name(call->caller.process, name[0]);
-	procfs_name(meeting->process, name[1]);
-	(adoption->said_refused == call->caller.process ? log_debug :
-	    log_info)(adoption->log, "process %d (%s) cannot bind %s: process "
-	    "%d (%s) has it", call->caller.process, name[0], asked,
-	    meeting->process, name[1]);
-	adoption->said_refused = call->caller.process;
-}
 
 /*
  * Returns the socket that the calling process is to be given: the listener's
@@ -242,9 +140,9 @@ give(struct adoption *adoption, struct call *call, struct listener *listener)
 	    !holders_reclaim(adoption, listener)) ||
 	    !renew(adoption, listener))
 		return CONTINUED;
-	meet(adoption, call, listener, &meeting);
+	meeting_look(adoption, call, listener, &meeting);
 	if (meeting.conflict == IN_USE) {
-		say_refused(adoption, call, &meeting);
+		meeting_say(adoption, call, &meeting);
 		return REFUSED;
 	}
 	fd = choose_socket(adoption, call, listener, &meeting);
