@@ -184,6 +184,36 @@ class Given(harness.Case):
         self.assertIn('"fds": 1', done.stdout)
 
 
+# Makes an instance of io_uring, if it may; perhaps binds; ends with a status.
+RING = '''
+import ctypes, socket, sys
+ctypes.CDLL(None).syscall(425, 1, ctypes.create_string_buffer(120))
+if sys.argv[1] != '0':
+    socket.create_server(('127.0.0.1', int(sys.argv[1])))
+sys.exit(int(sys.argv[2]))
+'''
+UNSEEN = 'uses io_uring, by which it may have called bind unseen'
+
+
+class Unseen(harness.Case):
+    def test_io_uring(self):
+        """It is named where a service fails, and was given no socket."""
+        for arguments, status, count in (
+                (['0', '3'], 3, 1), (['0', '0'], 0, 0),
+                (['{port}', '3'], 3, 0)):
+            with self.subTest(arguments):
+                done = self.run_portexec('-H', 'adopt', '--', sys.executable,
+                                         '-c', RING, *arguments,
+                                         status=status)
+                self.assertEqual(done.stderr.count(UNSEEN), count)
+
+    def test_with_a_client(self):
+        done = self.run_portexec(
+            '-H', 'adopt', '-c', 'sleep 300', '-k', '0', '--', sys.executable,
+            '-c', RING, '0', '3', status=3)
+        self.assertIn(UNSEEN, done.stderr)
+
+
 class Maps(harness.Binding):
     def test_the_first_socket(self):
         port = free_number()

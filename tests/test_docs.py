@@ -198,6 +198,13 @@ for _ in range(2):
     socket.create_server(('127.0.0.1', int(sys.argv[1]))).close()
 '''
 
+# One that makes an instance of io_uring, if the kernel lets it, and fails.
+RING = '''
+import ctypes, sys
+ctypes.CDLL(None).syscall(425, 1, ctypes.create_string_buffer(120))
+sys.exit(1)
+'''
+
 ELSEWHERE = '''
 import signal, socket, sys
 elsewhere = socket.create_server(('127.0.0.1', int(sys.argv[1])))
@@ -357,6 +364,7 @@ class Manual(harness.Case):
                                 '{port}', other, '{addr:1}')
         yield self.run_portexec('-H', 'adopt', '--', harness.BINDER, *(
             'socket=tcp4', 'bind=127.0.0.1:{port}') * 2)
+        yield self.run_portexec(*python, RING, '{port}', status=1)
         yield self.run_portexec('-v', *python, SECRETIVE, '{port}',
                                 preexec_fn=give_up_tracing)
         yield self.run_portexec(

@@ -59,6 +59,7 @@ struct adoption {
 	/* What the service bound last that is none of ours; length 0: none. */
 	union address		 foreign;
 	socklen_t		 foreign_length;
+	bool			 has_ring;	/* io_uring_setup(2) was seen */
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
 	pid_t			 said_refused;	/* of whom it was said last */

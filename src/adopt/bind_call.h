@@ -28,7 +28,10 @@ int	bind_call_try(pid_t child);
  */
 void	bind_call_begin(struct adoption *adoption);
 
-/* Answers one bind(2).  Call this when adoption->notify is readable. */
+/*
+ * Answers one bind(2), or takes note of an io_uring_setup(2), which goes on.
+ * Call this when adoption->notify is readable.
+ */
 void	bind_call_answer(struct adoption *adoption);
 
 #endif

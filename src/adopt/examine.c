@@ -262,12 +262,24 @@ is_foreign(const struct adoption *adoption, const union address *address)
 	    port == address_port(&adoption->foreign));
 }
 
+static bool
+makes_ring(const struct seccomp_data *data)
+{
+	const struct architecture *architecture = filter_find(data->arch);
+
+	return architecture != NULL && data->nr == architecture->ring;
+}
+
 bool
 examine_call(struct adoption *adoption,
     const struct seccomp_notif *notification, struct call *call)
 {
 	struct request *request = &call->request;
 
+	if (makes_ring(&notification->data)) {
+		adoption->has_ring = true;
+		return false;
+	}
 	call->caller.thread = (pid_t)notification->pid;
 	if (!read_request(adoption, &notification->data, call) ||
 	    is_foreign(adoption, &request->address) ||

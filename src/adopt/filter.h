@@ -3,9 +3,9 @@
 #define FILTER_H
 
 /*
- * The seccomp filter that a service runs under: it reports bind() and nothing
- * else (seccomp(2), SECCOMP_RET_USER_NOTIF; seccomp_unotify(2)).  Linux 5.9
- * or later.
+ * The seccomp filter that a service runs under: it reports bind() (seccomp(2),
+ * SECCOMP_RET_USER_NOTIF; seccomp_unotify(2)), and io_uring_setup(2), by which
+ * a process may come to bind unseen.  Linux 5.9 or later.
  */
 
 #include <linux/filter.h>
@@ -18,11 +18,12 @@ struct architecture {
 	uint32_t audit;		/* AUDIT_ARCH_* of linux/audit.h */
 	int	 bind;		/* number of bind(2) */
 	int	 socketcall;	/* number of socketcall(2); -1: it has none */
+	int	 ring;		/* number of io_uring_setup(2) */
 	size_t	 word;	/* bytes of each argument in socketcall(2)'s array */
 };
 
 enum {
-	FILTER_ROW = 12,	/* instructions for an architecture */
+	FILTER_ROW = 13,	/* instructions for an architecture */
 	FILTER_ROWS = 3,	/* most architectures that one kernel runs */
 	FILTER_MAX = FILTER_ROWS * FILTER_ROW + 2
 };
@@ -42,7 +43,7 @@ size_t	filter_native(const struct architecture **rows);
  * many they are.  The filter reports a bind() whose address is at least as long
  * as the shortest that a listener can have.  with_unix lowers that limit.  It
  * reports every bind() made through socketcall(2), because it cannot see the
- * length there.
+ * length there, and every io_uring_setup(2).
  */
 size_t	filter_make(struct sock_filter filter[FILTER_MAX],
     const struct architecture *rows, size_t count, bool with_unix);

@@ -92,6 +92,23 @@ log_end_of_service(const struct run *run)
 	    run->service.pid, end);
 }
 
+/*
+ * With an instance of io_uring(7) a service can bind, and fail at that, without
+ * any system call that the filter could report.
+ */
+static void
+report_unseen(const struct run *run)
+{
+	int status = run->service.status;
+
+	if (run->adoption.has_ring && run->adoption.adopted_at == 0 &&
+	    run->stop_signal == 0 && !run->client.ended &&
+	    WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		log_info(&run->launch->log, "%s uses io_uring, by which it may "
+		    "have called bind unseen: try -H reserve",
+		    run->launch->command[0]);
+}
+
 /* Reaps and follows up on what ended.  Returns whether a child is left. */
 static bool
 handle_ends(struct run *run)
@@ -109,6 +126,7 @@ handle_ends(struct run *run)
 		run_sync_signals(run);
 	if (!service_had_ended && run->service.ended) {
 		log_end_of_service(run);
+		report_unseen(run);
 		if (!run_has_client(run))
 			handle_service_end(run);
 	}

@@ -16,20 +16,20 @@
 /* As Linux numbers them: asm/unistd.h, linux/audit.h. */
 static const struct {
 	uint32_t	audit;
-	int		bind, socketcall;
+	int		bind, socketcall, ring;
 	size_t		word;
 } known[] = {
-	{ 0xc000003e, 49, -1, 8 },	/* x86-64 */
-	{ 0x40000003, 361, 102, 4 },	/* i386 */
-	{ 0xc00000b7, 200, -1, 8 },	/* arm64 */
-	{ 0x40000028, 282, -1, 4 },	/* arm */
-	{ 0xc00000f3, 200, -1, 8 },	/* riscv64 */
-	{ 0xc0000015, 327, 102, 8 },	/* ppc64le */
-	{ 0x80000016, 361, 102, 8 },	/* s390x */
-	{ 0x00000016, 361, 102, 4 },	/* s390 */
-	{ 0xc0000008, 5048, -1, 8 },	/* mips64el, n64 */
-	{ 0xe0000008, 6048, -1, 4 },	/* n32 */
-	{ 0x40000008, 4169, 4102, 4 },	/* o32 */
+	{ 0xc000003e, 49, -1, 425, 8 },	/* x86-64 */
+	{ 0x40000003, 361, 102, 425, 4 },	/* i386 */
+	{ 0xc00000b7, 200, -1, 425, 8 },	/* arm64 */
+	{ 0x40000028, 282, -1, 425, 4 },	/* arm */
+	{ 0xc00000f3, 200, -1, 425, 8 },	/* riscv64 */
+	{ 0xc0000015, 327, 102, 425, 8 },	/* ppc64le */
+	{ 0x80000016, 361, 102, 425, 8 },	/* s390x */
+	{ 0x00000016, 361, 102, 425, 4 },	/* s390 */
+	{ 0xc0000008, 5048, -1, 5425, 8 },	/* mips64el, n64 */
+	{ 0xe0000008, 6048, -1, 6425, 4 },	/* n32 */
+	{ 0x40000008, 4169, 4102, 4425, 4 },	/* o32 */
 };
 
 /* The classic BPF that is needed; anything else fails the test. */
@@ -72,7 +72,7 @@ run(const struct sock_filter *filter, size_t count,
 #define NOTIFY	SECCOMP_RET_USER_NOTIF
 #define ALLOW	SECCOMP_RET_ALLOW
 
-enum { BIND = -2, SOCKETCALL = -3 };	/* of the architecture */
+enum { BIND = -2, SOCKETCALL = -3, RING = -4 };	/* of the architecture */
 
 static const struct {
 	int		nr;
@@ -98,6 +98,7 @@ static const struct {
 	{ SOCKETCALL, 1, 16, ALLOW, ALLOW },	/* socket */
 	{ SOCKETCALL, 3, 16, ALLOW, ALLOW },	/* connect */
 	{ SOCKETCALL, 4, 16, ALLOW, ALLOW },	/* listen */
+	{ RING, 8, 0, NOTIFY, NOTIFY },
 	{ 0, 2, 16, ALLOW, ALLOW },
 	{ 3, 2, 4096, ALLOW, ALLOW },
 	{ -1, 2, 16, ALLOW, ALLOW },
@@ -111,7 +112,8 @@ make_call(int row, int call)
 
 	return (struct seccomp_data){ .arch = known[row].audit,
 	    .nr = nr == BIND ? known[row].bind :
-	    nr == SOCKETCALL ? known[row].socketcall : nr,
+	    nr == SOCKETCALL ? known[row].socketcall :
+	    nr == RING ? known[row].ring : nr,
 	    .instruction_pointer = 16,
 	    .args = { calls[call].first, 16, calls[call].length, 16, 16, 16 } };
 }
@@ -181,6 +183,7 @@ START_TEST(native)
 	ck_assert_uint_ge(filter_native(&rows), 1);
 	ck_assert_uint_le(filter_native(&rows), FILTER_ROWS);
 	ck_assert_int_eq(rows[0].bind, SYS_bind);
+	ck_assert_int_eq(rows[0].ring, SYS_io_uring_setup);
 #ifdef SYS_socketcall
 	ck_assert_int_eq(rows[0].socketcall, SYS_socketcall);
 #else
