@@ -192,6 +192,17 @@ if sys.argv[1] != '0':
     socket.create_server(('127.0.0.1', int(sys.argv[1])))
 sys.exit(int(sys.argv[2]))
 '''
+# Calls bind(2) as an x32 program would; says the error or the port.
+X32_CALLS = '''
+import ctypes, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+port = int(sys.argv[1])
+one = socket.socket()
+address = bytes([2, 0]) + port.to_bytes(2, "big") + bytes([127, 0, 0, 1] +
+                                                          8 * [0])
+failed = libc.syscall(0x40000000 + 49, one.fileno(), address, 16)
+print(ctypes.get_errno() if failed else one.getsockname()[1] - port)
+'''
 UNSEEN = 'uses io_uring, by which it may have called bind unseen'
 
 
@@ -212,6 +223,15 @@ class Unseen(harness.Case):
             '-H', 'adopt', '-c', 'sleep 300', '-k', '0', '--', sys.executable,
             '-c', RING, '0', '3', status=3)
         self.assertIn(UNSEEN, done.stderr)
+
+
+if os.uname().machine == 'x86_64':
+    class X32(harness.Case):
+        def test_bind(self):
+            """Also where the kernel has no such programs (ENOSYS)."""
+            done = self.run_portexec('-H', 'adopt', '--', sys.executable,
+                                     '-c', X32_CALLS, '{port}')
+            self.assertEqual(done.stdout, '0\n')
 
 
 class Maps(harness.Binding):

@@ -57,18 +57,20 @@
 #define NATIVE_ROWS	1
 #endif
 
+#define X32_BIT	0x40000000	/* __X32_SYSCALL_BIT of asm/unistd.h */
+
 static const struct architecture architectures[] = {
-	{ AUDIT_ARCH_X86_64, 49, -1, 425, 8 },
-	{ AUDIT_ARCH_I386, 361, 102, 425, 4 },
-	{ AUDIT_ARCH_AARCH64, 200, -1, 425, 8 },
-	{ AUDIT_ARCH_ARM, 282, -1, 425, 4 },
-	{ AUDIT_ARCH_RISCV64, 200, -1, 425, 8 },
-	{ AUDIT_ARCH_PPC64LE, 327, 102, 425, 8 },
-	{ AUDIT_ARCH_S390X, 361, 102, 425, 8 },
-	{ AUDIT_ARCH_S390, 361, 102, 425, 4 },
-	{ AUDIT_ARCH_MIPSEL64, 5048, -1, 5425, 8 },
-	{ AUDIT_ARCH_MIPSEL64N32, 6048, -1, 6425, 4 },
-	{ AUDIT_ARCH_MIPSEL, 4169, 4102, 4425, 4 },
+	{ AUDIT_ARCH_X86_64, 49, X32_BIT | 49, -1, 425, 8 },
+	{ AUDIT_ARCH_I386, 361, 361, 102, 425, 4 },
+	{ AUDIT_ARCH_AARCH64, 200, 200, -1, 425, 8 },
+	{ AUDIT_ARCH_ARM, 282, 282, -1, 425, 4 },
+	{ AUDIT_ARCH_RISCV64, 200, 200, -1, 425, 8 },
+	{ AUDIT_ARCH_PPC64LE, 327, 327, 102, 425, 8 },
+	{ AUDIT_ARCH_S390X, 361, 361, 102, 425, 8 },
+	{ AUDIT_ARCH_S390, 361, 361, 102, 425, 4 },
+	{ AUDIT_ARCH_MIPSEL64, 5048, 5048, -1, 5425, 8 },
+	{ AUDIT_ARCH_MIPSEL64N32, 6048, 6048, -1, 6425, 4 },
+	{ AUDIT_ARCH_MIPSEL, 4169, 4169, 4102, 4425, 4 },
 };
 
 const struct architecture *
@@ -110,12 +112,13 @@ append_row(struct sock_filter *filter, const struct architecture *row,
 	const uint8_t more = row->socketcall == -1 ? 0 : 5;
 	const struct sock_filter instructions[] = {
 		/* Another architecture: to the next row. */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, row->audit, 0, 7 + more),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, row->audit, 0, 8 + more),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->ring, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->ring, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->bind, 1, 0),
 		/* Not bind(2): to ALLOW, or to the socketcall test. */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->bind, 0,
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->x32, 0,
 		    more == 0 ? 3 : 4),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half(2)),
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, shortest, 0, 1),
@@ -137,7 +140,7 @@ append_row(struct sock_filter *filter, const struct architecture *row,
 	    FILTER_ROW, "a row of the filter outgrew its room");
 	/* Without socketcall(2), what follows overwrites the unused tail. */
 	memcpy(filter, instructions, sizeof(instructions));
-	return 8U + more;
+	return 9U + more;
 }
 
 size_t

@@ -17,13 +17,14 @@
 struct architecture {
 	uint32_t audit;		/* AUDIT_ARCH_* of linux/audit.h */
 	int	 bind;		/* number of bind(2) */
+	int	 x32;		/* likewise, of x32 programs; or as bind */
 	int	 socketcall;	/* number of socketcall(2); -1: it has none */
 	int	 ring;		/* number of io_uring_setup(2) */
 	size_t	 word;	/* bytes of each argument in socketcall(2)'s array */
 };
 
 enum {
-	FILTER_ROW = 13,	/* instructions for an architecture */
+	FILTER_ROW = 14,	/* instructions for an architecture */
 	FILTER_ROWS = 3,	/* most architectures that one kernel runs */
 	FILTER_MAX = FILTER_ROWS * FILTER_ROW + 2
 };
