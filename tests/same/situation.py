@@ -169,12 +169,14 @@ class Play:
             return file.read()
 
     def read_port(self):
-        found = harness.wait_for(
-            lambda: re.search(
+        def announced():
+            return re.search(
                 r'portexec: (?:listening on|inherited) \S*?(\d+)?[ ,].*\n|'
-                r'portexec: (\d+) reserved .*\n', self.text('stderr')) or
-            self.is_over(), 'what portexec announces')
-        if found is True:
+                r'portexec: (\d+) reserved .*\n', self.text('stderr'))
+        harness.wait_for(lambda: announced() or self.is_over(),
+                         'what portexec announces')
+        found = announced()
+        if found is None:
             raise AssertionError('portexec: ' + self.text('stderr'))
         self.port = int(found[1] or found[2] or 0)
 

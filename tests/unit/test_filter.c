@@ -72,7 +72,8 @@ run(const struct sock_filter *filter, size_t count,
 #define NOTIFY	SECCOMP_RET_USER_NOTIF
 #define ALLOW	SECCOMP_RET_ALLOW
 
-enum { BIND = -2, SOCKETCALL = -3, RING = -4, X32 = -5 };	/* of the architecture */
+/* Of the architecture. */
+enum { BIND = -2, SOCKETCALL = -3, RING = -4, X32 = -5 };
 
 static const struct {
 	int		nr;
