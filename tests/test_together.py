@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import socket
+import threading
 import time
 
 import harness
@@ -105,9 +106,13 @@ class Together(harness.Binding):
 
     def refused(self, process):
         """The line that names the one that is refused, and who has it."""
-        return self.wait_for_line(
-            process, r'process \d+ \(\w+\) cannot bind \S+: '
-            r'process \d+ \(\w+\) has it')
+        found = []
+        reader = threading.Thread(daemon=True, target=lambda: found.append(
+            self.wait_for_line(process, r'process \d+ \(\w+\) cannot bind '
+                               r'\S+: process \d+ \(\w+\) has it')))
+        reader.start()
+        reader.join(DEADLINE)
+        self.assertEqual(len(found), 1, 'nobody was refused')
 
     def test_two_servers_under_concurrently(self):
         process = self.launch(
