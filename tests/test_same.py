@@ -28,7 +28,8 @@ class Same(unittest.TestCase):
         except compare.NoNamespace as reason:
             self.skipTest(str(reason))
         print(compare.summary(counts), file=sys.stderr)
-        self.assertEqual('\n'.join(failures), '')
+        if failures:
+            self.fail('\n'.join(failures))
         self.assertEqual(counts[compare.WRONG], 0)
 
 

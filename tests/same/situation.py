@@ -159,7 +159,10 @@ class Play:
             self.process = subprocess.Popen(
                 command, cwd=self.here, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=errors, umask=0o022,
-                env=harness.environment(PORTEXEC_TEST=self.directory),
+                env=harness.environment(
+                    PORTEXEC_TEST=self.directory,
+                    ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', '') +
+                    ':handle_segv=0'),      # it would report SIGSEGV
                 **user)
         if self.handoff != NATIVE:
             self.read_port()
