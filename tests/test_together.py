@@ -150,8 +150,9 @@ class Together(harness.Binding):
 
     def test_haproxy_takes_over_from_itself(self):
         """By SO_REUSEPORT, and every client is answered.  Where that is off,
-        it asks the old one to let go when bind(2) says EADDRINUSE; the old one
-        shuts its socket down then, which resets who waits, natively too."""
+        it asks the old one to let go when bind(2) says EADDRINUSE.  The old
+        one shuts its socket down then: a client is refused or reset,
+        natively too."""
         for option, is_refused in ('', False), ('noreuseport', True):
             with self.subTest(option):
                 self.write('haproxy.cfg', HAPROXY.format(option))
@@ -162,7 +163,7 @@ class Together(harness.Binding):
                 self.write('reload', '')
                 while not os.path.exists(self.path('reloaded')):
                     with contextlib.suppress(
-                            *[ConnectionResetError] * is_refused):
+                            *[ConnectionError] * is_refused):
                         pids.add(self.get(address))
                 pids |= self.answers(address)
                 self.assertEqual(len(pids), 2)
