@@ -156,8 +156,9 @@ static bool
 counts(const struct holder *holder, pid_t process,
     const struct descriptor *descriptor)
 {
-	const struct listener *list = holder->adoption->listeners->list;
-	int passed = FIRST_FD + (int)(holder->listener - list);
+	const struct adoption *adoption = holder->adoption;
+	int passed = !adoption->passes ? -1 : FIRST_FD +
+	    (int)(holder->listener - adoption->listeners->list);
 
 	return descriptor->same && (descriptor->fd != passed ||
 	    (descriptor->fd == holder->fd && may_inherit(holder, process)));
