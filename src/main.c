@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/values.h"
 #include "handoff/exec.h"
 #include "plan.h"
 #include "socket/bind.h"
@@ -122,7 +123,7 @@ open_sockets(struct launch *launch, struct failure *failure)
 	struct options *options = launch->options;
 
 	if (options->spec_count == 0 && launch->listeners.count == 0 &&
-	    options_add_socket(options, "0", failure) == -1)
+	    value_listen(options, "0", failure) == -1)
 		return -1;
 	return listeners_bind(&launch->listeners, options->specs,
 	    options->spec_count, failure);

@@ -265,7 +265,7 @@ class Tables(harness.Case):
                        for name, value in socket_options()])
 
     def test_manual_has_the_handoffs(self):
-        names = table(source('options.c'), 'handoffs', r'\{ "(\w+)", \w+ \},')
+        names = table(source('values.c'), 'handoffs', r'\{ "(\w+)", \w+ \},')
         self.assertEqual(items('HANDOFFS', 'Cm '), names)
         self.assertIn(f"{', '.join(names[:-1])} or {names[-1]}",
                       '\n'.join(self.help()))

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/options.h"
-#include "socket/listen_fds.h"
+#include "cli/values.h"
 
 enum {
 	INETD = 256,	/* long options only: above every character */
@@ -13,274 +12,69 @@ enum {
 	NO_PID
 };
 
-static const struct {
-	const char	*name;
-	enum handoff	 handoff;
-} handoffs[] = {
-	{ "inherit", INHERIT },
-	{ "adopt", ADOPT },
-	{ "reserve", RESERVE },
-};
-
-int
-options_add_socket(struct options *options, const char *spec,
-    struct failure *failure)
+/* Sets what the option key stands for, which takes no value. */
+static void
+set_flag(struct options *options, int key)
 {
-	struct spec members[SPEC_MEMBERS_MAX], *list;
-	int count;
-
-	count = spec_parse(spec, members, failure);
-	if (count == -1)
-		return -1;
-	list = reallocarray(options->specs,
-	    options->spec_count + (size_t)count, sizeof(*list));
-	if (list == NULL)
-		return fail(failure, 0, "out of memory");
-	memcpy(list + options->spec_count, members,
-	    (size_t)count * sizeof(*list));
-	options->specs = list;
-	options->spec_count += (size_t)count;
-	return 0;
-}
-
-static int
-add_assignment(struct assignments *assignments, const char *name,
-    size_t name_length, const char *template, struct failure *failure)
-{
-	struct assignment *list;
-
-	list = reallocarray(assignments->list, assignments->count + 1,
-	    sizeof(*list));
-	if (list == NULL)
-		return fail(failure, 0, "out of memory");
-	assignments->list = list;
-	list[assignments->count].name = strndup(name, name_length);
-	list[assignments->count].template = template;
-	list[assignments->count].is_port_file = false;
-	if (list[assignments->count].name == NULL)
-		return fail(failure, 0, "out of memory");
-	assignments->count++;
-	return 0;
-}
-
-static int
-add_setting(struct options *options, const char *text, struct failure *failure)
-{
-	size_t length = strcspn(text, "=");
-	const char *reserved = listen_fds_reserved(text, length);
-
-	if (length == 0)
-		return fail(failure, 0, "-e '%s': the name is empty", text);
-	if (reserved != NULL)
-		return fail(failure, 0, "-e '%s': %s is portexec's own to set",
-		    text, reserved);
-	return add_assignment(&options->settings, text, length,
-	    text[length] == '=' ? text + length + 1 : "<port>", failure);
-}
-
-static int
-add_file(struct options *options, const char *text, struct failure *failure)
-{
-	size_t length = strcspn(text, "=");
-
-	if (text[length] == '\0')
-		return fail(failure, 0, "-w '%s': not FILE=TEMPLATE", text);
-	if (length == 0)
-		return fail(failure, 0, "-w '%s': the file's name is empty",
-		    text);
-	if (strcmp(text + length, "=@") == 0)
-		return fail(failure, 0, "-w '%s': the template's name is "
-		    "empty", text);
-	return add_assignment(&options->files, text, length,
-	    text + length + 1, failure);
-}
-
-static int
-add_port_file(struct options *options, const char *file,
-    struct failure *failure)
-{
-	struct assignments *files = &options->files;
-
-	if (*file == '\0')
-		return fail(failure, 0, "-p '': the file's name is empty");
-	if (file[strspn(file, "0123456789")] == '\0')
-		return fail(failure, 0, "-p '%s': a port, not a file (-l %s "
-		    "opens that port, -p ./%s is a file)", file, file, file);
-	if (add_assignment(files, file, strlen(file), "<port>",
-	    failure) == -1)
-		return -1;
-	files->list[files->count - 1].is_port_file = true;
-	return 0;
-}
-
-static int
-add_map(struct options *options, const char *text, struct failure *failure)
-{
-	size_t digits = strspn(text, "0123456789");
-	struct map *list;
-	unsigned long port = digits > 5 ? 0 : strtoul(text, NULL, 10);
-
-	if (digits == 0 || port == 0 || port > 65535 ||
-	    (text[digits] != '\0' && text[digits] != '=') ||
-	    strcmp(text + digits, "=") == 0)
-		return fail(failure, 0, "-m '%s': not PORT[=SOCKET], PORT "
-		    "being a number from 1 to 65535", text);
-	list = reallocarray(options->maps.list, options->maps.count + 1,
-	    sizeof(*list));
-	if (list == NULL)
-		return fail(failure, 0, "out of memory");
-	options->maps.list = list;
-	list[options->maps.count++] = (struct map){ (unsigned)port,
-	    text[digits] == '=' ? text + digits + 1 : NULL, 0 };
-	return 0;
-}
-
-static int
-set_kill_after(struct options *options, const char *text,
-    struct failure *failure)
-{
-	enum { DAY = 86400 * 1000 };
-	const char *at = text;
-	int time = 0, unit;
-
-	for (; isdigit((unsigned char)*at) && time <= DAY; at++)
-		time = time * 10 + (*at - '0') * 1000;
-	if (*at == '.')
-		for (at++, unit = 100; isdigit((unsigned char)*at); at++) {
-			time += (*at - '0') * unit;
-			unit /= 10;
-		}
-	if (*at != '\0' || strpbrk(text, "0123456789") == NULL || time > DAY)
-		return fail(failure, 0, "-k '%s': not a number of seconds, "
-		    "a day at most", text);
-	options->kill_after = time;
-	return 0;
-}
-
-static int
-set_handoff(struct options *options, const char *text, struct failure *failure)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(handoffs) / sizeof(handoffs[0]); i++)
-		if (strcmp(text, handoffs[i].name) == 0) {
-			options->handoff = handoffs[i].handoff;
-			options->has_handoff = true;
-			return 0;
-		}
-	return fail(failure, 0, "-H '%s': not inherit, adopt or reserve", text);
-}
-
-static int
-set_client(struct options *options, const char *script,
-    struct failure *failure)
-{
-	if (options->client != NULL)
-		return fail(failure, 0, "-c '%s': given twice", script);
-	if (*script == '\0')
-		return fail(failure, 0, "-c '': no script");
-	options->client = script;
-	return 0;
-}
-
-static int
-set_inetd(struct options *options, const char *value, struct failure *failure)
-{
-	(void)value;
-	(void)failure;
-	options->inetd = true;
-	return 0;
-}
-
-static int
-set_on_demand(struct options *options, const char *value,
-    struct failure *failure)
-{
-	(void)value;
-	(void)failure;
-	options->on_demand = true;
-	return 0;
-}
-
-static int
-set_no_pid(struct options *options, const char *value, struct failure *failure)
-{
-	(void)value;
-	(void)failure;
-	options->no_pid = true;
-	return 0;
-}
-
-static int
-set_quiet(struct options *options, const char *value, struct failure *failure)
-{
-	(void)value;
-	(void)failure;
-	options->verbosity = QUIET;
-	return 0;
-}
-
-static int
-set_verbose(struct options *options, const char *value, struct failure *failure)
-{
-	(void)value;
-	(void)failure;
-	options->verbosity = VERBOSE;
-	return 0;
-}
-
-static int
-set_help(struct options *options, const char *value, struct failure *failure)
-{
-	(void)value;
-	(void)failure;
-	options->action = SHOW_HELP;
-	return 0;
-}
-
-static int
-set_version(struct options *options, const char *value, struct failure *failure)
-{
-	(void)value;
-	(void)failure;
-	options->action = SHOW_VERSION;
-	return 0;
+	switch (key) {
+	case INETD:
+		options->inetd = true;
+		break;
+	case ON_DEMAND:
+		options->on_demand = true;
+		break;
+	case NO_PID:
+		options->no_pid = true;
+		break;
+	case 'q':
+		options->verbosity = QUIET;
+		break;
+	case 'v':
+		options->verbosity = VERBOSE;
+		break;
+	case 'h':
+		options->action = SHOW_HELP;
+		break;
+	case 'V':
+		options->action = SHOW_VERSION;
+		break;
+	}
 }
 
 static const struct row {
 	int		 key;
 	int		 (*apply)(struct options *options, const char *value,
-			    struct failure *failure);
+			    struct failure *failure);	/* NULL: set_flag() */
 	const char	*name, *value, *meaning;
 } rows[] = {
-	{ 'l', options_add_socket, "listen", "SPEC",
+	{ 'l', value_listen, "listen", "SPEC",
 	    "a socket to listen on (default 0, any port); repeatable" },
-	{ 'e', add_setting, "env", "NAME[=TEMPLATE]",
+	{ 'e', value_env, "env", "NAME[=TEMPLATE]",
 	    "set NAME for service and client (default <port>); repeatable" },
-	{ 'p', add_port_file, "port-file", "FILE",
+	{ 'p', value_port_file, "port-file", "FILE",
 	    "write the port to FILE before the service starts" },
-	{ 'w', add_file, "write", "FILE=TEMPLATE",
+	{ 'w', value_write, "write", "FILE=TEMPLATE",
 	    "write TEMPLATE, or with @IN the file IN, to FILE; repeatable" },
-	{ 'm', add_map, "map", "PORT[=SOCKET]",
+	{ 'm', value_map, "map", "PORT[=SOCKET]",
 	    "hand SOCKET (default the first) to whoever binds PORT; "
 	    "repeatable" },
-	{ 'c', set_client, "client", "SCRIPT",
+	{ 'c', value_client, "client", "SCRIPT",
 	    "run SCRIPT with sh -c against the service, then stop that" },
-	{ 'H', set_handoff, "handoff", "MODE",
+	{ 'H', value_handoff, "handoff", "MODE",
 	    "how the service gets its socket: inherit, adopt or reserve" },
-	{ 'k', set_kill_after, "kill-after", "SECONDS",
+	{ 'k', value_kill_after, "kill-after", "SECONDS",
 	    "from TERM to KILL, where something is stopped (default 5)" },
-	{ INETD, set_inetd, "inetd", NULL,
+	{ INETD, NULL, "inetd", NULL,
 	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
-	{ ON_DEMAND, set_on_demand, "on-demand", NULL,
+	{ ON_DEMAND, NULL, "on-demand", NULL,
 	    "execute COMMAND at the first connection or datagram" },
-	{ NO_PID, set_no_pid, "no-pid", NULL,
+	{ NO_PID, NULL, "no-pid", NULL,
 	    "leave out LISTEN_PID and LISTEN_PIDFDID" },
-	{ 'q', set_quiet, "quiet", NULL, "say nothing but errors" },
-	{ 'v', set_verbose, "verbose", NULL,
+	{ 'q', NULL, "quiet", NULL, "say nothing but errors" },
+	{ 'v', NULL, "verbose", NULL,
 	    "say everything that happens, and when" },
-	{ 'h', set_help, "help", NULL, "show this help" },
-	{ 'V', set_version, "version", NULL, "show the version" },
+	{ 'h', NULL, "help", NULL, "show this help" },
+	{ 'V', NULL, "version", NULL, "show the version" },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -358,9 +152,14 @@ parse_option(struct options *options, int key, const char *word,
 {
 	size_t i;
 
-	for (i = 0; i < ROWS; i++)
-		if (rows[i].key == key)
+	for (i = 0; i < ROWS; i++) {
+		if (rows[i].key != key)
+			continue;
+		if (rows[i].apply != NULL)
 			return rows[i].apply(options, optarg, failure);
+		set_flag(options, key);
+		return 0;
+	}
 	if (key != ':')
 		return invalid_option(word, optopt, failure);
 	if (is_long(word))

@@ -68,13 +68,6 @@ int	options_parse(struct options *options, int argc, char *argv[],
 /* Frees everything that options owns. */
 void	options_free(struct options *options);
 
-/*
- * Parses the SPEC of -l and appends its members to specs.  Returns 0, or -1
- * with the reason in failure.  spec must live as long as options.
- */
-int	options_add_socket(struct options *options, const char *spec,
-    struct failure *failure);
-
 /* Prints the text of --help. */
 void	options_print_help(FILE *output);
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/values.h"
+#include "socket/listen_fds.h"
+
+static const struct {
+	const char	*name;
+	enum handoff	 handoff;
+} handoffs[] = {
+	{ "inherit", INHERIT },
+	{ "adopt", ADOPT },
+	{ "reserve", RESERVE },
+};
+
+int
+value_listen(struct options *options, const char *text,
+    struct failure *failure)
+{
+	struct spec members[SPEC_MEMBERS_MAX], *list;
+	int count;
+
+	count = spec_parse(text, members, failure);
+	if (count == -1)
+		return -1;
+	list = reallocarray(options->specs,
+	    options->spec_count + (size_t)count, sizeof(*list));
+	if (list == NULL)
+		return fail(failure, 0, "out of memory");
+	memcpy(list + options->spec_count, members,
+	    (size_t)count * sizeof(*list));
+	options->specs = list;
+	options->spec_count += (size_t)count;
+	return 0;
+}
+
+static int
+add_assignment(struct assignments *assignments, const char *name,
+    size_t name_length, const char *template, struct failure *failure)
+{
+	struct assignment *list;
+
+	list = reallocarray(assignments->list, assignments->count + 1,
+	    sizeof(*list));
+	if (list == NULL)
+		return fail(failure, 0, "out of memory");
+	assignments->list = list;
+	list[assignments->count].name = strndup(name, name_length);
+	list[assignments->count].template = template;
+	list[assignments->count].is_port_file = false;
+	if (list[assignments->count].name == NULL)
+		return fail(failure, 0, "out of memory");
+	assignments->count++;
+	return 0;
+}
+
+int
+value_env(struct options *options, const char *text, struct failure *failure)
+{
+	size_t length = strcspn(text, "=");
+	const char *reserved = listen_fds_reserved(text, length);
+
+	if (length == 0)
+		return fail(failure, 0, "-e '%s': the name is empty", text);
+	if (reserved != NULL)
+		return fail(failure, 0, "-e '%s': %s is portexec's own to set",
+		    text, reserved);
+	return add_assignment(&options->settings, text, length,
+	    text[length] == '=' ? text + length + 1 : "<port>", failure);
+}
+
+int
+value_write(struct options *options, const char *text, struct failure *failure)
+{
+	size_t length = strcspn(text, "=");
+
+	if (text[length] == '\0')
+		return fail(failure, 0, "-w '%s': not FILE=TEMPLATE", text);
+	if (length == 0)
+		return fail(failure, 0, "-w '%s': the file's name is empty",
+		    text);
+	if (strcmp(text + length, "=@") == 0)
+		return fail(failure, 0, "-w '%s': the template's name is "
+		    "empty", text);
+	return add_assignment(&options->files, text, length,
+	    text + length + 1, failure);
+}
+
+int
+value_port_file(struct options *options, const char *file,
+    struct failure *failure)
+{
+	struct assignments *files = &options->files;
+
+	if (*file == '\0')
+		return fail(failure, 0, "-p '': the file's name is empty");
+	if (file[strspn(file, "0123456789")] == '\0')
+		return fail(failure, 0, "-p '%s': a port, not a file (-l %s "
+		    "opens that port, -p ./%s is a file)", file, file, file);
+	if (add_assignment(files, file, strlen(file), "<port>",
+	    failure) == -1)
+		return -1;
+	files->list[files->count - 1].is_port_file = true;
+	return 0;
+}
+
+int
+value_map(struct options *options, const char *text, struct failure *failure)
+{
+	size_t digits = strspn(text, "0123456789");
+	struct map *list;
+	unsigned long port = digits > 5 ? 0 : strtoul(text, NULL, 10);
+
+	if (digits == 0 || port == 0 || port > 65535 ||
+	    (text[digits] != '\0' && text[digits] != '=') ||
+	    strcmp(text + digits, "=") == 0)
+		return fail(failure, 0, "-m '%s': not PORT[=SOCKET], PORT "
+		    "being a number from 1 to 65535", text);
+	list = reallocarray(options->maps.list, options->maps.count + 1,
+	    sizeof(*list));
+	if (list == NULL)
+		return fail(failure, 0, "out of memory");
+	options->maps.list = list;
+	list[options->maps.count++] = (struct map){ (unsigned)port,
+	    text[digits] == '=' ? text + digits + 1 : NULL, 0 };
+	return 0;
+}
+
+int
+value_kill_after(struct options *options, const char *text,
+    struct failure *failure)
+{
+	enum { DAY = 86400 * 1000 };
+	const char *at = text;
+	int time = 0, unit;
+
+	for (; isdigit((unsigned char)*at) && time <= DAY; at++)
+		time = time * 10 + (*at - '0') * 1000;
+	if (*at == '.')
+		for (at++, unit = 100; isdigit((unsigned char)*at); at++) {
+			time += (*at - '0') * unit;
+			unit /= 10;
+		}
+	if (*at != '\0' || strpbrk(text, "0123456789") == NULL || time > DAY)
+		return fail(failure, 0, "-k '%s': not a number of seconds, "
+		    "a day at most", text);
+	options->kill_after = time;
+	return 0;
+}
+
+int
+value_handoff(struct options *options, const char *text,
+    struct failure *failure)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(handoffs) / sizeof(handoffs[0]); i++)
+		if (strcmp(text, handoffs[i].name) == 0) {
+			options->handoff = handoffs[i].handoff;
+			options->has_handoff = true;
+			return 0;
+		}
+	return fail(failure, 0, "-H '%s': not inherit, adopt or reserve", text);
+}
+
+int
+value_client(struct options *options, const char *script,
+    struct failure *failure)
+{
+	if (options->client != NULL)
+		return fail(failure, 0, "-c '%s': given twice", script);
+	if (*script == '\0')
+		return fail(failure, 0, "-c '': no script");
+	options->client = script;
+	return 0;
+}
