@@ -11,7 +11,7 @@
  * reserve	This process becomes the service, which binds the port itself.
  *		Nothing listens, but the kernel gives the port to nobody else.
  *
- * With -c portexec stays under every handoff.
+ * With -c or -s portexec stays under every handoff.
  *
  * argv -> options -> specs -> listeners -> templates -> handoff
  */
@@ -113,6 +113,7 @@ make_plan(struct launch *launch, struct failure *failure)
 	    plan_placeholders(options, launch->files));
 	launch->audience = plan_audience(options, launch->handoff,
 	    launch->handoff == ADOPT && is_occupied(launch));
+	launch->input = plan_input(options);
 	return plan_check(options, launch->handoff, launch->listeners.count,
 	    failure);
 }

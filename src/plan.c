@@ -153,5 +153,23 @@ plan_may_reserve(const struct launch *launch)
 bool
 plan_is_supervised(const struct launch *launch)
 {
-	return launch->handoff == ADOPT || launch->script != NULL;
+	return launch->handoff == ADOPT || launch->script != NULL ||
+	    launch->options->has_stop_signal;
+}
+
+enum input
+plan_input(const struct options *options)
+{
+	static const char *const names[] = { "-", "/dev/stdin", "/dev/fd/0",
+	    "/proc/self/fd/0" };
+	char *const *argument;
+	size_t i;
+
+	if (options->client == NULL || options->inetd)
+		return INPUT_CALLERS;
+	for (argument = options->command + 1; *argument != NULL; argument++)
+		for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			if (strcmp(*argument, names[i]) == 0)
+				return INPUT_SERVICES;
+	return INPUT_SILENT;
 }

@@ -395,11 +395,20 @@ def state(pid):
         return file.read().rpartition(')')[2].split()[0]
 
 
+def name_of(pid):
+    try:
+        with open(f'/proc/{pid}/comm') as file:
+            return file.read().rstrip('\n')
+    except OSError:
+        return None
+
+
 def children(pid):
-    """The children of its first thread."""
+    """The children of its first thread, but the front's witness."""
     try:
         with open(f'/proc/{pid}/task/{pid}/children') as file:
-            return [int(word) for word in file.read().split()]
+            return [child for child in map(int, file.read().split())
+                    if name_of(child) != 'witness']
     except OSError:
         return []
 

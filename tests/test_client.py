@@ -287,16 +287,16 @@ class Given(Session):
             self.assertEqual(done.stdout, 'some text')
 
     def test_process_group(self):
-        """It is portexec's; the parent is the keeper."""
+        """The keeper's, which is the parent; not that of the caller."""
         code = 'import os; print(os.getpgrp(), os.getppid())'
         process = self.launch_session(
             'inherit', f"{sys.executable} -SEc '{code}'; read -r line", SERVE,
             start_new_session=True, stdin=subprocess.PIPE)
         group, shell = map(int, process.stdout.readline().split())
-        self.assertEqual(group, process.pid)
         keeper, service = self.parts(process.pid)
+        self.assertEqual(group, keeper)
         self.assertEqual(set(harness.children(keeper)), {service, shell})
-        self.assertEqual(os.getpgid(service), process.pid)
+        self.assertEqual(os.getpgid(service), keeper)
         process.stdin.write('\n')
         process.stdin.close()
         self.assertEqual(process.wait(DEADLINE), 0)

@@ -282,9 +282,10 @@ class Terminal(InTerminal, Stopping):
         """Each hears it once; the client has its time."""
         terminal = self.run_there(*self.session(
             'inherit', 'trap "echo client" INT; echo ready; until read -r '
-            'line; do :; done; echo "got $line"; exit 7',
-            'signal.signal(signal.SIGINT, lambda *_: mark("int")); '
-            'mark("service"); ' + SERVE, '-k', '86400'))
+            'line; do :; done; echo "got $line"; touch marks/done; exit 7',
+            'signal.signal(signal.SIGINT, lambda *_: (mark("int"), '
+            'wait("done"), sys.exit())); mark("service"); ' + SERVE,
+            '-k', '86400'))
         self.await_mark('service')
         terminal.expect('ready')
         terminal.send('\3')

@@ -20,7 +20,7 @@ import services
 from harness import PORTEXEC, TOP, source, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
-            'HANDOFFS', 'CLIENT MODE', 'ENVIRONMENT', 'FILES',
+            'HANDOFFS', 'STOPPING', 'CLIENT MODE', 'ENVIRONMENT', 'FILES',
             'EXIT STATUS', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO', 'HISTORY',
             'AUTHORS', 'CAVEATS', 'BUGS']
 

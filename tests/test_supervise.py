@@ -268,7 +268,7 @@ class Signals(Supervised):
                               start_new_session=True)
         keeper, service = self.parts(process.pid)
         self.assertEqual(os.getpgid(process.pid), process.pid)
-        self.assertEqual(os.getpgid(service), process.pid)
+        self.assertEqual(os.getpgid(service), keeper)
         self.assertEqual(os.getpgid(keeper), keeper)
         self.assertEqual({os.getsid(pid) for pid in (keeper, service)},
                          {process.pid})

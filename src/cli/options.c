@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +64,9 @@ static const struct row {
 	{ 'H', value_handoff, "handoff", "MODE",
 	    "how the service gets its socket: inherit, adopt or reserve" },
 	{ 'k', value_kill_after, "kill-after", "SECONDS",
-	    "from TERM to KILL, where something is stopped (default 5)" },
+	    "from the stop signal to KILL (default 5)" },
+	{ 's', value_stop_signal, "stop-signal", "SIGNAL",
+	    "the signal that stops the service (default TERM)" },
 	{ INETD, NULL, "inetd", NULL,
 	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
 	{ ON_DEMAND, NULL, "on-demand", NULL,
@@ -182,6 +185,7 @@ options_parse(struct options *options, int argc, char *argv[],
 	memset(options, 0, sizeof(*options));
 	options->verbosity = NORMAL;
 	options->kill_after = 5000;
+	options->stop_signal = SIGTERM;
 	for (i = 0; i < ROWS; i++) {
 		longs[i].name = rows[i].name;
 		longs[i].has_arg = rows[i].value != NULL;

@@ -51,6 +51,8 @@ struct options {
 	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
 	int			 kill_after;	/* -k, milliseconds */
+	bool			 has_stop_signal;	/* -s was given */
+	int			 stop_signal;	/* TERM without it */
 	bool			 inetd, on_demand, no_pid;
 	enum verbosity		 verbosity;
 	char			**command;	/* in argv; ends with NULL */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/values.h"
+#include "process/signals.h"
 #include "socket/listen_fds.h"
 
 static const struct {
@@ -147,6 +148,20 @@ value_kill_after(struct options *options, const char *text,
 		return fail(failure, 0, "-k '%s': not a number of seconds, "
 		    "a day at most", text);
 	options->kill_after = time;
+	return 0;
+}
+
+int
+value_stop_signal(struct options *options, const char *text,
+    struct failure *failure)
+{
+	int signo = signals_find(text);
+
+	if (signo == -1)
+		return fail(failure, 0, "-s '%s': not a signal, such as INT "
+		    "or 2", text);
+	options->has_stop_signal = true;
+	options->stop_signal = signo;
 	return 0;
 }
 

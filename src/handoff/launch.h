@@ -23,12 +23,21 @@ enum {
 	STATUS_NOT_FOUND = 127		/* COMMAND was not found */
 };
 
+/* What the service has for its standard input, and the client. */
+enum input {
+	INPUT_CALLERS,	/* the caller's; so does the client */
+	INPUT_SILENT,	/* a pipe in which nothing comes; the client has the
+			   caller's */
+	INPUT_SERVICES	/* the caller's; the client has /dev/null */
+};
+
 struct launch {
 	struct options		*options;	/* not owned */
 	struct log		 log;
 	struct signals		 signals;	/* the caller's settings */
 	enum handoff		 handoff;
 	enum audience		 audience;	/* of the service */
+	enum input		 input;
 	struct listeners	 listeners;
 	char			**command;	/* expanded; owned */
 	char			*script;	/* -c, expanded; owned; NULL */

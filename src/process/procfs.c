@@ -120,3 +120,19 @@ procfs_number(const char *line, unsigned n, int base,
 	*number = strtoull(line, &end, base);
 	return length > 0 && end == line + length;
 }
+
+bool
+procfs_signal(pid_t pid, const char *label, int signo)
+{
+	unsigned long long set = 0;
+	struct procfs file;
+	char line[64];
+
+	if (procfs_open(&file, "%d/status", pid) == -1)
+		return false;
+	while (procfs_text(&file, '\n', line, sizeof(line)))
+		if (strncmp(line, label, strlen(label)) == 0)
+			procfs_number(line, 1, 16, &set);
+	procfs_close(&file);
+	return (set >> (signo - 1) & 1) != 0;
+}

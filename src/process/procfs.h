@@ -57,4 +57,10 @@ void	procfs_name(pid_t pid, char name[PROCFS_NAME_MAX]);
 bool	procfs_number(const char *line, unsigned n, int base,
     unsigned long long *number);
 
+/*
+ * Returns whether signo is in a signal set of the process: "SigIgn:" or
+ * "ShdPnd:" of proc_pid_status(5).
+ */
+bool	procfs_signal(pid_t pid, const char *label, int signo);
+
 #endif

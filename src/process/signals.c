@@ -4,7 +4,9 @@
 #include <sys/syscall.h>
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "process/sigmask.h"
@@ -13,6 +15,24 @@
 static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
+
+/* sigabbrev_np(3) is glibc's alone. */
+static const struct {
+	const char	*name;
+	int		 signo;
+} names[] = {
+	{ "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT },
+	{ "ILL", SIGILL }, { "TRAP", SIGTRAP }, { "ABRT", SIGABRT },
+	{ "BUS", SIGBUS }, { "FPE", SIGFPE }, { "KILL", SIGKILL },
+	{ "USR1", SIGUSR1 }, { "SEGV", SIGSEGV }, { "USR2", SIGUSR2 },
+	{ "PIPE", SIGPIPE }, { "ALRM", SIGALRM }, { "TERM", SIGTERM },
+	{ "CHLD", SIGCHLD }, { "CONT", SIGCONT }, { "STOP", SIGSTOP },
+	{ "TSTP", SIGTSTP }, { "TTIN", SIGTTIN }, { "TTOU", SIGTTOU },
+	{ "URG", SIGURG }, { "XCPU", SIGXCPU }, { "XFSZ", SIGXFSZ },
+	{ "VTALRM", SIGVTALRM }, { "PROF", SIGPROF }, { "WINCH", SIGWINCH },
+	{ "POLL", SIGPOLL }, { "IO", SIGIO }, { "PWR", SIGPWR },
+	{ "SYS", SIGSYS },
+};
 
 /*
  * A disposition as the kernel has it, in whatever order.  All zeros is SIG_DFL.
@@ -92,8 +112,8 @@ int
 signals_open(void)
 {
 	/*
-	 * Front and service are in one process group: the signals of job
-	 * control stop both.  A fault of the front must kill the front.
+	 * The signals of job control go to the service too, where it is in the
+	 * front's process group.  A fault of the front must kill the front.
 	 */
 	static const int not_forwarded[] = { SIGTSTP, SIGTTIN, SIGTTOU,
 	    SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
@@ -106,6 +126,43 @@ signals_open(void)
 		sigdelset(&set, not_forwarded[i]);
 	sigmask_change(SIG_BLOCK, &set, NULL);
 	return sigmask_open(&set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+signals_open_stops(void)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	sigmask_add(&set, SIGCHLD);
+	for (i = 0; i < STOP_SIGNALS; i++)
+		sigmask_add(&set, stop_signals[i]);
+	sigmask_change(SIG_BLOCK, &set, NULL);
+	return sigmask_open(&set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+signals_find(const char *name)
+{
+	size_t i, digits = strspn(name, "0123456789");
+	long number = digits > 2 ? 0 : strtol(name, NULL, 10);
+
+	if (digits > 0)
+		return name[digits] == '\0' && number > 0 &&
+		    number < _NSIG ? (int)number : -1;
+	if (strncasecmp(name, "SIG", 3) == 0)
+		name += 3;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(name, names[i].name) == 0)
+			return names[i].signo;
+	return -1;
+}
+
+void
+signals_default(int signo)
+{
+	change_action(signo, &by_default, NULL);
 }
 
 int

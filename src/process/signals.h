@@ -46,6 +46,18 @@ void	signals_hold(const struct signals *signals, sigset_t *held);
  */
 int	signals_open(void);
 
+/* The same for SIGCHLD and the signals of signals_stop(). */
+int	signals_open_stops(void);
+
+/*
+ * Returns the signal of that name, with or without SIG, in either case; or of
+ * that number.  Returns -1 if there is none.
+ */
+int	signals_find(const char *name);
+
+/* Gives the signal its default action. */
+void	signals_default(int signo);
+
 /*
  * Dies of the signal.  Leaves no core dump: the service has left its own.
  * Returns 128 + signo if the signal does not kill.

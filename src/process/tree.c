@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/syscall.h>
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,61 +116,4 @@ tree_open_child(pid_t pid, pid_t parent)
 		return fd;
 	close(fd);
 	return -1;
-}
-
-static void
-signal_one(pid_t pid, pid_t parent, void *context)
-{
-	int fd = tree_open_child(pid, parent);
-
-	if (fd == -1)
-		return;
-	syscall(SYS_pidfd_send_signal, fd, *(int *)context, NULL, 0);
-	close(fd);
-}
-
-size_t
-tree_signal(int signo)
-{
-	return tree_visit(signal_one, &signo);
-}
-
-struct pidfds {
-	int	*list;		/* owned */
-	size_t	 count;
-};
-
-static void
-collect_one(pid_t pid, pid_t parent, void *context)
-{
-	struct pidfds *pidfds = context;
-	int *grown, fd = tree_open_child(pid, parent);
-
-	if (fd == -1)
-		return;
-	grown = reallocarray(pidfds->list, pidfds->count + 1, sizeof(*grown));
-	if (grown == NULL) {
-		close(fd);
-		return;
-	}
-	pidfds->list = grown;
-	grown[pidfds->count++] = fd;
-}
-
-/* The root is collected last and signalled first. */
-void
-tree_signal_from(pid_t root, int signo)
-{
-	struct pidfds pidfds = { NULL, 0 };
-	struct visitor visitor = { collect_one, &pidfds, 0 };
-
-	visit_children(root, &visitor);
-	collect_one(root, getpid(), &pidfds);
-	while (pidfds.count > 0) {
-		pidfds.count--;
-		syscall(SYS_pidfd_send_signal, pidfds.list[pidfds.count],
-		    signo, NULL, 0);
-		close(pidfds.list[pidfds.count]);
-	}
-	free(pidfds.list);
 }

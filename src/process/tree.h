@@ -3,7 +3,7 @@
 #define TREE_H
 
 /*
- * Finds and signals the descendants of this process.  The process must be a
+ * Finds the descendants of this process.  The process must be a
  * subreaper (PR_SET_CHILD_SUBREAPER of prctl(2)).  Then descendants are found
  * even in a session of their own, and after their parent has ended.
  */
@@ -24,21 +24,6 @@ bool	tree_is_visible(void);
  */
 size_t	tree_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
     void *context);
-
-/*
- * Sends the signal signo to every descendant and returns how many there
- * were.  To kill all, call it until it returns 0.  Signals are sent through
- * pidfds, so a recycled pid is never hit.
- */
-size_t	tree_signal(int signo);
-
-/*
- * Sends the signal signo to root, a child of this process, and to the
- * descendants of root.  root is signalled first.  Otherwise it might see its
- * children die and exit before the signal reaches it.  A process is left out
- * if there is no memory or no descriptor for its pidfd.
- */
-void	tree_signal_from(pid_t root, int signo);
 
 /* Returns whether process pid descends from the other process. */
 bool	tree_is_below(pid_t pid, pid_t other);

@@ -129,6 +129,20 @@ search_one(pid_t pid, pid_t parent, void *context)
 }
 
 /*
+ * Returns the milliseconds in which a service that has ended may yet turn out
+ * to have been told to, with everybody else.
+ */
+static int
+suspicion_left(const struct run *run)
+{
+	const struct child *service = &run->service;
+	int64_t left = service->ended_at + OUTSIDE_MS - events_clock();
+
+	return service->ended && outside_is_suspected(service->status) &&
+	    left > 0 ? (int)left : 0;
+}
+
+/*
  * Whether nobody is left who might serve the client.  A service that ended
  * with status 0 may have left a daemon: under adopt a process under the
  * filter, else a process that has become a child of the keeper.
@@ -138,7 +152,7 @@ is_service_over(const struct run *run)
 {
 	struct search search = { run->client.pid, false };
 
-	if (!run->service.ended)
+	if (!run->service.ended || suspicion_left(run) > 0)
 		return false;
 	if (run->service.status != 0)
 		return true;
@@ -166,6 +180,20 @@ lose_service(struct run *run)
 	run_begin_grace(run);
 }
 
+/* The client was told to stop.  Goes on when what was told with it is gone. */
+static void
+await_client(struct run *run)
+{
+	struct child *client = &run->client;
+	struct stop *stop = &run->client_stop;
+
+	stop_step(stop);
+	run->client_killed |= !client->ended && stop_kills(stop);
+	if (!stop_goes_on(stop) ||
+	    (client->ended && !stop_is_awaited(stop)))
+		run_stop(run);
+}
+
 void
 client_step(struct run *run)
 {
@@ -173,6 +201,10 @@ client_step(struct run *run)
 
 	if (run->state == RUN_STOPPING)
 		return;
+	if (run->state == RUN_CLIENT) {
+		await_client(run);
+		return;
+	}
 	/* CAUSE_CLIENT: nothing else has ended the run so far. */
 	if (run->cause == CAUSE_CLIENT && !client->ended &&
 	    is_service_over(run))
@@ -186,15 +218,32 @@ client_step(struct run *run)
 		run_stop(run);
 }
 
-int
-client_timeout(const struct run *run)
+static int
+left_of_grace(const struct run *run)
 {
-	int64_t left;
+	int64_t left = run->deadline - events_clock();
 
-	if (run_has_client(run) && run->client.pid == 0)
-		return run->launch->handoff == RESERVE ? POLL_PORT_MS : 0;
-	if (run->state != RUN_GRACE)
-		return -1;
-	left = run->deadline - events_clock();
 	return left < 0 ? 0 : (int)left;
+}
+
+int
+client_timeout(struct run *run)
+{
+	int left;
+
+	switch (run->state) {
+	case RUN_GOING:
+		if (run_has_client(run) && run->client.pid == 0)
+			return run->launch->handoff == RESERVE ?
+			    POLL_PORT_MS : 0;
+		left = suspicion_left(run);
+		return left > 0 ? left : -1;
+	case RUN_GRACE:
+		return left_of_grace(run);
+	case RUN_CLIENT:
+		return stop_step(&run->client_stop);
+	case RUN_STOPPING:
+		break;
+	}
+	return stop_step(&run->stop);
 }

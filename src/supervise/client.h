@@ -42,9 +42,10 @@ int	client_try(struct failure *failure);
 void	client_step(struct run *run);
 
 /*
- * Returns the milliseconds until client_step() is to be called again, or -1
- * if only an event can change anything.
+ * Sends the signals of a stop that are due.  Returns the milliseconds until
+ * client_step() is to be called again, or -1 if only an event can change
+ * anything.
  */
-int	client_timeout(const struct run *run);
+int	client_timeout(struct run *run);
 
 #endif

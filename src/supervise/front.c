@@ -53,13 +53,17 @@ front_start(struct front *front, struct launch *launch,
 
 	if (hold_standard() == -1)
 		return fail(failure, errno, "open /dev/null");
-	if (channel_open(ends) == -1)
+	if (witness_start(&front->witness) == -1)
+		return fail(failure, errno, "witness");
+	if (channel_open(ends) == -1) {
+		witness_end(&front->witness);
 		return fail(failure, errno, "socketpair");
+	}
 	front->channel = ends[0];
 	front->keeper = fork();
 	if (front->keeper == 0) {
 		close(ends[0]);
-		keeper_main(launch, ends[1], failure);
+		keeper_main(launch, ends[1], &front->witness, failure);
 	}
 	if (front->keeper == -1)
 		fail(failure, errno, "fork");
@@ -77,6 +81,7 @@ front_start(struct front *front, struct launch *launch,
 void
 front_abandon(struct front *front)
 {
+	witness_end(&front->witness);
 	close(front->channel);
 	if (front->keeper != -1)
 		wait_for_end(front->keeper);
@@ -101,6 +106,21 @@ read_signal(const struct front *front,
 	    sizeof(*signal);
 }
 
+/*
+ * Whether the terminal has sent the signal to its whole foreground process
+ * group, and so to the service.  Of a hang-up it tells the session leader
+ * alone.
+ */
+static bool
+is_for_group(const struct front *front, const struct signalfd_siginfo *signal)
+{
+	if (front->witness.pid == 0 || signal->ssi_code != SI_KERNEL)
+		return false;
+	return signal->ssi_signo == SIGINT || signal->ssi_signo == SIGQUIT ||
+	    signal->ssi_signo == SIGWINCH ||
+	    (signal->ssi_signo == SIGHUP && getsid(0) != getpid());
+}
+
 /* Forwards one signal.  Returns 1; 0 if none is pending; or -1 and errno. */
 static int
 forward_signal(const struct front *front)
@@ -113,12 +133,7 @@ forward_signal(const struct front *front)
 	message.value = (int)signal.ssi_signo;
 	if (message.value == SIGCHLD || signals_ignored(message.value))
 		return 1;
-	/*
-	 * The terminal sends these to its whole foreground process group, so
-	 * the service has received the signal too.
-	 */
-	if (signal.ssi_code == SI_KERNEL && (signal.ssi_signo == SIGINT ||
-	    signal.ssi_signo == SIGQUIT || signal.ssi_signo == SIGWINCH))
+	if (is_for_group(front, &signal))
 		message.kind = MSG_DELIVERED;
 	return tell(front, &message) == -1 ? -1 : 1;
 }
@@ -172,18 +187,21 @@ await_end(const struct front *front, struct message *message,
  * the next subreaper.
  */
 static void
-stop_orphans(const struct front *front, int grace)
+stop_orphans(const struct front *front, const struct options *options)
 {
 	struct pollfd poll_one = { .fd = front->signals,
 	    .events = POLLIN };
 	struct signalfd_siginfo signal;
+	struct pids told = { NULL, 0 };
 	struct stop stop;
 
-	stop_begin(&stop, grace);
+	stop_begin(&stop, &told, 0, options->stop_signal, 0,
+	    options->kill_after);
 	while (children_reap(NULL, 0) && stop_goes_on(&stop))
 		if (poll(&poll_one, 1, stop_step(&stop)) == 1)
 			read_signal(front, &signal);
 	stop_end(&stop);
+	pids_clear(&told);
 }
 
 struct outcome
@@ -205,6 +223,7 @@ front_run(struct front *front, struct launch *launch,
 	}
 	alive = channel_send(front->channel, &message, -1) == 0 &&
 	    await_end(front, &message, &outcome.executed);
+	witness_end(&front->witness);
 	if (!alive)
 		channel_fail(failure, "the keeper");
 	else if (message.kind != MSG_FAILED)
@@ -214,7 +233,7 @@ front_run(struct front *front, struct launch *launch,
 		outcome.executed = false;
 	if (!alive) {
 		close(front->channel);
-		stop_orphans(front, launch->options->kill_after);
+		stop_orphans(front, launch->options);
 		return outcome;
 	}
 	if (message.kind == MSG_FAILED) {

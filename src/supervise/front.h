@@ -8,7 +8,11 @@
  * The front forwards signals, and ends as the service ended, or with -c as
  * client_ending() says.  Its child, the keeper, is in a process group of its
  * own: it holds the sockets, answers bind(2), and is the parent of the service
- * and of the client.  These two are in the front's process group.
+ * and of the client.  These two are in the keeper's process group: a signal to
+ * the front's group does not reach them beside the one that is passed on.
+ * Where there is a controlling terminal they are in the front's group: they
+ * read the terminal, get its keys, and are a job of the shell.  witness.h says
+ * how they are told once then.
  *
  * The service is not the front itself, because the keeper has to read the
  * address that the service passes to bind(2).  This needs permission to
@@ -22,9 +26,11 @@
 
 #include "base/log.h"
 #include "handoff/exec.h"
+#include "supervise/witness.h"
 
 struct front {
 	pid_t	keeper;
+	struct witness witness;
 	int	channel;	/* to the keeper; owned */
 	int	signals;	/* signalfd(2); owned; opened by front_run() */
 };

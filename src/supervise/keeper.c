@@ -142,17 +142,33 @@ handle_front(void *context, uint32_t events)
 	run_hear_front(context);
 }
 
-/* Empties the signalfd, and has handle_ends() reap. */
+/* Empties the signalfd; after SIGCHLD has handle_ends() reap. */
 static void
-handle_child_signal(void *context, uint32_t events)
+handle_signals(void *context, uint32_t events)
 {
 	struct run *run = context;
 	struct signalfd_siginfo signal;
 
 	(void)events;
-	run->reap = true;
-	while (read(run->children, &signal, sizeof(signal)) == sizeof(signal))
-		;
+	while (read(run->signals, &signal, sizeof(signal)) == sizeof(signal))
+		if (signal.ssi_signo == SIGCHLD)
+			run->reap = true;
+		else
+			outside_tell_keeper(run, (int)signal.ssi_signo);
+}
+
+static void
+handle_witness(void *context, uint32_t events)
+{
+	struct run *run = context;
+	int signo = witness_hear(&run->witness);
+
+	(void)events;
+	if (signo > 0)
+		outside_tell_witness(run, signo);
+	else if (signo == 0)	/* the front is gone, and the witness with it */
+		events_watch(run->adoption.events, &run->witness_source, -1,
+		    0);
 }
 
 /* EPOLLHUP: no process is under the filter any more (seccomp_unotify(2)). */
@@ -182,10 +198,8 @@ sooner(int a, int b)
 static int
 choose_timeout(struct run *run)
 {
-	int timeout = waiting_step(&run->adoption);
+	int timeout = sooner(waiting_step(&run->adoption), outside_step(run));
 
-	if (run->state == RUN_STOPPING)
-		return sooner(timeout, stop_step(&run->stop));
 	return sooner(timeout, client_timeout(run));
 }
 
@@ -264,7 +278,7 @@ static void
 make_service(struct run *run)
 {
 	if (child_fork(&run->service, run->launch, run->group, run->front,
-	    run->children, run->failure) == -1 ||
+	    run->signals, run->failure) == -1 ||
 	    child_try(&run->service, run->launch, &run->adoption,
 	    run->failure) == -1)
 		refuse(run, STATUS_FAILED);
@@ -324,8 +338,10 @@ watch_all(struct run *run)
 {
 	run->adoption.events = events_open();
 	if (run->adoption.events == -1 ||
-	    watch(run, &run->children_source, handle_child_signal,
-	    run->children) == -1 ||
+	    watch(run, &run->signals_source, handle_signals,
+	    run->signals) == -1 ||
+	    watch(run, &run->witness_source, handle_witness,
+	    run->witness.fd) == -1 ||
 	    watch(run, &run->front_source, handle_front, run->front) == -1)
 		return -1;
 	run->notify_source = (struct event_source){ .handle = handle_notify,
@@ -336,23 +352,20 @@ watch_all(struct run *run)
 static int
 become_keeper(struct run *run)
 {
-	sigset_t children;
-
 	setpgid(0, 0);
+	if (run->witness.pid == 0)
+		run->group = getpgrp();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	/* When the front dies: a keeper that is stopped has to see it. */
 	prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &children, NULL);
-	run->children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-	return run->children == -1 ? -1 : 0;
+	run->signals = signals_open_stops();
+	return run->signals == -1 ? -1 : 0;
 }
 
 /*
- * Whoever signals every process of the tree, as systemd does, means the
- * service.  And the keeper is not in the terminal's foreground process group:
- * unless SIGTTOU is blocked, it may stop the keeper when it writes a line.
+ * No signal is for the keeper to act on.  And the keeper is not in the
+ * terminal's foreground process group: unless SIGTTOU is blocked, it may stop
+ * the keeper when it writes a line.
  */
 static void
 block_signals(void)
@@ -364,13 +377,15 @@ block_signals(void)
 }
 
 void
-keeper_main(struct launch *launch, int channel, struct failure *failure)
+keeper_main(struct launch *launch, int channel, const struct witness *witness,
+    struct failure *failure)
 {
 	struct run run = {
 		.launch = launch,
 		.failure = failure,
 		.front = channel,
 		.group = getpgrp(),
+		.witness = *witness,
 		.reap = true,
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .log = &launch->log,
@@ -378,7 +393,7 @@ keeper_main(struct launch *launch, int channel, struct failure *failure)
 		    .events = -1,
 		    .passes = launch->audience == AUDIENCE_WITH_FDS,
 		    .has_unix = listeners_have_unix(&launch->listeners) },
-		.service = { .channel = -1 },
+		.service = { .channel = -1, .silence = -1 },
 	};
 
 	require(&run, become_keeper(&run));

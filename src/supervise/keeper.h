@@ -8,10 +8,12 @@
  */
 
 #include "handoff/exec.h"
+#include "supervise/witness.h"
 
 /*
  * Makes this process, a new child of the front, the keeper.  channel is to the
- * front; failure is room for a reason.  The keeper
+ * front; failure is room for a reason.  If there is a witness, service and
+ * client are in the front's process group, else in the keeper's.  The keeper
  *	sends MSG_READY, or MSG_FAILED and exits;
  *	waits for MSG_GO;
  *	sends MSG_STARTED, or MSG_FAILED and exits if the service could not be
@@ -24,6 +26,6 @@
  * keeper stops all descendants.
  */
 _Noreturn void	keeper_main(struct launch *launch, int channel,
-    struct failure *failure);
+    const struct witness *witness, struct failure *failure);
 
 #endif

@@ -14,12 +14,6 @@
 #include "supervise/client.h"
 #include "supervise/run.h"
 
-/*
- * A second stop signal within this time is forwarded and kills nothing more:
- * timeout(1) may send the same signal twice.
- */
-enum { SIGNAL_ECHO_MS = 250 };
-
 enum { FDS_MAX = 1 << 20 };	/* descriptors that are closed one by one */
 
 bool
@@ -37,12 +31,55 @@ run_begin_grace(struct run *run)
 }
 
 void
+run_stop_client(struct run *run, int signo)
+{
+	if (run->state == RUN_STOPPING || run->state == RUN_CLIENT)
+		return;
+	if (run->client.pid == 0) {	/* and is not started any more */
+		run->client_killed = true;
+		run_stop(run);
+		return;
+	}
+	run->state = RUN_CLIENT;
+	stop_begin(&run->client_stop, &run->told, run->client.pid, signo, 0,
+	    run->launch->options->kill_after);
+}
+
+/* A process that was told to stop may be the first of many. */
+static int
+choose_delay(const struct run *run)
+{
+	const struct child *first = run_has_client(run) ? &run->client :
+	    &run->service;
+	bool suspected = run->stop_signal == 0 && first->ended &&
+	    outside_is_suspected(first->status);
+
+	return suspected || run->outside.pending != 0 ? OUTSIDE_MS : 0;
+}
+
+void
 run_stop(struct run *run)
 {
+	const struct options *options = run->launch->options;
+	int signo = run->stop_with != 0 ? run->stop_with :
+	    options->stop_signal;
+
 	if (run->state == RUN_STOPPING)
 		return;
+	if (run->state == RUN_CLIENT)
+		stop_end(&run->client_stop);
 	run->state = RUN_STOPPING;
-	stop_begin(&run->stop, run->launch->options->kill_after);
+	stop_begin(&run->stop, &run->told, 0, signo, choose_delay(run),
+	    options->kill_after);
+	outside_settle(run, signo);
+}
+
+void
+run_kill(struct run *run)
+{
+	run->client_killed = run_has_client(run) && !run->client.ended;
+	run_stop(run);
+	stop_hasten(&run->stop);
 }
 
 static void
@@ -83,7 +120,9 @@ next_needed(const struct run *run, int from)
 		lower(&least, from, holder->pidfd);
 	lower(&least, from, run->service.channel);
 	lower(&least, from, run->front);
-	lower(&least, from, run->children);
+	lower(&least, from, run->signals);
+	lower(&least, from, run->witness.fd);
+	lower(&least, from, run->service.silence);
 	lower(&least, from, run->adoption.notify);
 	lower(&least, from, run->adoption.events);
 	return least;
@@ -142,51 +181,12 @@ detach(struct run *run)
 }
 
 static void
-remember_stop(struct run *run, int signo)
-{
-	if (run->stop_signal != 0)
-		return;
-	run->stop_signal = signo;
-	run->stop_time = events_clock();
-	if (run->cause != CAUSE_NO_CLIENT)
-		run->cause = CAUSE_SIGNAL;
-}
-
-/*
- * With -c, sends a stop signal to the client.  The signal goes to the client's
- * descendants too: a shell that waits for its command does nothing on INT.  A
- * second stop signal kills everything at once.
- *
- * delivered: the terminal has already sent the signal to the whole process
- * group, so the keeper does not send it.
- */
-static void
-stop_client(struct run *run, int signo, bool delivered)
-{
-	if (run->stop_signal != 0 &&
-	    events_clock() - run->stop_time > SIGNAL_ECHO_MS) {
-		run->client_killed = !run->client.ended;
-		run_stop(run);
-		stop_hasten(&run->stop);
-		return;
-	}
-	run_begin_grace(run);
-	if (!delivered && run->client.pid != 0 && !run->client.ended)
-		tree_signal_from(run->client.pid, signo);
-	remember_stop(run, signo);
-}
-
-static void
 forward(struct run *run, int signo, bool delivered)
 {
-	if (signals_stop(signo) && run_has_client(run)) {
-		stop_client(run, signo, delivered);
-		return;
-	}
-	if (!delivered && !run->service.ended)
-		kill(run->service.pid, signo);
 	if (signals_stop(signo))
-		remember_stop(run, signo);
+		outside_tell_front(run, signo, delivered);
+	else if (!delivered && !run->service.ended)
+		kill(run->service.pid, signo);
 }
 
 enum message_kind

@@ -11,12 +11,15 @@
 #include "handoff/launch.h"
 #include "process/events.h"
 #include "supervise/channel.h"
+#include "supervise/outside.h"
 #include "supervise/spawn.h"
 #include "supervise/stop.h"
+#include "supervise/witness.h"
 
 enum run_state {
 	RUN_GOING,	/* the service runs, and the client of -c */
 	RUN_GRACE,	/* the client has until deadline to end by itself */
+	RUN_CLIENT,	/* the client was told to stop, the service was not */
 	RUN_STOPPING	/* all descendants are being stopped */
 };
 
@@ -33,20 +36,25 @@ struct run {
 	struct failure	*failure;	/* room for a reason; not owned */
 	struct adoption	 adoption;
 	int		 front;		/* channel; owned; -1: front is gone */
-	struct event_source	 front_source, notify_source, children_source;
+	struct event_source	 front_source, notify_source, signals_source,
+				 witness_source;
 	bool		 reap;		/* SIGCHLD came: a child has ended */
 	bool		 children_left;	/* when children were last reaped */
-	int		 children;	/* signalfd(2) for SIGCHLD; owned */
+	int		 signals;	/* signalfd(2): SIGCHLD, stops; owned */
+	struct witness	 witness;
 	struct child	 service, client;
-	pid_t		 group;		/* of both: the front's */
+	pid_t		 group;		/* of both */
 	struct rlimit	 files;		/* the caller's RLIMIT_NOFILE */
 	enum run_state	 state;
 	int64_t		 deadline;	/* of RUN_GRACE, events_clock() */
 	enum cause	 cause;
 	int		 stop_signal;	/* the first one; 0: none */
 	int64_t		 stop_time;	/* when it came, events_clock() */
+	int		 stop_with;	/* what the service was told; 0: -s */
 	bool		 client_killed;	/* the client had to be stopped */
-	struct stop	 stop;
+	struct outside	 outside;
+	struct pids	 told;		/* have got a stop signal */
+	struct stop	 client_stop, stop;
 };
 
 /* Whether the run has a client: -c. */
@@ -55,8 +63,17 @@ bool	run_has_client(const struct run *run);
 /* Gives the client the time of -k, from now, to end by itself. */
 void	run_begin_grace(struct run *run);
 
+/*
+ * Begins to stop the client, as signo came from outside.  Does nothing if this
+ * was begun before.
+ */
+void	run_stop_client(struct run *run, int signo);
+
 /* Begins to stop all descendants.  Does nothing if this was begun before. */
 void	run_stop(struct run *run);
+
+/* Stops all descendants by KILL at once. */
+void	run_kill(struct run *run);
 
 /*
  * Receives one message from the front, and obeys it.  If the front is gone

@@ -134,6 +134,19 @@ move_channel(const struct launch *launch, int channel)
 	return high;
 }
 
+/* What the service has that the keeper has not. */
+static void
+become_service(const struct launch *launch, const int input[2])
+{
+	if (input[0] != -1) {
+		dup2(input[0], STDIN_FILENO);
+		close(input[0]);
+		close(input[1]);
+	}
+	if (launch->options->has_stop_signal)
+		signals_default(launch->options->stop_signal);
+}
+
 /*
  * In the service's process: waits on channel for MSG_GO, then becomes the
  * service.  On a failure sends MSG_FAILED and exits.  Under adopt first
@@ -174,23 +187,29 @@ service_main(struct launch *launch, int channel, struct failure *failure)
 
 int
 child_fork(struct child *service, struct launch *launch, pid_t group,
-    int front, int children, struct failure *failure)
+    int front, int signals, struct failure *failure)
 {
-	int ends[2];
+	int ends[2], input[2] = { -1, -1 };
 
+	if (launch->input == INPUT_SILENT && pipe2(input, O_CLOEXEC) == -1)
+		return fail(failure, errno, "pipe");
+	service->silence = input[1];
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
 	service->pid = fork();
 	if (service->pid == 0) {
 		close(ends[0]);
 		close(front);
-		close(children);
+		close(signals);
 		setpgid(0, group);
+		become_service(launch, input);
 		service_main(launch, ends[1], failure);
 	}
 	if (service->pid == -1)
 		fail(failure, errno, "fork");
 	close(ends[1]);
+	if (input[0] != -1)
+		close(input[0]);
 	service->channel = ends[0];
 	if (service->pid != -1)
 		return 0;
@@ -262,12 +281,16 @@ client_main(void *context)
 {
 	const struct client_start *start = context;
 	struct pollfd front = { .fd = start->front };
+	int null;
 
 	setpgid(0, start->group);
 	/* A signal to the group may have ended the front before. */
 	if (poll(&front, 1, 0) == 1)
 		return STATUS_FAILED;
 	setrlimit(RLIMIT_NOFILE, start->files);
+	if (start->launch->input == INPUT_SERVICES &&
+	    (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1)
+		dup2(null, STDIN_FILENO);
 	exec_client(start->launch, start->failure);
 	return STATUS_FAILED;
 }

@@ -21,6 +21,8 @@
 struct child {
 	pid_t	pid;		/* 0: not forked */
 	int	channel;	/* the service's; owned; -1: it was executed */
+	int	silence;	/* the service's: the other end of INPUT_SILENT;
+				   owned; -1: not that */
 	bool	ended;		/* and was reaped */
 	int	status;		/* of wait(2), once it has ended */
 	int64_t	started_at, ended_at;	/* on events_clock() */
@@ -28,13 +30,13 @@ struct child {
 
 /*
  * Forks the service, which joins the process group and closes two descriptors
- * of the keeper's: front and children.  Under adopt it installs the filter.
+ * of the keeper's: front and signals.  Under adopt it installs the filter.
  * Then it sends MSG_READY, and waits for MSG_GO.  Call this before the keeper
- * closes the caller's descriptors, which the service inherits.  Returns 0, or
- * -1 with the reason in failure.
+ * closes the caller's descriptors, which the service inherits.  With
+ * INPUT_SILENT makes the pipe.  Returns 0, or -1 with the reason in failure.
  */
 int	child_fork(struct child *service, struct launch *launch, pid_t group,
-    int front, int children, struct failure *failure);
+    int front, int signals, struct failure *failure);
 
 /*
  * Waits until the service's process is ready.  Under adopt tries to read its
