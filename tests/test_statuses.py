@@ -35,6 +35,7 @@ BAD_VALUES = {
             '80=1', '80=' + HUGE, '80x', ' 80'],
     'client': ['', 'true <port:nobody>', 'true {fd}'],
     'handoff': ['', 'x', '-1', '0', 'Adopt', 'adopt ', 'inherit,adopt'],
+    'stop-signal': ['', 'x', '0', '-1', '65', HUGE, 'SIG', 'INT ', '2.0'],
     'kill-after': ['', 'x', '-1', '-0.5', '86401', HUGE, '1e3', 'nan', 'inf',
                    '0x10', '.', '1.2.3', ' 1', '1 ', '1s', '+1'],
 }

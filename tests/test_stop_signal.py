@@ -186,10 +186,11 @@ class Input(Session):
                 self.assertEqual(done.stdout, 'one\n')
 
     def test_it_ends_with_portexec(self):
-        code = 'sys.stdin.read(); mark("eof")\n'
+        code = 'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n' \
+            'mark("service")\nsys.stdin.read()\nmark("eof")\n'
         process = self.launch_session(
             'adopt', 'touch marks/client; exec sleep 1000',
-            'mark("service")\n' + code, '-k', '86400')
+            code, '-k', '86400')
         self.await_mark('service')
         self.await_mark('client')
         keeper, = harness.children(process.pid)

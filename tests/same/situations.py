@@ -82,8 +82,8 @@ BECOMES_IPV6 = ('A UDP socket is replaced for such a service by an IPv6 one, '
 CUT_SHORT = ('The other way round, where IPv4 was asked for and -l is *:0, '
              'addresses of clients are wrong or cut short, and a service '
              'that answers datagrams fails: use an IPv4 one.')
-LEFT_GETS_TERM = ('When it has ended, what is left of its descendants gets '
-                  'SIGTERM, and after the time of -k SIGKILL.')
+LEFT_GETS_TERM = ('When it has ended, what is left of its descendants is '
+                  'stopped')
 UNREADABLE = ('+error: portexec: process N cannot be read: Operation not '
               'permitted; nothing listens until it binds the port, or ends',)
 
