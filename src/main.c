@@ -235,15 +235,29 @@ announce(const struct launch *launch)
 	}
 }
 
+/* signo is of port_files_write(). */
 static int
-publish(struct launch *launch, struct failure *failure)
+publish(struct launch *launch, int *signo, struct failure *failure)
 {
 	if (launch->handoff != RESERVE &&
 	    listeners_listen(&launch->listeners, launch->handoff != ADOPT,
 	    failure) == -1)
 		return -1;
 	announce(launch);
-	return port_files_write(launch->files, &launch->signals.mask, failure);
+	return port_files_write(launch->files, &launch->signals, signo,
+	    failure);
+}
+
+/* Whether something is made that is to be removed where nothing is executed. */
+static bool
+leaves_paths(const struct options *options)
+{
+	size_t i;
+
+	for (i = 0; i < options->spec_count; i++)
+		if (options->specs[i].address.any.sa_family == AF_UNIX)
+			return true;
+	return options->files.count > 0;
 }
 
 /*
@@ -254,28 +268,25 @@ publish(struct launch *launch, struct failure *failure)
 static struct outcome
 run(struct launch *launch, struct failure *failure)
 {
-	const struct outcome failed = { .status = STATUS_FAILED };
+	struct outcome outcome = { .status = STATUS_FAILED };
 	struct front front;
-	sigset_t held;
 
-	/*
-	 * With --on-demand a stop signal may come as soon as the sockets are
-	 * announced.  Hold it until exec_service() waits for signals: then
-	 * portexec removes its files and paths before it dies.
-	 */
-	if (launch->options->on_demand && launch->options->client == NULL)
-		signals_hold(&launch->signals, &held);
+	if (leaves_paths(launch->options))
+		signals_hold(&launch->signals);
 	if (prepare(launch, failure) == -1 ||
 	    settle_handoff(launch, &front, failure) == -1)
-		return failed;
-	if (publish(launch, failure) == -1) {
+		return outcome;
+	if (publish(launch, &outcome.signal, failure) == -1) {
 		if (plan_is_supervised(launch))
 			front_abandon(&front);
-		return failed;
+		return outcome;
 	}
 	if (plan_is_supervised(launch))
 		return front_run(&front, launch, failure);
 	exec_identify(launch);
+	outcome.signal = signals_await(&launch->signals, 0);
+	if (outcome.signal != 0)
+		return outcome;
 	return exec_service(launch, failure);
 }
 

@@ -129,11 +129,10 @@ await_demand(struct launch *launch, struct failure *failure)
 	struct signalfd_siginfo signal;
 	struct pollfd *polls;
 	nfds_t i, count = listeners->count + 1;
-	sigset_t held;
 	int fd, status;
 
-	signals_hold(&launch->signals, &held);
-	fd = signalfd(-1, &held, SFD_CLOEXEC);
+	signals_hold(&launch->signals);
+	fd = signalfd(-1, &launch->signals.held, SFD_CLOEXEC);
 	if (fd == -1)
 		return fail(failure, errno, "wait for a client");
 	polls = calloc(count, sizeof(*polls));
