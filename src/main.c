@@ -284,7 +284,8 @@ run(struct launch *launch, struct failure *failure)
 	if (plan_is_supervised(launch))
 		return front_run(&front, launch, failure);
 	exec_identify(launch);
-	outcome.signal = signals_await(&launch->signals, 0);
+	if (leaves_paths(launch->options))
+		outcome.signal = signals_await(&launch->signals, 0);
 	if (outcome.signal != 0)
 		return outcome;
 	return exec_service(launch, failure);
