@@ -27,6 +27,7 @@
 #include "handoff/exec.h"
 #include "plan.h"
 #include "socket/bind.h"
+#include "supervise/background.h"
 #include "supervise/front.h"
 
 static int
@@ -157,7 +158,8 @@ expand_command(struct launch *launch, struct failure *failure)
 static int
 prepare(struct launch *launch, struct failure *failure)
 {
-	if (inherit_sockets(launch, failure) == -1 ||
+	if ((launch->options->background && background_check(failure) == -1) ||
+	    inherit_sockets(launch, failure) == -1 ||
 	    port_files_prepare(launch->files, launch->options, failure) == -1 ||
 	    make_plan(launch, failure) == -1 ||
 	    open_sockets(launch, failure) == -1 ||
@@ -248,12 +250,14 @@ publish(struct launch *launch, struct failure *failure)
 /*
  * Runs the service.  If portexec has to stay, returns the outcome of the run.
  * Otherwise this process becomes the service, and run() returns only where
- * that failed, or where a signal came first.  The reason is in failure.
+ * that failed, or where a signal came first.  The reason is in failure.  With
+ * -b all but prepare() is done by the background process.
  */
 static struct outcome
 run(struct launch *launch, struct failure *failure)
 {
 	const struct outcome failed = { .status = STATUS_FAILED };
+	struct outcome outcome;
 	struct front front;
 	sigset_t held;
 
@@ -264,8 +268,12 @@ run(struct launch *launch, struct failure *failure)
 	 */
 	if (launch->options->on_demand && launch->options->client == NULL)
 		signals_hold(&launch->signals, &held);
-	if (prepare(launch, failure) == -1 ||
-	    settle_handoff(launch, &front, failure) == -1)
+	if (prepare(launch, failure) == -1)
+		return failed;
+	if (launch->options->background &&
+	    background_start(launch, &outcome, failure))
+		return outcome;
+	if (settle_handoff(launch, &front, failure) == -1)
 		return failed;
 	if (publish(launch, failure) == -1) {
 		if (plan_is_supervised(launch))
@@ -275,6 +283,8 @@ run(struct launch *launch, struct failure *failure)
 	if (plan_is_supervised(launch))
 		return front_run(&front, launch, failure);
 	exec_identify(launch);
+	if (background_ready(launch, failure) == -1)
+		return failed;
 	return exec_service(launch, failure);
 }
 
@@ -325,6 +335,7 @@ main(int argc, char *argv[])
 
 	signals_save(&launch.signals);
 	outcome = act(&launch, argc, argv, &failure);
+	background_fail(&launch, outcome.status, &failure);
 	if (failure.text[0] != '\0')
 		log_failure(&failure);
 	discard(&launch, outcome.executed);

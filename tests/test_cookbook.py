@@ -296,14 +296,27 @@ class Cookbook(Recipe):
 
     @recipe('The steps of a GitHub workflow')
     def test_github(self):
-        script, = blocks(self.text)
+        step, later = blocks(self.text)
         self.env['GITHUB_ENV'] = self.write('github', 'BEFORE=1\n')
-        self.run_portexec('-e', '-c', script, program='sh', env=self.env,
-                          stdout=subprocess.DEVNULL,
+        self.run_portexec('-e', '-c', step, program='sh', env=self.env,
                           stderr=subprocess.DEVNULL)
-        before, name, port = re.split('[\n=]', self.read('github').strip())[1:]
-        self.assertEqual((before, name), ('1', 'PORT'))
-        self.answer(f'127.0.0.1:{port}')
+        found = dict(line.split('=') for line in
+                     self.read('github').splitlines())
+        self.assertEqual(list(found), ['BEFORE', 'PORTEXEC_PORT',
+                                       'PORTEXEC_PID', 'PORT'])
+        self.answer(f'127.0.0.1:{found["PORT"]}')
+        self.env.update(found)
+        self.run_script(later)
+        os.remove(self.path('myserver'))
+        self.run_script(step, status=127)
+
+    @recipe('In a script')
+    def test_script(self):
+        script, wait, two = blocks(self.text)
+        self.assertIn('hello from', self.run_script(script + ':'))
+        self.assertIn('hello from', self.run_script(two + wait))
+        os.remove(self.path('myserver'))
+        self.run_script(script, status=127)
 
 
 class Fixtures(Recipe):

@@ -17,6 +17,9 @@ static void
 set_flag(struct options *options, int key)
 {
 	switch (key) {
+	case 'b':
+		options->background = true;
+		break;
 	case INETD:
 		options->inetd = true;
 		break;
@@ -64,6 +67,8 @@ static const struct row {
 	    "how the service gets its socket: inherit, adopt or reserve" },
 	{ 'k', value_kill_after, "kill-after", "SECONDS",
 	    "from TERM to KILL, where something is stopped (default 5)" },
+	{ 'b', NULL, "background", NULL,
+	    "print the port and the pid, and end, when COMMAND is executed" },
 	{ INETD, NULL, "inetd", NULL,
 	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
 	{ ON_DEMAND, NULL, "on-demand", NULL,

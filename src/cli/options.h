@@ -51,7 +51,7 @@ struct options {
 	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
 	int			 kill_after;	/* -k, milliseconds */
-	bool			 inetd, on_demand, no_pid;
+	bool			 background, inetd, on_demand, no_pid;
 	enum verbosity		 verbosity;
 	char			**command;	/* in argv; ends with NULL */
 };

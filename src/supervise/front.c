@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervise/background.h"
 #include "supervise/channel.h"
 #include "supervise/front.h"
 #include "supervise/keeper.h"
@@ -55,6 +56,7 @@ front_start(struct front *front, struct launch *launch,
 		return fail(failure, errno, "open /dev/null");
 	if (channel_open(ends) == -1)
 		return fail(failure, errno, "socketpair");
+	front->launch = launch;
 	front->channel = ends[0];
 	front->keeper = fork();
 	if (front->keeper == 0) {
@@ -154,9 +156,10 @@ await_end(const struct front *front, struct message *message,
 			if (channel_receive(front->channel, message,
 			    NULL) != 1)
 				return false;
-			if (message->kind == MSG_STARTED)
+			if (message->kind == MSG_STARTED) {
 				*started = true;
-			else if (message->kind != MSG_SYNC)
+				background_executed(front->launch);
+			} else if (message->kind != MSG_SYNC)
 				return true;
 			else if (tell_signals(front) == -1)
 				return false;

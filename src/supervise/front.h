@@ -24,9 +24,10 @@
 #include "handoff/exec.h"
 
 struct front {
-	pid_t	keeper;
-	int	channel;	/* to the keeper; owned */
-	int	signals;	/* signalfd(2); owned; opened by front_run() */
+	struct launch	*launch;	/* not owned */
+	pid_t		 keeper;
+	int		 channel;	/* to the keeper; owned */
+	int		 signals;	/* signalfd(2); owned; front_run() opens it */
 };
 
 /*

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "handoff/variables.h"
+#include "process/events.h"
+#include "process/sigmask.h"
+#include "supervise/background.h"
+#include "supervise/channel.h"
+
+/* What the first process knows of the background process. */
+struct start {
+	struct launch	*launch;
+	pid_t		 pid;
+	int		 status;	/* of wait(2), once ended */
+	bool		 ended;
+	int		 channel;	/* owned */
+	int		 signals;	/* signalfd(2); owned */
+	int		 told;		/* the stop signal that came; 0: none */
+};
+
+int
+background_check(struct failure *failure)
+{
+	return fcntl(STDOUT_FILENO, F_GETFD) != -1 ? 0 :
+	    fail(failure, errno, "write standard output");
+}
+
+/* Moves fd to least or above.  Returns its new number, or -1 and errno. */
+static int
+move_up(int fd, int least)
+{
+	int error, high = fcntl(fd, F_DUPFD_CLOEXEC, least);
+
+	error = errno;
+	close(fd);
+	errno = error;
+	return high;
+}
+
+/*
+ * Makes the channel.  The background process's end is out of the way of the
+ * sockets, which go to FIRST_FD and up; and neither end takes a standard
+ * descriptor that the caller has closed.
+ */
+static int
+open_channel(const struct launch *launch, int ends[2])
+{
+	if (channel_open(ends) == -1)
+		return -1;
+	ends[0] = move_up(ends[0], FIRST_FD);
+	ends[1] = move_up(ends[1], FIRST_FD + (int)launch->listeners.count);
+	if (ends[0] != -1 && ends[1] != -1)
+		return 0;
+	close(ends[0]);
+	close(ends[1]);
+	errno = EMFILE;
+	return -1;
+}
+
+/*
+ * Standard input becomes a pipe that is open for reading and writing: while a
+ * reader has its write end open too, it never sees end-of-file (pipe(7)).
+ * Without /proc it is /dev/null.
+ */
+static int
+silence_input(void)
+{
+	char path[64];
+	int ends[2], fd;
+
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	close(ends[0]);
+	close(ends[1]);
+	if (fd == -1)
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd == -1 || dup2(fd, STDIN_FILENO) == -1)
+		return -1;
+	if (fd == STDIN_FILENO)
+		return fcntl(fd, F_SETFD, 0);
+	close(fd);
+	return 0;
+}
+
+/* The caller's standard output would keep $(portexec -b ...) waiting. */
+static int
+leave_output(void)
+{
+	int fd;
+
+	if (dup2(STDERR_FILENO, STDOUT_FILENO) != -1)
+		return 0;
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd == -1 || dup2(fd, STDOUT_FILENO) == -1)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+/*
+ * In the background process.  While COMMAND is not executed, the death of the
+ * first process ends it too: that one may have died before prctl(2), and then
+ * is not the parent any more.
+ */
+static int
+detach(const struct launch *launch, pid_t first, const sigset_t *held,
+    struct failure *failure)
+{
+	setsid();
+	prctl(PR_SET_PDEATHSIG, sigismember(held, SIGTERM) ? SIGTERM :
+	    SIGKILL, 0, 0, 0);
+	if (getppid() != first)
+		return fail(failure, 0, "-b: the first process was killed");
+	if (silence_input() == -1)
+		return fail(failure, errno, "-b: standard input");
+	if (leave_output() == -1)
+		return fail(failure, errno, "-b: standard output");
+	sigmask_change(SIG_SETMASK, &launch->signals.mask, NULL);
+	return 0;
+}
+
+static void
+reap(struct start *start, int flags)
+{
+	pid_t pid;
+
+	if (start->ended)
+		return;
+	do
+		pid = waitpid(start->pid, &start->status, flags);
+	while (pid == -1 && errno == EINTR);
+	start->ended = pid == start->pid;
+}
+
+/* Reads a signal.  Returns it, or 0 for SIGCHLD and where there is none. */
+static int
+read_signal(const struct start *start)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(start->signals, &signal, sizeof(signal)) != sizeof(signal) ||
+	    signal.ssi_signo == SIGCHLD)
+		return 0;
+	return (int)signal.ssi_signo;
+}
+
+/*
+ * Signals the background process and waits for its end.  A front stops the
+ * service by itself.  Else the service has the time of -k, and then it and its
+ * process group are killed; at once if another stop signal comes.
+ */
+static void
+stop(struct start *start, int signo, bool has_front)
+{
+	struct pollfd poll_one = { .fd = start->signals, .events = POLLIN };
+	int64_t kill_at = events_clock() + start->launch->options->kill_after;
+	int64_t left;
+	bool again = false;
+
+	kill(start->pid, signo);
+	kill(start->pid, SIGCONT);
+	for (;;) {
+		reap(start, WNOHANG);
+		left = kill_at - events_clock();
+		if (start->ended || again || (!has_front && left <= 0))
+			break;
+		if (poll(&poll_one, 1, has_front ? -1 : (int)left) == 1)
+			again = read_signal(start) != 0;
+	}
+	if (!start->ended) {
+		kill(start->pid, SIGKILL);
+		kill(-start->pid, SIGKILL);
+	}
+	reap(start, 0);
+}
+
+/*
+ * The service is over before the caller heard of it, and the background process
+ * has removed nothing.
+ */
+static struct outcome
+clean_up(struct start *start)
+{
+	port_files_recognise(start->launch->files);
+	return (struct outcome){ .status = STATUS_FAILED,
+	    .signal = start->told };
+}
+
+/*
+ * Waits for the next message.  Returns true; or false if there will be none,
+ * because a stop signal came or the channel was closed.
+ */
+static bool
+hear(struct start *start, struct message *message)
+{
+	struct pollfd polls[] = {
+		{ .fd = start->channel, .events = POLLIN },
+		{ .fd = start->signals, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(polls, 2, -1) == -1)
+			continue;
+		if (polls[1].revents != 0 &&
+		    (start->told = read_signal(start)) != 0)
+			return false;
+		if (polls[0].revents != 0)
+			return channel_receive(start->channel, message,
+			    NULL) == 1;
+	}
+}
+
+/*
+ * Writes no more at once than a pipe has room for when poll(2) says that it has
+ * any: a stop signal is to be heard where nobody reads.
+ */
+static int
+print(struct start *start, const char *lines, size_t length)
+{
+	struct pollfd polls[] = {
+		{ .fd = STDOUT_FILENO, .events = POLLOUT },
+		{ .fd = start->signals, .events = POLLIN },
+	};
+	ssize_t n;
+
+	while (length > 0) {
+		if (poll(polls, 2, -1) == -1)
+			continue;
+		if (polls[1].revents != 0 &&
+		    (start->told = read_signal(start)) != 0)
+			return -1;
+		if (polls[0].revents == 0)
+			continue;
+		n = write(STDOUT_FILENO, lines, length < PIPE_BUF ? length :
+		    PIPE_BUF);
+		if (n == -1 && errno != EINTR && errno != EAGAIN)
+			return -1;
+		if (n > 0) {
+			lines += n;
+			length -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* COMMAND was executed. */
+static struct outcome
+finish(struct start *start, bool has_front, struct failure *failure)
+{
+	char *lines;
+	size_t length;
+	int status = variables_make(start->launch, start->pid, &lines, &length);
+
+	if (status == -1)
+		fail(failure, 0, "out of memory");
+	else if ((status = print(start, lines, length)) == -1 &&
+	    start->told == 0)
+		fail(failure, errno, "write standard output");
+	free(lines);
+	if (status == 0)
+		return (struct outcome){ .executed = true };
+	stop(start, start->told == 0 ? SIGTERM : start->told, has_front);
+	return clean_up(start);
+}
+
+/*
+ * The channel was closed: by execve(2), if COMMAND was about to be executed; or
+ * by the end of the background process.
+ */
+static struct outcome
+follow_up(struct start *start, bool ready, struct failure *failure)
+{
+	struct outcome outcome;
+
+	reap(start, ready ? WNOHANG : 0);
+	if (ready && !(start->ended && WIFSIGNALED(start->status)))
+		return finish(start, false, failure);
+	outcome = clean_up(start);
+	if (WIFSIGNALED(start->status))
+		fail(failure, 0, "-b: the background process was killed by "
+		    "signal %d", WTERMSIG(start->status));
+	else if (WEXITSTATUS(start->status) != 0)	/* It has said why. */
+		outcome.status = WEXITSTATUS(start->status);
+	return outcome;
+}
+
+/* In the first process: waits until COMMAND was executed, or could not be. */
+static struct outcome
+await(struct start *start, struct failure *failure)
+{
+	struct message message = { .kind = MSG_FAILED, .failure = failure };
+	bool ready = false;
+
+	while (hear(start, &message))
+		switch (message.kind) {
+		case MSG_READY:
+			ready = true;
+			break;
+		case MSG_STARTED:
+			return finish(start, true, failure);
+		default:
+			/* It removes what it has made. */
+			reap(start, 0);
+			return (struct outcome){ .status = message.value,
+			    .executed = true };
+		}
+	if (start->told == 0)
+		return follow_up(start, ready, failure);
+	stop(start, start->told, false);
+	/* A keeper that sees the front's end removes what the front has made. */
+	while (channel_receive(start->channel, &message, NULL) == 1)
+		;
+	failure->text[0] = '\0';
+	return clean_up(start);
+}
+
+/*
+ * Blocks the stop signals, and SIGCHLD, before the fork: none may get lost, and
+ * the background process unblocks them when it has left.
+ */
+static int
+hold_signals(const struct launch *launch, sigset_t *held)
+{
+	signals_hold(&launch->signals, held);
+	sigaddset(held, SIGCHLD);
+	sigmask_change(SIG_BLOCK, held, NULL);
+	return sigmask_open(held, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+bool
+background_start(struct launch *launch, struct outcome *outcome,
+    struct failure *failure)
+{
+	struct start start = { .launch = launch, .pid = -1 };
+	pid_t first = getpid();
+	sigset_t held;
+	int ends[2];
+
+	*outcome = (struct outcome){ .status = STATUS_FAILED };
+	if (variables_check(launch, failure) == -1)
+		return true;
+	if (open_channel(launch, ends) == -1) {
+		fail(failure, errno, "socketpair");
+		return true;
+	}
+	start.channel = ends[0];
+	start.signals = hold_signals(launch, &held);
+	if (start.signals == -1)
+		fail(failure, errno, "signalfd");
+	else if ((start.pid = fork()) == -1)
+		fail(failure, errno, "fork");
+	if (start.pid == 0) {
+		close(ends[0]);
+		close(start.signals);
+		launch->background = ends[1];
+		return detach(launch, first, &held, failure) == -1;
+	}
+	close(ends[1]);
+	if (start.pid != -1) {
+		/* A copy here would outlive the service's. */
+		listeners_close(&launch->listeners);
+		failure->text[0] = '\0';
+		*outcome = await(&start, failure);
+	}
+	close(start.channel);
+	close(start.signals);
+	return true;
+}
+
+/* Sends a message to the first process. */
+static int
+tell_first(const struct launch *launch, enum message_kind kind)
+{
+	struct message message = { .kind = kind };
+
+	return channel_send(launch->background, &message, -1);
+}
+
+int
+background_ready(struct launch *launch, struct failure *failure)
+{
+	if (launch->background == 0)
+		return 0;
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	return tell_first(launch, MSG_READY) != -1 ? 0 :
+	    channel_fail(failure, "-b: the first process");
+}
+
+void
+background_executed(struct launch *launch)
+{
+	if (launch->background == 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (tell_first(launch, MSG_STARTED) == -1)
+		kill(getpid(), SIGTERM);
+	close(launch->background);
+	launch->background = 0;
+}
+
+void
+background_fail(struct launch *launch, int status, struct failure *failure)
+{
+	struct message message = { .kind = MSG_FAILED, .value = status,
+	    .failure = failure };
+
+	if (launch->background != 0 && failure->text[0] != '\0' &&
+	    channel_send(launch->background, &message, -1) == 0)
+		failure->text[0] = '\0';
+}
