@@ -29,6 +29,7 @@
 #include "socket/bind.h"
 #include "supervise/background.h"
 #include "supervise/front.h"
+#include "survey.h"
 
 static int
 show(void (*print)(FILE *), struct failure *failure)
@@ -302,6 +303,9 @@ act(struct launch *launch, int argc, char *argv[], struct failure *failure)
 		return outcome;
 	case SHOW_VERSION:
 		outcome.status = show(print_version, failure);
+		return outcome;
+	case CHECK:
+		outcome.status = survey_print(launch, failure);
 		return outcome;
 	case RUN:
 		break;

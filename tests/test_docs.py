@@ -241,6 +241,8 @@ class Tables(harness.Case):
         for letter, name, value in options():
             if value:
                 self.assertIn(f'.Op Fl {letter} {mdoc(value)}', lines)
+            elif name == 'check':
+                self.assertIn('.Fl -check', lines)
             elif not letter:
                 self.assertIn('.Op Fl -' + name, lines)
             else:
@@ -341,6 +343,7 @@ class Manual(harness.Case):
              'exec "$0" true 3<&-', PORTEXEC],
             ['--no-pid', '--', 'sh', '-c', 'exec "$0" -v true 3</dev/null',
              PORTEXEC],
+            ['--check', 'true'],
             ['-b', '-c', 'true', 'true'], ['-b', '--inetd', 'true'],
             ['-b', '--on-demand', 'true'], ['-b', '-p', '-', 'true'],
             ['-b', '-e', 'A=b c', 'true'], ['-b', '-e', 'A-B', 'true'],

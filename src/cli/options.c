@@ -9,7 +9,8 @@
 enum {
 	INETD = 256,	/* long options only: above every character */
 	ON_DEMAND,
-	NO_PID
+	NO_PID,
+	CHECK_HERE
 };
 
 /* Sets what the option key stands for, which takes no value. */
@@ -34,6 +35,9 @@ set_flag(struct options *options, int key)
 		break;
 	case 'v':
 		options->verbosity = VERBOSE;
+		break;
+	case CHECK_HERE:
+		options->action = CHECK;
 		break;
 	case 'h':
 		options->action = SHOW_HELP;
@@ -78,6 +82,8 @@ static const struct row {
 	{ 'q', NULL, "quiet", NULL, "say nothing but errors" },
 	{ 'v', NULL, "verbose", NULL,
 	    "say everything that happens, and when" },
+	{ CHECK_HERE, NULL, "check", NULL,
+	    "say which handoffs work here, and what is in the way" },
 	{ 'h', NULL, "help", NULL, "show this help" },
 	{ 'V', NULL, "version", NULL, "show the version" },
 };
@@ -207,6 +213,8 @@ options_parse(struct options *options, int argc, char *argv[],
 		    parse_option(options, key, word, failure) == -1)
 			return -1;
 	} while (key != -1 && options->action == RUN);
+	if (options->action == CHECK && argc > 2)
+		return fail(failure, 0, "--check: goes alone");
 	if (options->action != RUN)
 		return 0;
 	options->command = argv + optind;

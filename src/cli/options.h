@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "socket/spec.h"
 
-enum action { RUN, SHOW_HELP, SHOW_VERSION };
+enum action { RUN, SHOW_HELP, SHOW_VERSION, CHECK };
 
 enum handoff { INHERIT, ADOPT, RESERVE };
 
