@@ -76,6 +76,8 @@ class Check(harness.Tree):
                          ('none', 'works', 'works'))
 
     def in_mount(self, mount, **options):
+        if harness.SANITIZED:
+            self.skipTest('the sanitizers need /proc')
         if not harness.is_root():
             self.skipTest('mounts take root')
         if shutil.which('unshare') is None:

@@ -16,15 +16,16 @@
 #include "handoff/variables.h"
 #include "process/events.h"
 #include "process/sigmask.h"
+#include "process/standard.h"
 #include "supervise/background.h"
 #include "supervise/channel.h"
+#include "supervise/spawn.h"
+#include "supervise/stop.h"
 
 /* What the first process knows of the background process. */
 struct start {
 	struct launch	*launch;
-	pid_t		 pid;
-	int		 status;	/* of wait(2), once ended */
-	bool		 ended;
+	struct child	 child;		/* the background process */
 	int		 channel;	/* owned */
 	int		 signals;	/* signalfd(2); owned */
 	int		 told;		/* the stop signal that came; 0: none */
@@ -70,48 +71,6 @@ open_channel(const struct launch *launch, int ends[2])
 }
 
 /*
- * Standard input becomes a pipe that is open for reading and writing: while a
- * reader has its write end open too, it never sees end-of-file (pipe(7)).
- * Without /proc it is /dev/null.
- */
-static int
-silence_input(void)
-{
-	char path[64];
-	int ends[2], fd;
-
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	close(ends[0]);
-	close(ends[1]);
-	if (fd == -1)
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (fd == -1 || dup2(fd, STDIN_FILENO) == -1)
-		return -1;
-	if (fd == STDIN_FILENO)
-		return fcntl(fd, F_SETFD, 0);
-	close(fd);
-	return 0;
-}
-
-/* The caller's standard output would keep $(portexec -b ...) waiting. */
-static int
-leave_output(void)
-{
-	int fd;
-
-	if (dup2(STDERR_FILENO, STDOUT_FILENO) != -1)
-		return 0;
-	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (fd == -1 || dup2(fd, STDOUT_FILENO) == -1)
-		return -1;
-	close(fd);
-	return 0;
-}
-
-/*
  * In the background process.  While COMMAND is not executed, the death of the
  * first process ends it too: that one may have died before prctl(2), and then
  * is not the parent any more.
@@ -125,25 +84,22 @@ detach(const struct launch *launch, pid_t first, const sigset_t *held,
 	    SIGKILL, 0, 0, 0);
 	if (getppid() != first)
 		return fail(failure, 0, "-b: the first process was killed");
-	if (silence_input() == -1)
+	if (standard_silence_input() == -1)
 		return fail(failure, errno, "-b: standard input");
-	if (leave_output() == -1)
+	if (standard_leave_output() == -1)
 		return fail(failure, errno, "-b: standard output");
 	sigmask_change(SIG_SETMASK, &launch->signals.mask, NULL);
 	return 0;
 }
 
-static void
-reap(struct start *start, int flags)
+/* Returns whether the background process has ended. */
+static bool
+reap(struct start *start)
 {
-	pid_t pid;
+	struct child *const list[] = { &start->child };
 
-	if (start->ended)
-		return;
-	do
-		pid = waitpid(start->pid, &start->status, flags);
-	while (pid == -1 && errno == EINTR);
-	start->ended = pid == start->pid;
+	children_reap(list, 1);
+	return start->child.ended;
 }
 
 /* Reads a signal.  Returns it, or 0 for SIGCHLD and where there is none. */
@@ -158,34 +114,53 @@ read_signal(const struct start *start)
 	return (int)signal.ssi_signo;
 }
 
-/*
- * Signals the background process and waits for its end.  A front stops the
- * service by itself.  Else the service has the time of -k, and then it and its
- * process group are killed; at once if another stop signal comes.
- */
+/* Its end is near. */
 static void
-stop(struct start *start, int signo, bool has_front)
+await_child(struct start *start)
 {
 	struct pollfd poll_one = { .fd = start->signals, .events = POLLIN };
-	int64_t kill_at = events_clock() + start->launch->options->kill_after;
-	int64_t left;
-	bool again = false;
 
-	kill(start->pid, signo);
-	kill(start->pid, SIGCONT);
-	for (;;) {
-		reap(start, WNOHANG);
-		left = kill_at - events_clock();
-		if (start->ended || again || (!has_front && left <= 0))
+	while (!reap(start))
+		if (poll(&poll_one, 1, -1) == 1)
+			read_signal(start);
+}
+
+/* Waits up to timeout for a signal.  Returns whether it is a stop signal. */
+static bool
+is_told_again(const struct start *start, int timeout)
+{
+	struct pollfd poll_one = { .fd = start->signals, .events = POLLIN };
+
+	return poll(&poll_one, 1, timeout) == 1 && read_signal(start) != 0;
+}
+
+/*
+ * Signals the background process, which has the time of -k to end.  Then all
+ * that is left of it is stopped; at once if another stop signal comes.
+ */
+static void
+stop(struct start *start, int signo)
+{
+	int grace = start->launch->options->kill_after;
+	int64_t left, end = events_clock() + grace;
+	struct child *const list[] = { &start->child };
+	struct stop rest;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (!reap(start)) {
+		kill(start->child.pid, signo);
+		kill(start->child.pid, SIGCONT);
+	}
+	while (!reap(start) && (left = end - events_clock()) > 0)
+		if (is_told_again(start, (int)left))
 			break;
-		if (poll(&poll_one, 1, has_front ? -1 : (int)left) == 1)
-			again = read_signal(start) != 0;
-	}
-	if (!start->ended) {
-		kill(start->pid, SIGKILL);
-		kill(-start->pid, SIGKILL);
-	}
-	reap(start, 0);
+	if (!start->child.ended)
+		kill(start->child.pid, SIGKILL);
+	stop_begin(&rest, start->child.ended ? grace : 0);
+	while (children_reap(list, 1) && stop_goes_on(&rest))
+		if (is_told_again(start, stop_step(&rest)))
+			stop_hasten(&rest);
+	stop_end(&rest);
 }
 
 /*
@@ -259,11 +234,12 @@ print(struct start *start, const char *lines, size_t length)
 
 /* COMMAND was executed. */
 static struct outcome
-finish(struct start *start, bool has_front, struct failure *failure)
+finish(struct start *start, struct failure *failure)
 {
 	char *lines;
 	size_t length;
-	int status = variables_make(start->launch, start->pid, &lines, &length);
+	int status = variables_make(start->launch, start->child.pid, &lines,
+	    &length);
 
 	if (status == -1)
 		fail(failure, 0, "out of memory");
@@ -273,7 +249,7 @@ finish(struct start *start, bool has_front, struct failure *failure)
 	free(lines);
 	if (status == 0)
 		return (struct outcome){ .executed = true };
-	stop(start, start->told == 0 ? SIGTERM : start->told, has_front);
+	stop(start, start->told == 0 ? SIGTERM : start->told);
 	return clean_up(start);
 }
 
@@ -286,15 +262,18 @@ follow_up(struct start *start, bool ready, struct failure *failure)
 {
 	struct outcome outcome;
 
-	reap(start, ready ? WNOHANG : 0);
-	if (ready && !(start->ended && WIFSIGNALED(start->status)))
-		return finish(start, false, failure);
+	if (ready)
+		reap(start);
+	else
+		await_child(start);
+	if (ready && !(start->child.ended && WIFSIGNALED(start->child.status)))
+		return finish(start, failure);
 	outcome = clean_up(start);
-	if (WIFSIGNALED(start->status))
+	if (WIFSIGNALED(start->child.status))
 		fail(failure, 0, "-b: the background process was killed by "
-		    "signal %d", WTERMSIG(start->status));
-	else if (WEXITSTATUS(start->status) != 0)	/* It has said why. */
-		outcome.status = WEXITSTATUS(start->status);
+		    "signal %d", WTERMSIG(start->child.status));
+	else if (WEXITSTATUS(start->child.status) != 0)	/* It has said why. */
+		outcome.status = WEXITSTATUS(start->child.status);
 	return outcome;
 }
 
@@ -311,16 +290,16 @@ await(struct start *start, struct failure *failure)
 			ready = true;
 			break;
 		case MSG_STARTED:
-			return finish(start, true, failure);
+			return finish(start, failure);
 		default:
 			/* It removes what it has made. */
-			reap(start, 0);
+			await_child(start);
 			return (struct outcome){ .status = message.value,
 			    .executed = true };
 		}
 	if (start->told == 0)
 		return follow_up(start, ready, failure);
-	stop(start, start->told, false);
+	stop(start, start->told);
 	/* A keeper that sees the front's end removes what the front has made. */
 	while (channel_receive(start->channel, &message, NULL) == 1)
 		;
@@ -345,7 +324,7 @@ bool
 background_start(struct launch *launch, struct outcome *outcome,
     struct failure *failure)
 {
-	struct start start = { .launch = launch, .pid = -1 };
+	struct start start = { .launch = launch, .child = { .pid = -1, .channel = -1 } };
 	pid_t first = getpid();
 	sigset_t held;
 	int ends[2];
@@ -361,16 +340,16 @@ background_start(struct launch *launch, struct outcome *outcome,
 	start.signals = hold_signals(launch, &held);
 	if (start.signals == -1)
 		fail(failure, errno, "signalfd");
-	else if ((start.pid = fork()) == -1)
+	else if ((start.child.pid = fork()) == -1)
 		fail(failure, errno, "fork");
-	if (start.pid == 0) {
+	if (start.child.pid == 0) {
 		close(ends[0]);
 		close(start.signals);
 		launch->background = ends[1];
 		return detach(launch, first, &held, failure) == -1;
 	}
 	close(ends[1]);
-	if (start.pid != -1) {
+	if (start.child.pid != -1) {
 		/* A copy here would outlive the service's. */
 		listeners_close(&launch->listeners);
 		failure->text[0] = '\0';
