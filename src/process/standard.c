@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -35,6 +36,8 @@ standard_leave_output(void)
 
 	if (dup2(STDERR_FILENO, STDOUT_FILENO) != -1)
 		return 0;
+	if (errno != EBADF)
+		return -1;
 	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (fd == -1 || dup2(fd, STDOUT_FILENO) == -1)
 		return -1;

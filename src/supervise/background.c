@@ -176,10 +176,10 @@ clean_up(struct start *start)
 }
 
 /*
- * Waits for the next message.  Returns true; or false if there will be none,
- * because a stop signal came or the channel was closed.
+ * Waits for the next message.  Returns 1; or 0 if there will be none, because a
+ * stop signal came or the channel was closed; or -1 and errno.
  */
-static bool
+static int
 hear(struct start *start, struct message *message)
 {
 	struct pollfd polls[] = {
@@ -192,10 +192,9 @@ hear(struct start *start, struct message *message)
 			continue;
 		if (polls[1].revents != 0 &&
 		    (start->told = read_signal(start)) != 0)
-			return false;
+			return 0;
 		if (polls[0].revents != 0)
-			return channel_receive(start->channel, message,
-			    NULL) == 1;
+			return channel_receive(start->channel, message, NULL);
 	}
 }
 
@@ -272,7 +271,9 @@ follow_up(struct start *start, bool ready, struct failure *failure)
 	if (WIFSIGNALED(start->child.status))
 		fail(failure, 0, "-b: the background process was killed by "
 		    "signal %d", WTERMSIG(start->child.status));
-	else if (WEXITSTATUS(start->child.status) != 0)	/* It has said why. */
+	else if (WEXITSTATUS(start->child.status) == 0)
+		fail(failure, 0, "-b: the background process ended too early");
+	else	/* It has said why. */
 		outcome.status = WEXITSTATUS(start->child.status);
 	return outcome;
 }
@@ -283,8 +284,9 @@ await(struct start *start, struct failure *failure)
 {
 	struct message message = { .kind = MSG_FAILED, .failure = failure };
 	bool ready = false;
+	int heard;
 
-	while (hear(start, &message))
+	while ((heard = hear(start, &message)) == 1)
 		switch (message.kind) {
 		case MSG_READY:
 			ready = true;
@@ -297,6 +299,11 @@ await(struct start *start, struct failure *failure)
 			return (struct outcome){ .status = message.value,
 			    .executed = true };
 		}
+	if (heard == -1) {
+		channel_fail(failure, "-b");
+		stop(start, SIGTERM);
+		return clean_up(start);
+	}
 	if (start->told == 0)
 		return follow_up(start, ready, failure);
 	stop(start, start->told);
@@ -374,21 +381,10 @@ background_ready(struct launch *launch, struct failure *failure)
 {
 	if (launch->background == 0)
 		return 0;
-	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) == -1)
+		return fail(failure, errno, "-b: prctl");
 	return tell_first(launch, MSG_READY) != -1 ? 0 :
 	    channel_fail(failure, "-b: the first process");
-}
-
-void
-background_executed(struct launch *launch)
-{
-	if (launch->background == 0)
-		return;
-	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-	if (tell_first(launch, MSG_STARTED) == -1)
-		kill(getpid(), SIGTERM);
-	close(launch->background);
-	launch->background = 0;
 }
 
 void
@@ -400,4 +396,21 @@ background_fail(struct launch *launch, int status, struct failure *failure)
 	if (launch->background != 0 && failure->text[0] != '\0' &&
 	    channel_send(launch->background, &message, -1) == 0)
 		failure->text[0] = '\0';
+}
+
+void
+background_executed(struct launch *launch)
+{
+	struct failure failure;
+
+	if (launch->background == 0)
+		return;
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) == -1) {
+		fail(&failure, errno, "-b: prctl");
+		background_fail(launch, STATUS_FAILED, &failure);
+		kill(getpid(), SIGTERM);
+	} else if (tell_first(launch, MSG_STARTED) == -1)
+		kill(getpid(), SIGTERM);
+	close(launch->background);
+	launch->background = 0;
 }

@@ -210,8 +210,10 @@ front_run(struct front *front, struct launch *launch,
 	    await_end(front, &message, &outcome.executed);
 	if (!alive)
 		channel_fail(failure, "the keeper");
-	else if (message.kind != MSG_FAILED)
+	else if (message.kind != MSG_FAILED) {
 		outcome.executed = true;
+		background_executed(launch);
+	}
 	/* With -c the files are removed at the end of the run. */
 	if (launch->script != NULL)
 		outcome.executed = false;
