@@ -27,7 +27,9 @@
 #include "handoff/exec.h"
 #include "plan.h"
 #include "socket/bind.h"
+#include "supervise/background.h"
 #include "supervise/front.h"
+#include "survey.h"
 
 static int
 show(void (*print)(FILE *), struct failure *failure)
@@ -158,7 +160,8 @@ expand_command(struct launch *launch, struct failure *failure)
 static int
 prepare(struct launch *launch, struct failure *failure)
 {
-	if (inherit_sockets(launch, failure) == -1 ||
+	if ((launch->options->background && background_check(failure) == -1) ||
+	    inherit_sockets(launch, failure) == -1 ||
 	    port_files_prepare(launch->files, launch->options, failure) == -1 ||
 	    make_plan(launch, failure) == -1 ||
 	    open_sockets(launch, failure) == -1 ||
@@ -263,7 +266,8 @@ leaves_paths(const struct options *options)
 /*
  * Runs the service.  If portexec has to stay, returns the outcome of the run.
  * Otherwise this process becomes the service, and run() returns only where
- * that failed, or where a signal came first.  The reason is in failure.
+ * that failed, or where a signal came first.  The reason is in failure.  With
+ * -b all but prepare() is done by the background process.
  */
 static struct outcome
 run(struct launch *launch, struct failure *failure)
@@ -273,8 +277,12 @@ run(struct launch *launch, struct failure *failure)
 
 	if (leaves_paths(launch->options))
 		signals_hold(&launch->signals);
-	if (prepare(launch, failure) == -1 ||
-	    settle_handoff(launch, &front, failure) == -1)
+	if (prepare(launch, failure) == -1)
+		return outcome;
+	if (launch->options->background &&
+	    background_start(launch, &outcome, failure))
+		return outcome;
+	if (settle_handoff(launch, &front, failure) == -1)
 		return outcome;
 	if (publish(launch, &outcome.signal, failure) == -1) {
 		if (plan_is_supervised(launch))
@@ -284,9 +292,9 @@ run(struct launch *launch, struct failure *failure)
 	if (plan_is_supervised(launch))
 		return front_run(&front, launch, failure);
 	exec_identify(launch);
-	if (leaves_paths(launch->options))
+	if (launch->options->background || leaves_paths(launch->options))
 		outcome.signal = signals_await(&launch->signals, 0);
-	if (outcome.signal != 0)
+	if (outcome.signal != 0 || background_ready(launch, failure) == -1)
 		return outcome;
 	return exec_service(launch, failure);
 }
@@ -305,6 +313,9 @@ act(struct launch *launch, int argc, char *argv[], struct failure *failure)
 		return outcome;
 	case SHOW_VERSION:
 		outcome.status = show(print_version, failure);
+		return outcome;
+	case CHECK:
+		outcome.status = survey_print(launch, failure);
 		return outcome;
 	case RUN:
 		break;
@@ -338,6 +349,7 @@ main(int argc, char *argv[])
 
 	signals_save(&launch.signals);
 	outcome = act(&launch, argc, argv, &failure);
+	background_fail(&launch, outcome.status, &failure);
 	if (failure.text[0] != '\0')
 		log_failure(&failure);
 	discard(&launch, outcome.executed);

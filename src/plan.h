@@ -62,9 +62,10 @@ int		plan_maps(const struct maps *maps,
 bool		plan_may_reserve(const struct launch *launch);
 
 /*
- * Returns what the service reads.  A shell gives a service that it starts beside
- * a test no standard input either.  /dev/null would end those that read until
- * end-of-file.  A service with an argument such as - is one that is to read.
+ * Returns what the service reads.  A shell gives a service that it starts
+ * beside a test no standard input either.  /dev/null would end those that read
+ * until end-of-file.  A service with an argument such as - is one that is to
+ * read.
  */
 enum input	plan_input(const struct options *options);
 

@@ -20,7 +20,8 @@ import services
 from harness import PORTEXEC, TOP, source, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
-            'HANDOFFS', 'STOPPING', 'CLIENT MODE', 'ENVIRONMENT', 'FILES',
+            'HANDOFFS', 'STOPPING', 'CLIENT MODE', 'BACKGROUND', 'ENVIRONMENT',
+            'FILES',
             'EXIT STATUS', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO', 'HISTORY',
             'AUTHORS', 'CAVEATS', 'BUGS']
 
@@ -241,12 +242,14 @@ class Tables(harness.Case):
         for letter, name, value in options():
             if value:
                 self.assertIn(f'.Op Fl {letter} {mdoc(value)}', lines)
+            elif name == 'check':
+                self.assertIn('.Fl -check', lines)
             elif not letter:
                 self.assertIn('.Op Fl -' + name, lines)
             else:
                 flags += letter
-        self.assertEqual(flags, 'qvhV')
-        self.assertIn('.Op Fl qv', lines)
+        self.assertEqual(flags, 'bqvhV')
+        self.assertIn('.Op Fl bqv', lines)
         self.assertIn('.Fl h | V', lines)
 
     def test_help_has_types_and_socket_options(self):
@@ -341,6 +344,12 @@ class Manual(harness.Case):
              'exec "$0" true 3<&-', PORTEXEC],
             ['--no-pid', '--', 'sh', '-c', 'exec "$0" -v true 3</dev/null',
              PORTEXEC],
+            ['--check', 'true'],
+            ['-b', '-c', 'true', 'true'], ['-b', '--inetd', 'true'],
+            ['-b', '--on-demand', 'true'], ['-b', '-p', '-', 'true'],
+            ['-b', '-e', 'A=b c', 'true'], ['-b', '-e', 'A-B', 'true'],
+            ['-b', '-e', 'PORTEXEC_PID', 'true'],
+            ['-b', 'sh', '-c', ':', '{port}'],
             ['true', '<port:x>'], ['-l', './s', 'true', '{port}'],
             ['-c', 'true', '-c', 'true', 'true'],
             ['-c', 'echo {addr}', '-l', './a b', 'true'],
@@ -375,6 +384,14 @@ class Manual(harness.Case):
             yield self.run_portexec('-c', nameless, PORTEXEC,
                                     program='/bin/sh', status=125,
                                     **harness.arrange({3: unbound}))
+
+    def kill_in_background(self):
+        os.mkfifo(self.path('fifo'))
+        process = self.launch('-b', '-p', 'fifo', 'true')
+        line = process.stderr.readline()
+        child, = harness.children(process.pid)
+        os.kill(child, signal.SIGKILL)
+        return line.rstrip('\n'), process.stderr.read().rstrip('\n')
 
     def wait_in_vain(self, other):
         """What is said where nobody binds what clients wait for."""
@@ -420,6 +437,7 @@ class Manual(harness.Case):
             other = held.getsockname()[1]
             done += self.run_binders(other)
             said = list(self.wait_in_vain(other))
+        said += self.kill_in_background()
         said += re.findall('^portexec: .*$', '\n'.join(
             one.stderr for one in done), re.MULTILINE)
         for line in said:
@@ -430,7 +448,7 @@ class Manual(harness.Case):
 
 class Examples(harness.Case):
     """Each is a script for sh -e, in a folder with the services that it
-    names.  With & in it, or a client, it ends by itself; else its service
+    names.  With `kill` in it, or a client, it ends by itself; else its service
     stays, and a client gets an answer at every address that portexec
     announced: at once, unless portexec said that it is only reserved."""
 
@@ -511,7 +529,7 @@ class Examples(harness.Case):
 
     def run_example(self, script):
         process = self.start(script)
-        if re.search(CLIENT + '|&$', script, re.MULTILINE):
+        if re.search(CLIENT + '|^kill ', script, re.MULTILINE):
             end = wait_for(lambda: self.ended(process), script)
             self.assertEqual((end.si_code, end.si_status), (os.CLD_EXITED, 0),
                              self.read('err'))
@@ -528,7 +546,10 @@ class Examples(harness.Case):
             self.assertIn('hello', self.ask(*place), place)
         if 'GITHUB_ENV' in script:
             port = first[0][0].rpartition(':')[2]
-            self.assertEqual(self.read('github'), f'BEFORE=1\nPORT={port}\n')
+            found = re.fullmatch(
+                f'BEFORE=1\nPORTEXEC_PORT={port}\nPORTEXEC_PID=(.*)\n'
+                f'PORT={port}\n', self.read('github'))
+            os.kill(int(found[1]), signal.SIGKILL)
 
     def run_all(self, scripts, count):
         self.assertGreaterEqual(len(scripts), count)

@@ -10,7 +10,8 @@
 enum {
 	INETD = 256,	/* long options only: above every character */
 	ON_DEMAND,
-	NO_PID
+	NO_PID,
+	CHECK_HERE
 };
 
 /* Sets what the option key stands for, which takes no value. */
@@ -18,6 +19,9 @@ static void
 set_flag(struct options *options, int key)
 {
 	switch (key) {
+	case 'b':
+		options->background = true;
+		break;
 	case INETD:
 		options->inetd = true;
 		break;
@@ -32,6 +36,9 @@ set_flag(struct options *options, int key)
 		break;
 	case 'v':
 		options->verbosity = VERBOSE;
+		break;
+	case CHECK_HERE:
+		options->action = CHECK;
 		break;
 	case 'h':
 		options->action = SHOW_HELP;
@@ -67,6 +74,8 @@ static const struct row {
 	    "from the stop signal to KILL (default 5)" },
 	{ 's', value_stop_signal, "stop-signal", "SIGNAL",
 	    "the signal that stops the service (default TERM)" },
+	{ 'b', NULL, "background", NULL,
+	    "print the port and the pid, and end, when COMMAND is executed" },
 	{ INETD, NULL, "inetd", NULL,
 	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
 	{ ON_DEMAND, NULL, "on-demand", NULL,
@@ -76,6 +85,8 @@ static const struct row {
 	{ 'q', NULL, "quiet", NULL, "say nothing but errors" },
 	{ 'v', NULL, "verbose", NULL,
 	    "say everything that happens, and when" },
+	{ CHECK_HERE, NULL, "check", NULL,
+	    "say which handoffs work here, and what is in the way" },
 	{ 'h', NULL, "help", NULL, "show this help" },
 	{ 'V', NULL, "version", NULL, "show the version" },
 };
@@ -206,6 +217,8 @@ options_parse(struct options *options, int argc, char *argv[],
 		    parse_option(options, key, word, failure) == -1)
 			return -1;
 	} while (key != -1 && options->action == RUN);
+	if (options->action == CHECK && argc > 2)
+		return fail(failure, 0, "--check: goes alone");
 	if (options->action != RUN)
 		return 0;
 	options->command = argv + optind;

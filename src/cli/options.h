@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "socket/spec.h"
 
-enum action { RUN, SHOW_HELP, SHOW_VERSION };
+enum action { RUN, SHOW_HELP, SHOW_VERSION, CHECK };
 
 enum handoff { INHERIT, ADOPT, RESERVE };
 
@@ -53,7 +53,7 @@ struct options {
 	int			 kill_after;	/* -k, milliseconds */
 	bool			 has_stop_signal;	/* -s was given */
 	int			 stop_signal;	/* TERM without it */
-	bool			 inetd, on_demand, no_pid;
+	bool			 background, inetd, on_demand, no_pid;
 	enum verbosity		 verbosity;
 	char			**command;	/* in argv; ends with NULL */
 };

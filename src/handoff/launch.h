@@ -43,6 +43,8 @@ struct launch {
 	char			*script;	/* -c, expanded; owned; NULL */
 	struct environment	 environment;	/* from exec_prepare() */
 	struct port_files	*files;		/* not owned */
+	/* In the background process of -b: to the first one; owned; 0: none. */
+	int			 background;
 };
 
 /*

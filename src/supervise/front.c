@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervise/background.h"
 #include "supervise/channel.h"
 #include "supervise/front.h"
 #include "supervise/keeper.h"
@@ -59,6 +60,7 @@ front_start(struct front *front, struct launch *launch,
 		witness_end(&front->witness);
 		return fail(failure, errno, "socketpair");
 	}
+	front->launch = launch;
 	front->channel = ends[0];
 	front->keeper = fork();
 	if (front->keeper == 0) {
@@ -169,9 +171,10 @@ await_end(const struct front *front, struct message *message,
 			if (channel_receive(front->channel, message,
 			    NULL) != 1)
 				return false;
-			if (message->kind == MSG_STARTED)
+			if (message->kind == MSG_STARTED) {
 				*started = true;
-			else if (message->kind != MSG_SYNC)
+				background_executed(front->launch);
+			} else if (message->kind != MSG_SYNC)
 				return true;
 			else if (tell_signals(front) == -1)
 				return false;
@@ -226,8 +229,10 @@ front_run(struct front *front, struct launch *launch,
 	witness_end(&front->witness);
 	if (!alive)
 		channel_fail(failure, "the keeper");
-	else if (message.kind != MSG_FAILED)
+	else if (message.kind != MSG_FAILED) {
 		outcome.executed = true;
+		background_executed(launch);
+	}
 	/* With -c the files are removed at the end of the run. */
 	if (launch->script != NULL)
 		outcome.executed = false;

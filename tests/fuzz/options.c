@@ -75,6 +75,8 @@ check_plan(const struct options *options, unsigned words)
 	assert(options->maps.count == 0 || handoff == ADOPT);
 	assert(!options->inetd || options->spec_count <= 1);
 	assert(handoff == INHERIT || (!options->inetd && !options->on_demand));
+	assert(!options->background || (options->client == NULL &&
+	    !options->on_demand && !options->inetd));
 }
 
 static void
@@ -114,6 +116,7 @@ is_same(const struct options *a, const struct options *b)
 	    a->maps.count == b->maps.count && a->client == b->client &&
 	    a->has_handoff == b->has_handoff && a->handoff == b->handoff &&
 	    a->kill_after == b->kill_after && a->inetd == b->inetd &&
+	    a->background == b->background &&
 	    a->on_demand == b->on_demand && a->no_pid == b->no_pid &&
 	    a->verbosity == b->verbosity;
 }

@@ -53,7 +53,8 @@ describe(char *text, size_t size, const struct options *options)
 		fprintf(output, "listen %s ", options->specs[i].text);
 	describe_assignments(output, "set", &options->settings);
 	describe_assignments(output, "write", &options->files);
-	fprintf(output, "%s%s%s|",
+	fprintf(output, "%s%s%s%s|",
+	    options->background ? "background " : "",
 	    options->handoff == RESERVE ? "reserve " : "",
 	    options->no_pid ? "no-pid " : "",
 	    options->verbosity == QUIET ? "quiet " :
@@ -121,6 +122,9 @@ static const struct { const char *words, *result; } accepted[] = {
 	{ "-H|reserve|true", "reserve | true" },
 	{ "--handoff=reserve|true", "reserve | true" },
 	{ "-H|reserve|-H|inherit|true", "| true" },
+	{ "-b|true", "background | true" },
+	{ "--background|true", "background | true" },
+	{ "-qb|true", "background quiet | true" },
 	{ "--no-pid|true", "no-pid | true" },
 	{ "-q|true", "quiet | true" },
 	{ "--quiet|true", "quiet | true" },
