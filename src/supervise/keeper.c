@@ -189,12 +189,25 @@ choose_timeout(struct run *run)
 	return sooner(timeout, client_timeout(run));
 }
 
+/*
+ * The keeper cannot wait for anything any more.  The front sees that it is
+ * gone, and stops the rest.
+ */
+static _Noreturn void
+give_up(const struct run *run)
+{
+	fail(run->failure, errno, "keeper: poll");
+	log_failure(run->failure);
+	_exit(STATUS_FAILED);
+}
+
 /* One round of the loop.  Returns whether the keeper has to go on. */
 static bool
 keep_on(struct run *run)
 {
-	events_wait(run->adoption.events, &run->notify_source,
-	    choose_timeout(run));
+	if (events_wait(run->adoption.events, &run->notify_source,
+	    choose_timeout(run)) == -1)
+		give_up(run);
 	if (handle_ends(run))
 		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
 	return run->adoption.notify != -1;
