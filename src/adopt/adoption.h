@@ -33,6 +33,8 @@ struct watch {
 	int			 first;	/* likewise; owned; -1: none */
 	int64_t			 beside;	/* see waiting_bound() */
 	bool			 touched;	/* its options may be others */
+	ino_t			 seen;	/* listens on a reserved port; or 0 */
+	int64_t			 seen_at;	/* since when, events_clock() */
 	struct kept_options	*options;	/* owned; see kept_options.h */
 	int			 flags;	/* F_GETFL, at the beginning */
 };

@@ -8,9 +8,15 @@
 
 #include "process/procfs.h"
 #include "process/tree.h"
+#include "socket/sock_table.h"
 #include "supervise/client.h"
 
-enum { POLL_PORT_MS = 5 };	/* until a reserved port is looked at again */
+/*
+ * Until a reserved port is looked at again; and the time between two looks that
+ * show the same socket.  A port finder tries a port by listening there for a
+ * moment.
+ */
+enum { POLL_PORT_MS = 5, POLL_PORT_MOST_MS = 50, STEADY_MS = 50 };
 
 /* As wait(2) says it of a process that exited. */
 static int
@@ -42,24 +48,6 @@ client_ending(const struct run *run)
 	return by_itself ? client->status : exited(STATUS_FAILED);
 }
 
-/* table is a file of proc(5): net/tcp or net/tcp6. */
-static bool
-is_listening(const char *table, unsigned port)
-{
-	unsigned long long local, state;
-	struct procfs file;
-	char line[128];
-	bool found = false;
-
-	if (procfs_open(&file, "net/%s", table) == -1)
-		return false;
-	while (!found && procfs_text(&file, '\n', line, sizeof(line)))
-		found = procfs_number(line, 2, 16, &local) && local == port &&
-		    procfs_number(line, 5, 16, &state) && state == TCP_LISTEN;
-	procfs_close(&file);
-	return found;
-}
-
 /* A proc(5) that is mounted with subset=pid has no net. */
 int
 client_try(struct failure *failure)
@@ -73,26 +61,70 @@ client_try(struct failure *failure)
 	return 0;
 }
 
+/* The longer nobody listens, the seldomer it is looked. */
+static int
+choose_pause(const struct run *run, int64_t now)
+{
+	int64_t pause = (now - run->service.started_at) / 100;
+
+	if (pause > POLL_PORT_MOST_MS)
+		pause = POLL_PORT_MOST_MS;
+	return pause < POLL_PORT_MS ? POLL_PORT_MS : (int)pause;
+}
+
+struct port_search {
+	const struct listener	*listener;
+	ino_t			 known, found;	/* known is preferred */
+};
+
+static void
+search_port(const struct sock_row *row, void *context)
+{
+	struct port_search *search = context;
+
+	if (row->state == TCP_LISTEN &&
+	    address_port(&row->local) == search->listener->port &&
+	    (search->found == 0 || row->inode == search->known))
+		search->found = row->inode;
+}
+
 /*
- * Whether something listens on every reserved port.  Asks /proc, because the
- * service would see a connection.  Under inherit and adopt our own sockets
- * listen already.
+ * Whether the same socket listens on the reserved port as STEADY_MS ago.  Asks
+ * /proc, because the service would see a connection.
  */
 static bool
-may_start(const struct launch *launch)
+listens_steadily(struct watch *watch, int64_t now)
 {
-	const struct listeners *listeners = &launch->listeners;
-	const struct listener *listener;
+	struct port_search search = { watch->listener, watch->seen, 0 };
+
+	sock_table_visit(getpid(), TABLE_TCP, search_port, &search);
+	if (search.found != watch->seen)
+		watch->seen_at = now;
+	watch->seen = search.found;
+	return watch->seen != 0 && now - watch->seen_at >= STEADY_MS;
+}
+
+/*
+ * Whether every reserved port is listened on.  Under inherit and adopt our own
+ * sockets listen already.
+ */
+static bool
+may_start(struct run *run)
+{
+	struct adoption *adoption = &run->adoption;
+	int64_t now = run->launch->handoff == RESERVE ? events_clock() : 0;
+	bool steady = true, seen = true;
 	size_t i;
 
-	for (i = 0; launch->handoff == RESERVE && i < listeners->count; i++) {
-		listener = &listeners->list[i];
-		if (listener->reserve != -1 &&
-		    !is_listening("tcp", listener->port) &&
-		    !is_listening("tcp6", listener->port))
-			return false;
-	}
-	return true;
+	if (now < run->port_look_at)
+		return false;
+	for (i = 0; now != 0 && i < adoption->listeners->count; i++)
+		if (adoption->listeners->list[i].reserve != -1) {
+			steady &= listens_steadily(&adoption->watches[i], now);
+			seen &= adoption->watches[i].seen != 0;
+		}
+	run->port_look_at = now + (seen ? STEADY_MS : choose_pause(run, now));
+	return steady;
 }
 
 static void
@@ -180,7 +212,7 @@ client_step(struct run *run)
 	/* pid 0: the client was not started yet. */
 	run->client_killed = !client->ended && run->state == RUN_GRACE &&
 	    (client->pid == 0 || events_clock() >= run->deadline);
-	if (client->pid == 0 && !run->client_killed && may_start(run->launch))
+	if (client->pid == 0 && !run->client_killed && may_start(run))
 		start(run);
 	if (client->ended || run->client_killed)
 		run_stop(run);
@@ -191,8 +223,10 @@ client_timeout(const struct run *run)
 {
 	int64_t left;
 
-	if (run_has_client(run) && run->client.pid == 0)
-		return run->launch->handoff == RESERVE ? POLL_PORT_MS : 0;
+	if (run_has_client(run) && run->client.pid == 0) {
+		left = run->port_look_at - events_clock();
+		return left < 0 ? 0 : (int)left;
+	}
 	if (run->state != RUN_GRACE)
 		return -1;
 	left = run->deadline - events_clock();

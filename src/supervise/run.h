@@ -42,6 +42,7 @@ struct run {
 	struct rlimit	 files;		/* the caller's RLIMIT_NOFILE */
 	enum run_state	 state;
 	int64_t		 deadline;	/* of RUN_GRACE, events_clock() */
+	int64_t		 port_look_at;	/* may the client start; likewise */
 	enum cause	 cause;
 	int		 stop_signal;	/* the first one; 0: none */
 	int64_t		 stop_time;	/* when it came, events_clock() */
