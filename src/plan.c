@@ -89,6 +89,9 @@ plan_check(const struct options *options, enum handoff handoff,
 		    "--inetd: only with the handoff inherit" },
 		{ handoff != INHERIT && options->on_demand,
 		    "--on-demand: only with the handoff inherit" },
+		{ options->start_timeout > 0 && options->on_demand &&
+		    options->client == NULL,
+		    "-t: with --on-demand only where there is -c" },
 	};
 	size_t i;
 
@@ -153,5 +156,6 @@ plan_may_reserve(const struct launch *launch)
 bool
 plan_is_supervised(const struct launch *launch)
 {
-	return launch->handoff == ADOPT || launch->script != NULL;
+	return launch->handoff == ADOPT || launch->script != NULL ||
+	    launch->options->start_timeout > 0;
 }

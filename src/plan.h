@@ -61,7 +61,10 @@ int		plan_maps(const struct maps *maps,
  */
 bool		plan_may_reserve(const struct launch *launch);
 
-/* Whether portexec stays while the service runs: under adopt, and with -c. */
+/*
+ * Whether portexec stays while the service runs: under adopt, with -c and with
+ * -t.
+ */
 bool		plan_is_supervised(const struct launch *launch);
 
 #endif

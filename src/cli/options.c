@@ -64,6 +64,8 @@ static const struct row {
 	    "how the service gets its socket: inherit, adopt or reserve" },
 	{ 'k', value_kill_after, "kill-after", "SECONDS",
 	    "from TERM to KILL, where something is stopped (default 5)" },
+	{ 't', value_start_timeout, "start-timeout", "SECONDS",
+	    "give up where clients wait so long in vain (-c: 900; 0: never)" },
 	{ INETD, NULL, "inetd", NULL,
 	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
 	{ ON_DEMAND, NULL, "on-demand", NULL,
@@ -182,6 +184,7 @@ options_parse(struct options *options, int argc, char *argv[],
 	memset(options, 0, sizeof(*options));
 	options->verbosity = NORMAL;
 	options->kill_after = 5000;
+	options->start_timeout = -1;
 	for (i = 0; i < ROWS; i++) {
 		longs[i].name = rows[i].name;
 		longs[i].has_arg = rows[i].value != NULL;
@@ -204,6 +207,9 @@ options_parse(struct options *options, int argc, char *argv[],
 	} while (key != -1 && options->action == RUN);
 	if (options->action != RUN)
 		return 0;
+	if (options->start_timeout == -1)
+		options->start_timeout = options->client == NULL ? 0 :
+		    900 * 1000;
 	options->command = argv + optind;
 	if (options->command[0] == NULL)
 		return fail(failure, 0, "no command (try 'portexec --help')");

@@ -27,6 +27,8 @@ int	value_map(struct options *options, const char *text,
     struct failure *failure);
 int	value_kill_after(struct options *options, const char *text,
     struct failure *failure);
+int	value_start_timeout(struct options *options, const char *text,
+    struct failure *failure);
 int	value_handoff(struct options *options, const char *text,
     struct failure *failure);
 

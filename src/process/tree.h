@@ -25,6 +25,10 @@ bool	tree_is_visible(void);
 size_t	tree_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
     void *context);
 
+/* The same without process skipped and its descendants; 0: none. */
+size_t	tree_visit_but(pid_t skipped,
+    void (*visit)(pid_t pid, pid_t parent, void *context), void *context);
+
 /*
  * Sends the signal signo to every descendant and returns how many there
  * were.  To kill all, call it until it returns 0.  Signals are sent through

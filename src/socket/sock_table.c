@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,7 @@ sock_table_visit(pid_t pid, enum sock_table table,
 	return first == -1 && second == -1 ? -1 : 0;
 }
 
-void
+bool
 sock_table_of_process(pid_t pid, void (*visit)(ino_t inode, void *context),
     void *context)
 {
@@ -118,7 +119,7 @@ sock_table_of_process(pid_t pid, void (*visit)(ino_t inode, void *context),
 	int fd;
 
 	if (procfs_open(&folder, "%d/fd", pid) == -1)
-		return;
+		return errno != EACCES && errno != EPERM;
 	while (procfs_entry(&folder, &fd)) {
 		snprintf(name, sizeof(name), "%d", fd);
 		length = readlinkat(folder.fd, name, link, sizeof(link) - 1);
@@ -128,4 +129,5 @@ sock_table_of_process(pid_t pid, void (*visit)(ino_t inode, void *context),
 			    context);
 	}
 	procfs_close(&folder);
+	return true;
 }

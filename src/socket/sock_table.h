@@ -40,10 +40,10 @@ int	sock_table_visit(pid_t pid, enum sock_table table,
     void (*visit)(const struct sock_row *row, void *context), void *context);
 
 /*
- * Calls visit with the inode number of each socket that process pid has open;
- * for none where the descriptors may not be seen.
+ * Calls visit with the inode number of each socket that process pid has open.
+ * Returns false where its descriptors may not be seen.
  */
-void	sock_table_of_process(pid_t pid,
+bool	sock_table_of_process(pid_t pid,
     void (*visit)(ino_t inode, void *context), void *context);
 
 #endif

@@ -37,6 +37,7 @@ client_ending(const struct run *run)
 	case CAUSE_SIGNAL:
 		return by_itself ? client->status : run->stop_signal;
 	case CAUSE_NO_CLIENT:
+	case CAUSE_TIMEOUT:
 		return exited(STATUS_FAILED);
 	case CAUSE_SERVICE:
 		break;
@@ -88,16 +89,28 @@ search_port(const struct sock_row *row, void *context)
 		search->found = row->inode;
 }
 
-/*
- * Whether the same socket listens on the reserved port as STEADY_MS ago.  Asks
- * /proc, because the service would see a connection.
- */
-static bool
-listens_steadily(struct watch *watch, int64_t now)
+/* Asks /proc, because the service would see a connection. */
+static struct port_search
+look_for(const struct watch *watch)
 {
 	struct port_search search = { watch->listener, watch->seen, 0 };
 
 	sock_table_visit(getpid(), TABLE_TCP, search_port, &search);
+	return search;
+}
+
+bool
+client_is_served(const struct watch *watch)
+{
+	return look_for(watch).found != 0;
+}
+
+/* Whether the same socket listens on the reserved port as STEADY_MS ago. */
+static bool
+listens_steadily(struct watch *watch, int64_t now)
+{
+	struct port_search search = look_for(watch);
+
 	if (search.found != watch->seen)
 		watch->seen_at = now;
 	watch->seen = search.found;
@@ -191,6 +204,7 @@ lose_service(struct run *run)
 	char end[64];
 
 	run->cause = CAUSE_SERVICE;
+	hang_review(run);
 	adoption_close_all(&run->adoption);
 	run_describe_end(&run->service, end, sizeof(end));
 	log_info(&launch->log, "%s %s after %.1f s, before the client",
@@ -214,6 +228,8 @@ client_step(struct run *run)
 	    (client->pid == 0 || events_clock() >= run->deadline);
 	if (client->pid == 0 && !run->client_killed && may_start(run))
 		start(run);
+	if (client->ended && run->cause == CAUSE_CLIENT)
+		hang_client_ended(run);
 	if (client->ended || run->client_killed)
 		run_stop(run);
 }

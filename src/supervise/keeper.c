@@ -73,7 +73,8 @@ handle_service_end(struct run *run)
 	if (run->stop_signal != 0 || WIFSIGNALED(run->service.status))
 		run_stop(run);
 	else if (run->children_left) {
-		if (run->service.status != 0 && !holders_any(&run->adoption))
+		if (run->launch->handoff == ADOPT &&
+		    run->service.status != 0 && !holders_any(&run->adoption))
 			adoption_close_all(&run->adoption);
 		leave_directory(run);
 		run_tell_end(run, MSG_LEFT);
@@ -182,7 +183,7 @@ sooner(int a, int b)
 static int
 choose_timeout(struct run *run)
 {
-	int timeout = waiting_step(&run->adoption);
+	int timeout = sooner(hang_step(run), waiting_step(&run->adoption));
 
 	if (run->state == RUN_STOPPING)
 		return sooner(timeout, stop_step(&run->stop));
@@ -208,6 +209,10 @@ keep_on(struct run *run)
 	if (events_wait(run->adoption.events, &run->notify_source,
 	    choose_timeout(run)) == -1)
 		give_up(run);
+	/* The front has released us: only adopt has more to do. */
+	if (run->front == -1 && run->state == RUN_GOING &&
+	    run->launch->handoff != ADOPT)
+		return false;
 	if (handle_ends(run))
 		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
 	return run->adoption.notify != -1;
@@ -312,6 +317,7 @@ start_service(struct run *run)
 		refuse(run, status);
 	channel_send(run->front, &message, -1);
 	service->started_at = events_clock();
+	hang_begin(run);
 	if (!run_has_client(run))
 		run_close_callers(run);
 	log_debug(&run->launch->log, "started %s as process %d",
@@ -405,6 +411,7 @@ keeper_main(struct launch *launch, int channel, struct failure *failure)
 		;
 	if (run_has_client(&run))
 		summarize(&run);
+	hang_end(&run, run_ending(&run) != 0);
 	/* With -c the files and unix paths go at the end. */
 	if (run_has_client(&run) && run.front == -1)
 		clean_up(&run);

@@ -41,8 +41,22 @@ run_stop(struct run *run)
 {
 	if (run->state == RUN_STOPPING)
 		return;
+	hang_review(run);
 	run->state = RUN_STOPPING;
 	stop_begin(&run->stop, run->launch->options->kill_after);
+}
+
+void
+run_time_out(struct run *run)
+{
+	run->cause = CAUSE_TIMEOUT;
+	if (!run_has_client(run)) {
+		run_stop(run);
+		return;
+	}
+	run_begin_grace(run);
+	if (run->client.pid != 0 && !run->client.ended)
+		tree_signal_from(run->client.pid, SIGTERM);
 }
 
 static void
@@ -148,7 +162,7 @@ remember_stop(struct run *run, int signo)
 		return;
 	run->stop_signal = signo;
 	run->stop_time = events_clock();
-	if (run->cause != CAUSE_NO_CLIENT)
+	if (run->cause != CAUSE_NO_CLIENT && run->cause != CAUSE_TIMEOUT)
 		run->cause = CAUSE_SIGNAL;
 }
 
@@ -243,12 +257,18 @@ run_seconds(const struct run *run, int64_t when)
 	return (double)(when - run->service.started_at) / 1000;
 }
 
+int
+run_ending(const struct run *run)
+{
+	return run_has_client(run) || run->cause == CAUSE_TIMEOUT ?
+	    client_ending(run) : run->service.status;
+}
+
 void
 run_tell_end(const struct run *run, enum message_kind kind)
 {
 	struct message message = { .kind = kind,
-	    .value = run_has_client(run) ? client_ending(run) :
-	    run->service.status };
+	    .value = run_ending(run) };
 
 	if (run->front != -1)
 		channel_send(run->front, &message, -1);

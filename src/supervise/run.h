@@ -11,6 +11,7 @@
 #include "handoff/launch.h"
 #include "process/events.h"
 #include "supervise/channel.h"
+#include "supervise/hang.h"
 #include "supervise/spawn.h"
 #include "supervise/stop.h"
 
@@ -25,7 +26,8 @@ enum cause {
 	CAUSE_CLIENT,	/* the client ended, or nothing has ended the run yet */
 	CAUSE_SERVICE,	/* the service was over before the client */
 	CAUSE_SIGNAL,	/* portexec was told to stop */
-	CAUSE_NO_CLIENT	/* the client could not be executed */
+	CAUSE_NO_CLIENT,	/* the client could not be executed */
+	CAUSE_TIMEOUT	/* -t ran out */
 };
 
 struct run {
@@ -48,6 +50,7 @@ struct run {
 	int64_t		 stop_time;	/* when it came, events_clock() */
 	bool		 client_killed;	/* the client had to be stopped */
 	struct stop	 stop;
+	struct hang	 hang;
 };
 
 /* Whether the run has a client: -c. */
@@ -58,6 +61,12 @@ void	run_begin_grace(struct run *run);
 
 /* Begins to stop all descendants.  Does nothing if this was begun before. */
 void	run_stop(struct run *run);
+
+/*
+ * Ends the run with 125, because -t has run out: stops the client, if there is
+ * one, and then all that is left.
+ */
+void	run_time_out(struct run *run);
 
 /*
  * Receives one message from the front, and obeys it.  If the front is gone
@@ -87,8 +96,13 @@ void	run_describe_end(const struct child *child, char *text, size_t size);
 double	run_seconds(const struct run *run, int64_t when);
 
 /*
- * Sends the front the status of wait(2) with which the run ended: the
- * service's, or with -c that of client_ending().  kind is MSG_ENDED or
+ * Returns the status of wait(2) with which the run ends: the service's, or with
+ * -c, and where -t ran out, that of client_ending().
+ */
+int	run_ending(const struct run *run);
+
+/*
+ * Sends the front the status with which the run ended.  kind is MSG_ENDED or
  * MSG_LEFT.  Does nothing if the front is gone.
  */
 void	run_tell_end(const struct run *run, enum message_kind kind);
