@@ -37,6 +37,7 @@ BAD_VALUES = {
     'handoff': ['', 'x', '-1', '0', 'Adopt', 'adopt ', 'inherit,adopt'],
     'kill-after': ['', 'x', '-1', '-0.5', '86401', HUGE, '1e3', 'nan', 'inf',
                    '0x10', '.', '1.2.3', ' 1', '1 ', '1s', '+1'],
+    'start-timeout': ['', 'x', '-1', '86401', HUGE, 'inf', '.', '1s'],
 }
 
 

@@ -93,6 +93,8 @@ waiting_begin_anew(struct adoption *adoption, const struct listener *listener)
 
 	watch->given = watch->settled = watch->queue.looked = false;
 	watch->since = 0;
+	free(watch->said);
+	watch->said = NULL;
 	adoption->look_at = 0;
 }
 

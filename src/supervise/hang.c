@@ -298,11 +298,17 @@ void
 hang_review(struct run *run)
 {
 	struct adoption *adoption = &run->adoption;
+	struct watch *watch;
 	size_t i;
 
-	for (i = 0; i < adoption->listeners->count; i++)
-		if (adoption->watches[i].said != NULL)
-			look_at_watch(run, &adoption->watches[i]);
+	if (run->hang.reviewed)
+		return;
+	run->hang.reviewed = true;
+	for (i = 0; i < adoption->listeners->count; i++) {
+		watch = &adoption->watches[i];
+		if (watch->said != NULL && look_at_watch(run, watch))
+			run->hang.awaited = true;
+	}
 }
 
 /* Whether a client may have come, as far as that can be known. */
@@ -343,28 +349,16 @@ hang_client_ended(struct run *run)
 	keep(&run->hang.unreached, text);
 }
 
-/* Whether a report was made that still holds. */
-static bool
-is_awaited(const struct run *run)
-{
-	size_t i;
-
-	for (i = 0; i < run->adoption.listeners->count; i++)
-		if (run->adoption.watches[i].said != NULL &&
-		    !run->adoption.watches[i].settled)
-			return true;
-	return false;
-}
-
 void
 hang_end(struct run *run, bool failed)
 {
 	const struct hang *hang = &run->hang;
 
+	hang_review(run);
 	if (run->cause == CAUSE_TIMEOUT && hang->last != NULL)
 		log_error("%s", hang->last);
 	else if ((failed || run->stop_signal != 0) && hang->last != NULL &&
-	    is_awaited(run))
+	    hang->awaited)
 		log_error("ended %s", hang->last);
 	else if (hang->unreached != NULL)
 		log_error("%s", hang->unreached);

@@ -22,6 +22,8 @@ struct hang {
 	unsigned	 calls;		/* of bind(2), at the last look */
 	unsigned long long programs;	/* of the survey, likewise; 0: none */
 	bool		 announced;	/* that -t will end the run soon */
+	bool		 reviewed;	/* see hang_review() */
+	bool		 awaited;	/* what was said holds to the end */
 	/* What may be the last words of the run; owned; or NULL. */
 	char		*last;		/* what is waited for */
 	char		*unreached;	/* that no client came */
@@ -40,7 +42,11 @@ void	hang_begin(struct run *run);
  */
 int	hang_step(struct run *run);
 
-/* Learns whether clients that were spoken of have been taken meanwhile. */
+/*
+ * The run comes to its end: learns whether clients that were spoken of have been
+ * taken meanwhile.  Call this before the listeners are closed, and before the
+ * service is stopped.  Once is enough.
+ */
 void	hang_review(struct run *run);
 
 /*
