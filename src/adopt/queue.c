@@ -39,7 +39,6 @@ struct look {
 	struct queue		 now;
 	bool			 accepted;
 	bool			 still;		/* one of before->peers waits */
-	bool			 reached;
 };
 
 static bool
@@ -120,21 +119,32 @@ queue_look(struct queue *queue, const struct listener *listener)
 	return !taken;
 }
 
+struct search {
+	const struct listeners	*listeners;
+	bool			 found;
+};
+
 static void
 look_for_any(const struct sock_row *row, void *context)
 {
-	struct look *look = context;
+	struct search *search = context;
+	const struct listener *listener;
+	size_t i;
 
-	if (row->state != LISTEN && (is_local(look->listener, row) ||
-	    address_port(&row->remote) == look->listener->port))
-		look->reached = true;
+	for (i = 0; row->state != LISTEN && i < search->listeners->count;
+	    i++) {
+		listener = &search->listeners->list[i];
+		if (is_local(listener, row) ||
+		    address_port(&row->remote) == listener->port)
+			search->found = true;
+	}
 }
 
 bool
-queue_was_reached(const struct listener *listener)
+queue_was_reached(const struct listeners *listeners)
 {
-	struct look look = { .listener = listener };
+	struct search search = { listeners, false };
 
-	sock_table_visit(getpid(), TABLE_TCP, look_for_any, &look);
-	return look.reached;
+	sock_table_visit(getpid(), TABLE_TCP, look_for_any, &search);
+	return search.found;
 }

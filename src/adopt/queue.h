@@ -32,9 +32,9 @@ unsigned	queue_length(const struct listener *listener);
 bool		queue_look(struct queue *queue, const struct listener *listener);
 
 /*
- * Whether the tables of the kernel show a connection to the port of the
- * listener, of TCP, be it over for a minute.
+ * Whether the tables of the kernel show a connection to the port of one of the
+ * listeners, which are for TCP.  It may have been over for a minute.
  */
-bool		queue_was_reached(const struct listener *listener);
+bool		queue_was_reached(const struct listeners *listeners);
 
 #endif

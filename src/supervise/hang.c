@@ -47,16 +47,24 @@ hang_begin(struct run *run)
 	adoption->waits_changed = true;
 }
 
-/* Whether it waits still, when it is looked at. */
+/*
+ * Whether it waits still, when it is looked at.  Who listens on a reserved port
+ * may do so for a moment: that counts once the client has been started.
+ */
 static bool
 look_at_watch(struct run *run, struct watch *watch)
 {
+	bool reserved = run->launch->handoff == RESERVE, served;
+
 	if (!waits(watch))
 		return false;
-	watch->settled = run->launch->handoff == RESERVE ?
-	    client_is_served(watch) :
+	served = reserved ? client_is_served(watch) :
 	    !queue_look(&watch->queue, watch->listener);
-	return !watch->settled;
+	if (!reserved || !run_has_client(run))
+		watch->settled = served;
+	else
+		watch->settled = run->client.pid != 0;
+	return !watch->settled && !served;
 }
 
 /* Stores "3", "0.7". */
@@ -322,10 +330,9 @@ was_reached(const struct run *run)
 		return true;
 	for (i = 0; i < adoption->listeners->count; i++)
 		if (adoption->watches[i].reached ||
-		    !adoption_is_tcp(&adoption->listeners->list[i]) ||
-		    queue_was_reached(&adoption->listeners->list[i]))
+		    !adoption_is_tcp(&adoption->listeners->list[i]))
 			return true;
-	return false;
+	return queue_was_reached(adoption->listeners);
 }
 
 void
