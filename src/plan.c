@@ -112,6 +112,9 @@ plan_check(const struct options *options, enum handoff handoff,
 		    "-b: not with --inetd, whose input is the socket" },
 		{ options->background && writes_output(&options->files),
 		    "-b: standard output is not for -p and -w" },
+		{ options->start_timeout > 0 && options->on_demand &&
+		    options->client == NULL,
+		    "-t: with --on-demand only where there is -c" },
 	};
 	size_t i;
 
@@ -177,7 +180,8 @@ bool
 plan_is_supervised(const struct launch *launch)
 {
 	return launch->handoff == ADOPT || launch->script != NULL ||
-	    launch->options->has_stop_signal;
+	    launch->options->has_stop_signal ||
+	    launch->options->start_timeout > 0;
 }
 
 enum input

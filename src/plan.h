@@ -70,8 +70,8 @@ bool		plan_may_reserve(const struct launch *launch);
 enum input	plan_input(const struct options *options);
 
 /*
- * Whether portexec stays while the service runs: under adopt, and with -c or
- * -s.
+ * Whether portexec stays while the service runs: under adopt, and with -c, -s
+ * or -t.
  */
 bool		plan_is_supervised(const struct launch *launch);
 

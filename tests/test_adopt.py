@@ -355,9 +355,10 @@ class Words(harness.Binding):
             clients = [stack.enter_context(connect(address))
                        for address in (first, second, second)]
             for process, address, rest in (
-                    (mapped, first, f'1 client queued); it bound 127.0.0.1:'
-                     f'{other}: try --map {other}'),
-                    (plain, second, '2 clients queued)')):
+                    (mapped, first, f'1 client queued); it listens on '
+                     f'127.0.0.1:{other}: try --map {other}'),
+                    (plain, second,
+                     '2 clients queued); it listens nowhere yet')):
                 port = address.rpartition(':')[2]
                 self.assertEqual(
                     process.stderr.readline(),

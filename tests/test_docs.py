@@ -20,9 +20,10 @@ import services
 from harness import PORTEXEC, TOP, source, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
-            'HANDOFFS', 'STOPPING', 'CLIENT MODE', 'BACKGROUND', 'ENVIRONMENT',
-            'FILES',
-            'EXIT STATUS', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO', 'HISTORY',
+            'HANDOFFS', 'STOPPING', 'CLIENT MODE', 'BACKGROUND',
+            'A RUN THAT WAITS', 'ENVIRONMENT', 'FILES', 'EXIT STATUS',
+            'EXAMPLES',
+            'DIAGNOSTICS', 'SEE ALSO', 'HISTORY',
             'AUTHORS', 'CAVEATS', 'BUGS']
 
 # What the examples call ./server, which takes its sockets, ./myserver, which
@@ -213,6 +214,26 @@ signal.pause()
 '''
 
 
+# After it poll(2) fails for good in the keeper, or in the front.
+DEAFEN = '''
+import os, resource, signal, sys
+who = os.getppid()
+if sys.argv[1] == 'front':
+    with open(f'/proc/{who}/stat') as file:
+        who = int(file.read().rpartition(')')[2].split()[1])
+resource.prlimit(who, resource.RLIMIT_NOFILE, (1, 1))
+os.kill(who, signal.SIGWINCH)
+signal.pause() if sys.argv[1] == 'front' else sys.exit()
+'''
+
+LISTENS = '''
+import signal, socket
+elsewhere = socket.create_server(('127.0.0.1', 0))
+open('z', 'w')
+signal.pause()
+'''
+
+
 def give_up_tracing():
     """Root may look into every process, unless CAP_SYS_PTRACE is taken from
     it: for Popen's preexec_fn."""
@@ -330,6 +351,12 @@ class Manual(harness.Case):
             ['sh', '-c', 'kill -9 $PPID; read nothing', '{port}'],
             ['-v', 'sh', '-c', 'kill -9 $$', '{port}'],
             ['-m', '0', 'true'], ['-k', 'x', 'true'],
+            ['--on-demand', '-t', '1', 'true'],
+            ['-t', '4', '-H', 'reserve', '--', 'sleep', '300'],
+            ['-c', 'until [ -e z ]; do sleep 0.01; done', '--',
+             sys.executable, '-c', LISTENS],
+            *(['-H', 'adopt', '--', sys.executable, '-c', DEAFEN, who]
+              for who in ('keeper', 'front')),
             ['-m', '80', '-H', 'reserve', 'true'], ['-m', '80=x', 'true'],
             ['-l', './s', '-m', '80', 'true'],
             ['-H', 'reserve', '--no-pid', 'true'],
@@ -400,7 +427,9 @@ class Manual(harness.Case):
             ('t', ['-H', 'adopt', '--', 'sleep', '300']),
             ('u', ['-H', 'adopt', '--', sys.executable, '-c', ELSEWHERE,
                    other]),
-            ('w', ['-c', 'sleep 300', '--', 'sleep', '300']))]
+            ('w', ['-c', 'sleep 300', '--', 'sleep', '300']),
+            ('v', ['-H', 'adopt', '--', harness.BINDER, 'socket=tcp4',
+                   'bind=127.0.0.1:{port:0}', 'listen', 'wait=never']))]
         with contextlib.ExitStack() as clients:
             for service in services:
                 for _ in range(2):
@@ -411,6 +440,9 @@ class Manual(harness.Case):
             for service in services:
                 for _ in range(2):
                     yield service.stderr.readline().rstrip('\n')
+            for service in services:
+                service.terminate()
+                yield service.stderr.read().splitlines()[-1]
 
     def test_diagnostics(self):
         """Every message of the manual is one of the program's, and every

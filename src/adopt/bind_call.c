@@ -174,8 +174,6 @@ continue_bind(struct adoption *adoption, const struct call *call)
 
 	if (request->type == SOCK_STREAM && request->standard &&
 	    request->same_network && address_port(&request->address) != 0) {
-		adoption->foreign = request->address;
-		adoption->foreign_length = request->length;
 		address_format(&request->address, request->length, bound);
 		log_debug(adoption->log, "process %d bound %s itself",
 		    call->caller.process, bound);
@@ -261,6 +259,7 @@ bind_call_answer(struct adoption *adoption)
 	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_RECV,
 	    &in.notification) == -1)
 		return;
+	adoption->calls++;
 	out.response.id = call.id = in.notification.id;
 	answered = examine_call(adoption, &in.notification, &call) ?
 	    answer(adoption, &call) : CONTINUED;

@@ -223,10 +223,8 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 
 /*
  * Whether the kernel is to handle the call, whatever socket it is for.  Most
- * bind(2) calls are decided here, from the address alone.  Until the service
- * has been given a listener, a call for another port is examined all the same,
- * if it is not the one before: report() in waiting.c suggests that port for
- * --map.  So is every call for a port under -v, which logs it.
+ * bind(2) calls are decided here, from the address alone.  Under -v a call for
+ * another port is examined all the same, and logged.
  */
 static bool
 is_foreign(const struct adoption *adoption, const union address *address)
@@ -255,11 +253,7 @@ is_foreign(const struct adoption *adoption, const union address *address)
 	for (i = 0; port != 0 && i < maps->count; i++)
 		if (maps->list[i].port == port)
 			return false;
-	if (port == 0)
-		return true;
-	return adoption->log->verbosity != VERBOSE &&
-	    (adoption->adopted_at != 0 ||
-	    port == address_port(&adoption->foreign));
+	return port == 0 || adoption->log->verbosity != VERBOSE;
 }
 
 static bool

@@ -74,6 +74,8 @@ static const struct row {
 	    "from the stop signal to KILL (default 5)" },
 	{ 's', value_stop_signal, "stop-signal", "SIGNAL",
 	    "the signal that stops the service (default TERM)" },
+	{ 't', value_start_timeout, "start-timeout", "SECONDS",
+	    "give up where clients wait so long in vain (-c: 900; 0: never)" },
 	{ 'b', NULL, "background", NULL,
 	    "print the port and the pid, and end, when COMMAND is executed" },
 	{ INETD, NULL, "inetd", NULL,
@@ -197,6 +199,7 @@ options_parse(struct options *options, int argc, char *argv[],
 	options->verbosity = NORMAL;
 	options->kill_after = 5000;
 	options->stop_signal = SIGTERM;
+	options->start_timeout = -1;
 	for (i = 0; i < ROWS; i++) {
 		longs[i].name = rows[i].name;
 		longs[i].has_arg = rows[i].value != NULL;
@@ -221,6 +224,9 @@ options_parse(struct options *options, int argc, char *argv[],
 		return fail(failure, 0, "--check: goes alone");
 	if (options->action != RUN)
 		return 0;
+	if (options->start_timeout == -1)
+		options->start_timeout = options->client == NULL ? 0 :
+		    900 * 1000;
 	options->command = argv + optind;
 	if (options->command[0] == NULL)
 		return fail(failure, 0, "no command (try 'portexec --help')");

@@ -51,6 +51,7 @@ struct options {
 	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
 	int			 kill_after;	/* -k, milliseconds */
+	int			 start_timeout;	/* -t, likewise; 0: none */
 	bool			 has_stop_signal;	/* -s was given */
 	int			 stop_signal;	/* TERM without it */
 	bool			 background, inetd, on_demand, no_pid;

@@ -29,6 +29,8 @@ int	value_kill_after(struct options *options, const char *text,
     struct failure *failure);
 int	value_stop_signal(struct options *options, const char *text,
     struct failure *failure);
+int	value_start_timeout(struct options *options, const char *text,
+    struct failure *failure);
 int	value_handoff(struct options *options, const char *text,
     struct failure *failure);
 

@@ -335,13 +335,16 @@ START_TEST(takes_times_to_the_millisecond)
 	char words[64];
 	int status;
 
-	snprintf(words, sizeof(words), "-k|%s|true", times[_i].seconds);
+	snprintf(words, sizeof(words), "-k|%s|-t|%s|true", times[_i].seconds,
+	    times[_i].seconds);
 	line_split(&line, words);
 	status = options_parse(&options, line.argc, line.argv, &failure);
 	ck_assert_int_eq(status == -1, times[_i].milliseconds == -1);
-	if (status == 0)
+	if (status == 0) {
 		ck_assert_int_eq(options.kill_after, times[_i].milliseconds);
-	else
+		ck_assert_int_eq(options.start_timeout,
+		    times[_i].milliseconds);
+	} else
 		ck_assert_ptr_nonnull(strstr(failure.text, "a day at most"));
 	options_free(&options);
 	free(line.text);
