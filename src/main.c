@@ -203,35 +203,41 @@ settle_handoff(struct launch *launch, struct front *front,
 }
 
 static void
+announce_one(const struct launch *launch, size_t i)
+{
+	const struct listener *listener = &launch->listeners.list[i];
+	const char *word = listener->inherited ? "inherited" : "listening on";
+	const char *kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
+	const char *addr = listener->addr[0] == '\0' ? "a nameless socket" :
+	    listener->addr, *service = launch->command[0];
+	char label[LABEL_MAX];
+
+	listener_label(listener, label);
+	if (launch->audience == AUDIENCE_INETD)
+		log_info(&launch->log, "%s%s %s%s, fds 0 and 1", label, word,
+		    addr, kind);
+	else if (launch->handoff == INHERIT)
+		log_info(&launch->log, "%s%s %s%s, fd %zu", label, word, addr,
+		    kind, FIRST_FD + i);
+	else if (launch->handoff == ADOPT && listener->optional &&
+	    listener->type == SOCK_STREAM)
+		log_info(&launch->log, "%s%s listens when %s binds it", label,
+		    addr, service);
+	else if (launch->handoff == ADOPT)
+		log_info(&launch->log, "%s%s %s%s, until %s binds it", label,
+		    word, addr, kind, service);
+	else if (listener->reserve != -1)
+		log_info(&launch->log, "%s%u reserved for %s", label,
+		    listener->port, service);
+}
+
+static void
 announce(const struct launch *launch)
 {
-	const struct listener *listener;
-	const char *addr, *kind, *word;
 	size_t i;
 
-	for (i = 0; i < launch->listeners.count; i++) {
-		listener = &launch->listeners.list[i];
-		word = listener->inherited ? "inherited" : "listening on";
-		kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
-		addr = listener->addr[0] == '\0' ? "a nameless socket" :
-		    listener->addr;
-		if (launch->audience == AUDIENCE_INETD)
-			log_info(&launch->log, "%s %s%s, fds 0 and 1", word,
-			    addr, kind);
-		else if (launch->handoff == INHERIT)
-			log_info(&launch->log, "%s %s%s, fd %zu", word, addr,
-			    kind, FIRST_FD + i);
-		else if (launch->handoff == ADOPT && listener->optional &&
-		    listener->type == SOCK_STREAM)
-			log_info(&launch->log, "%s listens when %s binds it",
-			    addr, launch->command[0]);
-		else if (launch->handoff == ADOPT)
-			log_info(&launch->log, "%s %s%s, until %s binds it",
-			    word, addr, kind, launch->command[0]);
-		else if (listener->reserve != -1)
-			log_info(&launch->log, "%u reserved for %s",
-			    listener->port, launch->command[0]);
-	}
+	for (i = 0; i < launch->listeners.count; i++)
+		announce_one(launch, i);
 }
 
 static int

@@ -481,7 +481,7 @@ class Examples(harness.Case):
         portexec said."""
         return [(address or '127.0.0.1:' + port, bool(datagrams), bool(port))
                 for address, datagrams, port in re.findall(
-                    r'^portexec: (?:(?:listening on|inherited) (\S+)'
+                    r'^portexec: (?:\w+: )?(?:(?:listening on|inherited) (\S+)'
                     r'( \(datagrams\))?, (?:fds? \d+.*|until .* binds it)|'
                     r'(\d+) reserved for .*)$',
                     self.read('err'), re.MULTILINE)]

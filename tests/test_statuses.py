@@ -247,7 +247,7 @@ class Sockets(StatusCase):
     def test_a_port_in_use(self):
         with listening() as stray:
             port = stray.getsockname()[1]
-            for arguments in (['-l', port], ['-l', f'a=127.0.0.1:{port}'],
+            for arguments in (['-l', port], ['-l', f'127.0.0.1:{port}'],
                               ['-l', f'localhost:{port}'],
                               ['-l', './a', '-l', port, '-l', './b'],
                               ['-H', 'reserve', '-l', port]):
@@ -449,12 +449,31 @@ class Lines(Case):
                          r'\Aportexec: listening on @[0-9a-f]+, fd 8\Z')
         self.assertEqual(lines, [
             f'portexec: listening on 127.0.0.1:{tcp}, fd 3',
-            f'portexec: listening on 127.0.0.1:{udp} (datagrams), fd 4',
+            f'portexec: dns: listening on 127.0.0.1:{udp} (datagrams), fd 4',
             'portexec: listening on ./a, fd 5',
             f'portexec: listening on [::]:{six}, fd 6',
             'portexec: listening on ./b (datagrams), fd 7',
             f'portexec: listening on 127.0.0.1:{both}, fd 9',
             f'portexec: listening on [::1]:{both}, fd 10'])
+
+    def test_names(self):
+        """With which each line about the socket begins."""
+        for line, *arguments in (
+                (r'listening on 127\.0\.0\.1:\d+, fd 3',),
+                (r'listening on 127\.0\.0\.1:\d+, until true binds it',
+                 '-H', 'adopt'),
+                (r'\d+ reserved for true', '-H', 'reserve'),
+                (r'listening on 127\.0\.0\.1:\d+, fds 0 and 1', '--inetd')):
+            done = self.run_portexec(*arguments, '-l', 'web=0', 'true')
+            self.assertRegex(done.stderr, fr'^portexec: web: {line}\n$')
+        done = self.run_portexec('-l', 'web=0', '--', PORTEXEC, 'true')
+        self.assertRegex(done.stderr, r'\nportexec: web: inherited [^ ]*, fd 3')
+        done = self.run_portexec('-H', 'adopt', '-l', 'web=localhost:0', 'true')
+        self.assertRegex(done.stderr, r'\nportexec: web: \[::1\]:\d+ listens w')
+        with harness.listening() as taken:
+            address = '%s:%d' % taken.getsockname()
+            self.assert_fails('-l', 'web=' + address, 'true', message=(
+                f'web: listen on {address}: Address already in use'))
 
     def test_one_line_a_reserved_number(self):
         done = self.run_portexec('-H', 'reserve', '-l', '0', '-l', '0',

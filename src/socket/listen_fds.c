@@ -108,7 +108,7 @@ int
 listen_fds_inherited(char *const variables[], const struct identity *self,
     size_t *count, char ***names, struct failure *failure)
 {
-	static char unknown[] = "unknown";
+	static char unknown[] = SPEC_UNNAMED;
 	const char *given = find(variables, "LISTEN_FDNAMES");
 	size_t i, length, fields = 1;
 	char *copy, *name;
@@ -191,7 +191,7 @@ rename_listener(struct listeners *listeners, const struct spec *spec)
 		listener = &listeners->list[i];
 		if (listener->fd != spec->fd)
 			continue;
-		if (strcmp(spec->name, "unknown") != 0)
+		if (strcmp(spec->name, SPEC_UNNAMED) != 0)
 			strlcpy(listener->name, spec->name,
 			    sizeof(listener->name));
 		return true;
