@@ -77,6 +77,41 @@ class Choice(harness.Case):
             with self.subTest(arguments):
                 self.assertEqual(self.handoff(*arguments), expected)
 
+    def test_a_port_that_is_given_by_number(self):
+        """Without a placeholder: where the service is told it.  Any other
+        number may be a user or a time."""
+        port = free_number()
+        self.write('port.in', f'server.port={port}')
+        for expected, *arguments in (
+                ('adopt', '--', 'true', '--port', port),
+                ('adopt', '--', 'true', f'--port={port}'),
+                ('adopt', '--', 'true', '-p', port),
+                ('adopt', '--', 'true', f'127.0.0.1:{port}'),
+                ('adopt', '-e', f'PORT={port}', '--', 'true'),
+                ('adopt', '-w', 'w=@port.in', '--', 'true'),
+                ('inherit', '-H', 'inherit', '--', 'true', '--port', port),
+                ('inherit', '--', 'true', '--port', port, '{fd}'),
+                ('inherit', '--', 'true', port),
+                ('inherit', '--', 'true', '--reuid', port),
+                ('inherit', '--', 'true', '--port', f'{port}0'),
+                ('inherit', '-l', '0', '--', 'true', '--port', '0'),
+                ('inherit', '-p', 'w', '--', 'true')):
+            with self.subTest(arguments):
+                self.assertEqual(self.handoff('-l', port, *arguments),
+                                 expected)
+
+    def test_a_service_that_is_told_it(self):
+        port = free_number()
+        for arguments in (['--port', port], [f'--port={port}']):
+            process = self.launch('-l', port, '--', sys.executable, '-c', (
+                'import socket, sys\n'
+                'port = int(sys.argv[-1].rpartition("=")[2])\n'
+                'server = socket.create_server(("127.0.0.1", port))\n'
+                'server.accept()[0].sendall(b"hello")'), *arguments)
+            with harness.connect(self.announced(process)) as client:
+                self.assertEqual(harness.read_all(client), b'hello')
+            self.assertEqual(process.wait(harness.DEADLINE), 0)
+
     def test_map_is_for_adopt_only(self):
         for handoff in 'inherit', 'reserve':
             self.assert_fails('-H', handoff, '-m', '8080', '--', 'true',
