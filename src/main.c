@@ -25,6 +25,7 @@
 
 #include "cli/values.h"
 #include "handoff/exec.h"
+#include "hints.h"
 #include "plan.h"
 #include "socket/bind.h"
 #include "supervise/front.h"
@@ -56,6 +57,7 @@ inherit_passed(struct launch *launch, struct failure *failure)
 	if (getenv("LISTEN_PID") == NULL)
 		return 0;
 	self = listen_fds_identify();
+	launch->addressee = listen_fds_addressee(environ, &self);
 	if (listen_fds_inherited(environ, &self, &count, &names,
 	    failure) == -1)
 		return -1;
@@ -186,11 +188,15 @@ settle_handoff(struct launch *launch, struct front *front,
 	if (launch->handoff != ADOPT)
 		return fail(failure, 0, "%s", reason.text);
 	if (!plan_may_reserve(launch))
-		return fail(failure, 0, "adopt: %s", reason.text);
+		return fail(failure, 0, "adopt: %s%s", reason.text,
+		    hints_nested(reason.text));
 	launch->handoff = RESERVE;
 	launch->audience = AUDIENCE_WITHOUT_FDS;
 	if (exec_prepare(launch, false, failure) == -1)
 		return -1;
+	/* What adopt lacked, reserve may lack as well: say so at once. */
+	if (!port_files_have_room(launch->files))
+		return fail(failure, errno, "adopt: %s; reserve", reason.text);
 	/* With -c, reserve has a keeper too, which may fail as adopt's did. */
 	if (settle_handoff(launch, front, &another) == -1)
 		return strcmp(another.text, reason.text) == 0 ?
@@ -248,6 +254,7 @@ publish(struct launch *launch, struct failure *failure)
 	    failure) == -1)
 		return -1;
 	announce(launch);
+	hints_log(launch);
 	return port_files_write(launch->files, &launch->signals.mask, failure);
 }
 

@@ -351,7 +351,11 @@ class Manual(harness.Case):
             ['-H', 'reserve', 'true', '{fd}'], ['-w', 'x=@x', 'true'],
             ['-w', 'y=@missing', 'true'], ['-w', 'y=@.', 'true'],
             ['-p', '/proc/version', 'true'], ['-p', '/dev/full', 'true'],
-            ['./missing'],
+            ['./missing'], ['true', '{prot}'], ['-e', 'PORT=1', 'true'],
+            ['-e', '8', 'true'], ['-c', 'sh', 'test', '--', 'sh'],
+            ['true', '--fd', '{fd}', '--port', '{port}'],
+            ['true', '{port}', '-c', 'a b'],
+            ['--', 'sh', '-c', '"$0" true; :', PORTEXEC],
         ]
 
     def run_binders(self, other):

@@ -245,6 +245,8 @@ class Sockets(StatusCase):
                            message="': the path is longer than 107 bytes")
 
     def test_a_port_in_use(self):
+        with open('/proc/self/comm') as file:
+            has = (f': process {os.getpid()} ({file.read()[:-1]}) has it')
         with listening() as stray:
             port = stray.getsockname()[1]
             for arguments in (['-l', port], ['-l', f'127.0.0.1:{port}'],
@@ -254,12 +256,12 @@ class Sockets(StatusCase):
                 with self.subTest(arguments):
                     self.fails(*arguments, 'true', exact=True, message='listen'
                                f' on 127.0.0.1:{port}: Address already in '
-                               'use')
+                               f'use{has}')
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stray:
             stray.bind(('127.0.0.1', 0))
             port = stray.getsockname()[1]
             self.fails('-l', f'udp:{port}', 'true', exact=True, message=f'list'
-                       f'en on 127.0.0.1:{port}: Address already in use')
+                       f'en on 127.0.0.1:{port}: Address already in use{has}')
 
     def test_a_path_in_use(self):
         self.write('file', '')
@@ -286,7 +288,9 @@ class Sockets(StatusCase):
         ordinary = self.as_ordinary_user()
         with open('/proc/sys/net/ipv4/ip_unprivileged_port_start') as file:
             start = int(file.read())
-        message = 'listen on 127.0.0.1:80: Permission denied'
+        message = ('listen on 127.0.0.1:80: Permission denied: ports below '
+                   f"{max(start, 1024)} are root's: sysctl net.ipv4."
+                   'ip_unprivileged_port_start=80, or --map 80 without -l')
         if start > 80:
             self.fails('-l', '80', 'true', exact=True, message=message,
                        **ordinary)
@@ -364,12 +368,15 @@ class FullDisk(StatusCase):
 class Execution(StatusCase):
     def test_not_found(self):
         self.write('script', '#!/no/such/interpreter\n', 0o755)
+        why = {'./script': ": its interpreter '/no/such/interpreter' is not "
+               'there'}
         for command in ('no-such-command', './no-such-command',
                         '/no/such/command', '', './script', '{port}'):
             with self.subTest(command):
                 self.fails('-l', '0', '-p', 'port', '-l', './a', command,
-                           status=127, exact=True, message=f'execute {command}'
-                           ': No such file or directory',
+                           status=127, exact=True,
+                           message=f"execute {command or repr('')}: No such "
+                           f"file or directory{why.get(command, '')}",
                            env=harness.environment(PATH='/usr/bin:/bin'))
 
     def test_cannot_be_executed(self):

@@ -30,6 +30,7 @@ struct launch {
 	enum handoff		 handoff;
 	enum audience		 audience;	/* of the service */
 	struct listeners	 listeners;
+	pid_t			 addressee;	/* listen_fds_addressee() */
 	char			**command;	/* expanded; owned */
 	char			*script;	/* -c, expanded; owned; NULL */
 	struct environment	 environment;	/* from exec_prepare() */

@@ -9,6 +9,7 @@
 
 #include "socket/bind.h"
 #include "socket/listen_fds.h"
+#include "socket/occupant.h"
 
 enum { TRIES = 64 };	/* ports that are tried for a group */
 
@@ -357,9 +358,11 @@ refuse(const struct listeners *listeners, size_t start,
 
 	if (listeners->count == start || group->interface[0] != '\0')
 		fail(failure, error, "listen on %s", group->text);
-	else
+	else {
 		fail(failure, error, "%slisten on %s", listener_label(last,
 		    label), last->addr);
+		occupant_explain(last, error, failure);
+	}
 }
 
 /*

@@ -104,6 +104,34 @@ count_inherited(char *const variables[], const struct identity *self)
 	return (size_t)number;
 }
 
+/* A connection, or a socket that a service left open, is not passed. */
+static bool
+is_passed(int fd)
+{
+	int type, listening = 0;
+	socklen_t length = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == -1)
+		return false;
+	length = sizeof(int);
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+	return type == SOCK_DGRAM || listening != 0;
+}
+
+pid_t
+listen_fds_addressee(char *const variables[], const struct identity *self)
+{
+	const char *fds = find(variables, "LISTEN_FDS");
+	const char *pid = find(variables, "LISTEN_PID");
+	uint64_t count, number;
+
+	if (fds == NULL || pid == NULL || !parse_decimal(fds, &count) ||
+	    !parse_decimal(pid, &number) || count == 0 || number == 0 ||
+	    number > INT_MAX || number == (uint64_t)self->pid)
+		return 0;
+	return is_passed(FIRST_FD) ? (pid_t)number : 0;
+}
+
 int
 listen_fds_inherited(char *const variables[], const struct identity *self,
     size_t *count, char ***names, struct failure *failure)
