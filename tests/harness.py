@@ -168,6 +168,12 @@ def said(text):
                   lambda found: reasons()[found[0]], text)
 
 
+def has_it():
+    """What portexec adds where this process has the port."""
+    with open('/proc/self/comm') as file:
+        return f': process {os.getpid()} ({file.read()[:-1]}) has it'
+
+
 def wait_for(condition, what, seconds=DEADLINE):
     """Returns condition()'s first true value, asked every few ms."""
     end = time.monotonic() + seconds

@@ -126,6 +126,9 @@ HINTED = [
      "'--port=<port>' will fail"),
 ]
 
+# A service that the client's end ends, in words of its own.
+LASTS = ['sh', '-c', 'exec sleep 300', 'sh']
+
 # What is right, or may be: nothing is said.
 RIGHT = [
     ['--', 'true', '--port', '{port}'],
@@ -146,9 +149,11 @@ RIGHT = [
     ['-e', 'URL=http://{addr}/', '--', 'true', '--fd', '{fd}'],
     ['--', 'true', '--fd', '{fd}', '--url', 'http://{addr}/'],
     ['-H', 'inherit', '-e', 'X={fd}', '--', 'true', '--port', '{port}'],
-    ['-c', 'true', '--', 'sh', '-c', 'read x <&3', 'sh', '--', 'x'],
-    ['-c', 'true', 'sh', '-c', 'read x', '--', 'sh'],
-    ['-c', ':', 'sh', '-c', 'read x', '--', 'sh'],
+    ['-c', 'true', '--', *LASTS, '--', 'sh'],
+    ['-c', 'true', *LASTS, '--', 'sh'],
+    ['-c', './check', *LASTS, '--', 'sh'],
+    ['-c', 'sh check', *LASTS, '--', 'sh'],
+    ['-c', 'sh', *LASTS],
     ['--', 'true', '{port}', '-c', 'app.conf'],
     ['--', 'true', '-c', 'a b', '{port}'],
     ['--', 'true', 'sh', '-c', 'exec a b', 'sh', '{port}'],
@@ -159,6 +164,7 @@ class Mistakes(harness.Tree):
     def setUp(self):
         super().setUp()
         self.write('crlf.sh', '#!/bin/sh\r\nexit 0\r\n', 0o755)
+        self.write('check', '#!/bin/sh\n', 0o755)
         self.write('nowhere.sh', '#!/no/where\n', 0o755)
 
     def run_it(self, arguments, status, **options):
@@ -232,10 +238,7 @@ class Mistakes(harness.Tree):
             ["portexec: option '--h' is ambiguous: --handoff --help"])
 
     def test_who_has_the_port(self):
-        with open('/proc/self/comm') as file:
-            name = file.read().rstrip('\n')
-        has = harness.said('Address already in use') + \
-            f': process {os.getpid()} ({name}) has it'
+        has = harness.said('Address already in use') + harness.has_it()
         with listening() as tcp, socket.socket(
                 socket.AF_INET6, socket.SOCK_DGRAM) as udp:
             udp.bind(('::1', 0))

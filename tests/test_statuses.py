@@ -245,8 +245,7 @@ class Sockets(StatusCase):
                            message="': the path is longer than 107 bytes")
 
     def test_a_port_in_use(self):
-        with open('/proc/self/comm') as file:
-            has = (f': process {os.getpid()} ({file.read()[:-1]}) has it')
+        has = harness.has_it()
         with listening() as stray:
             port = stray.getsockname()[1]
             for arguments in (['-l', port], ['-l', f'127.0.0.1:{port}'],
