@@ -173,9 +173,9 @@ static bool
 tells_port(const char *before, const char *word)
 {
 	const char *value = strchr(word, '=');
+	unsigned found = placeholders(word);
 
-	if ((placeholders(word) & (TELLING | TAKING)) == 0 ||
-	    (placeholders(word) & TAKING) != 0)
+	if ((found & TELLING) == 0 || (found & TAKING) != 0)
 		return false;
 	if (word[0] == '-' && value != NULL)
 		return told_is_option(word);

@@ -190,6 +190,20 @@ class Mistakes(harness.Tree):
                 self.assertEqual(self.run_it(arguments, 127),
                                  ['portexec: ' + harness.said(line)])
 
+    def test_no_dynamic_loader(self):
+        """As of a program that was made for another libc."""
+        with open(os.path.realpath('/bin/sh'), 'rb') as file:
+            program = file.read()
+        found = re.search(rb'/lib[\w./-]*/ld-[\w.-]+', program)
+        if found is None:
+            self.skipTest('/bin/sh is linked statically')
+        with open(self.path('other'), 'wb') as file:
+            file.write(program.replace(found[0], b'/no' + found[0][3:]))
+        os.chmod(self.path('other'), 0o755)
+        self.assertEqual(self.run_it(['./other'], 127), [harness.said(
+            f'portexec: execute ./other: {ENOENT}: it is there, but not its '
+            'dynamic loader')])
+
     def test_not_executable(self):
         """What was right stays."""
         self.write('n.sh', '')

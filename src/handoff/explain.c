@@ -49,11 +49,13 @@ explain_interpreter(const char *name, char hint[HINT_MAX])
 	if (size < 2)
 		return false;
 	data[size] = '\0';
-	if (strncmp(data, "#!", 2) != 0) {
+	if (strncmp(data, "\177ELF", 4) == 0) {
 		strlcpy(hint, "it is there, but not its dynamic loader",
 		    HINT_MAX);
 		return true;
 	}
+	if (strncmp(data, "#!", 2) != 0)
+		return false;
 	word = data + 2 + strspn(data + 2, " \t");
 	length = (int)strcspn(word, " \t\n");
 	snprintf(hint, HINT_MAX, "its interpreter '%.*s' is not there%s",
