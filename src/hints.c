@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,38 @@ hint_both(const struct launch *launch)
 		}
 }
 
+/*
+ * A fixed port of -l is the last argument, of python3 -m http.server say.  It
+ * does not tell (told.h): before others it may be a time or a user.
+ */
+static void
+hint_last(const struct launch *launch)
+{
+	const struct options *options = launch->options;
+	char *const *word = options->command;
+	char port[8];
+	size_t i;
+
+	while (word[1] != NULL)
+		word++;
+	if (word == options->command || word[-1][0] == '-' ||
+	    options->has_handoff || launch->handoff != INHERIT ||
+	    !is_told_nothing(launch))
+		return;
+	for (i = 0; i < options->spec_count; i++) {
+		if (options->specs[i].fd != 0)
+			continue;
+		snprintf(port, sizeof(port), "%u",
+		    address_port(&options->specs[i].address));
+		if (strcmp(*word, port) != 0 || strcmp(port, "0") == 0)
+			continue;
+		log_info(&launch->log, "%s of -l is an argument of %s: if %s "
+		    "binds it, write -H adopt", port, launch->command[0],
+		    launch->command[0]);
+		return;
+	}
+}
+
 /* Options end at COMMAND: ./server --port {port} -c 'curl ...' */
 static void
 hint_order(const struct launch *launch)
@@ -250,6 +283,7 @@ hints_log(const struct launch *launch)
 	hint_order(launch);
 	hint_names(launch);
 	hint_number(launch);
+	hint_last(launch);
 	hint_placeholders(launch);
 	hint_both(launch);
 }

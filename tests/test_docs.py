@@ -311,7 +311,7 @@ class Manual(harness.Case):
             stdin=subprocess.DEVNULL, capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (0, ''))
 
-    def failures(self, taken):
+    def failures(self, taken, free):
         """Command lines that fail, or say something worth telling."""
         alone = ['-v', '-H', 'adopt', '--', PORTEXEC]
         return [
@@ -354,6 +354,7 @@ class Manual(harness.Case):
             ['./missing'], ['true', '{prot}'], ['-e', 'PORT=1', 'true'],
             ['-e', '8', 'true'], ['-c', 'sh', 'test', '--', 'sh'],
             ['true', '--fd', '{fd}', '--port', '{port}'],
+            ['-l', '0', '-l', free, 'true', free],
             ['true', '{port}', '-c', 'a b'],
             ['--', 'sh', '-c', '"$0" true; :', PORTEXEC],
         ]
@@ -413,7 +414,8 @@ class Manual(harness.Case):
         done = []
         with harness.listening() as stray:
             taken = '%s:%d' % stray.getsockname()
-            for arguments in self.failures(taken):
+            for arguments in self.failures(
+                    taken, str(harness.free_number())):
                 done.append(self.run_portexec(*arguments, status=None))
         done.append(self.run_portexec(
             '-c', 'exit 0', 'true', status=125, preexec_fn=lambda:

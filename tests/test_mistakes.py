@@ -77,7 +77,7 @@ UNKNOWN = [
     (['--', 'node env.js'], f"execute 'node env.js': {ENOENT}: it is one word: "
      'write it without quotes, or behind sh -c'),
     (['--', 'PORT={port}', 'node', 'env.js'], f'execute PORT={{port}}: '
-     f'{ENOENT}: for a variable write -e PORT={{port}}'),
+     f'{ENOENT}: for a variable write -e PORT={{port}}, or env before it'),
     (['--', 'cd', 'app', '&&', 'npm', 'start'], f"execute cd: {ENOENT}: it is "
      "the shell's: write sh -c 'cd app && npm start'"),
     (['--', 'export', 'A=b c'],
@@ -232,6 +232,24 @@ class Mistakes(harness.Tree):
             self.run_it(['-c', 'curl', '{addr}', '--', 'node'], 127),
             [hint % 'curl {addr}',
              harness.said(f'portexec: execute {{addr}}: {ENOENT}')])
+
+    def test_a_port_as_the_last_argument(self):
+        """As of python3 -m http.server; any other number may be no port."""
+        port = str(free_number())
+        hint = (f'portexec: {port} of -l is an argument of true: if true binds '
+                'it, write -H adopt')
+        for arguments, expected in (
+                (['true', 'http.server', port], [hint]),
+                (['true', '--uid', port], []),
+                (['true', port, 'x'], []),
+                (['true', '--port', port], []),
+                (['true', '{fd}', port], []),
+                (['-H', 'inherit', 'true', port], []),
+                (['-H', 'adopt', 'true', port], [])):
+            with self.subTest(arguments):
+                self.assertEqual(
+                    self.run_it(['-l', '0', '-l', port, *arguments], 0),
+                    expected)
 
     def test_options_behind_the_command(self):
         self.assertEqual(

@@ -133,7 +133,8 @@ find_hint(const struct options *options, char *const command[],
 		snprintf(hint, HINT_MAX, "-c takes one word: write "
 		    "-c '%s'", script);
 	else if (is_assignment(name))
-		snprintf(hint, HINT_MAX, "for a variable write -e %s", name);
+		snprintf(hint, HINT_MAX, "for a variable write -e %s, "
+		    "or env before it", name);
 	else if (strcspn(name, " \t") > 0 && strpbrk(name, " \t") != NULL)
 		strlcpy(hint, "it is one word: write it without quotes, or "
 		    "behind sh -c", HINT_MAX);
