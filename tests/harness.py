@@ -336,7 +336,8 @@ class Case(unittest.TestCase):
         before = sorted(os.listdir(self.directory))
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()
-                 if not re.match(r'portexec: (\S+: )?((listening on|inherited) .*, '
+                 if not re.match(r'portexec: (\S+: )?'
+                                 r'((listening on|inherited) .*, '
                                  r'(fds? \d+.*|until .* binds it)$|'
                                  r'.* listens when .* binds it$|'
                                  r'\d+ reserved)', line)]

@@ -315,7 +315,8 @@ class Manual(harness.Case):
         """Command lines that fail, or say something worth telling."""
         alone = ['-v', '-H', 'adopt', '--', PORTEXEC]
         return [
-            ['-Z'], ['-l'], ['-d'], ['-e', '--', 'true'], ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
+            ['-Z'], ['-l'], ['-d'], ['-e', '--', 'true'],
+            ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
             ['-l', 'x:y:0', 'true'], ['-l', taken, 'true'],
             ['-H', 'reserve', 'true'], ['-l', 'udp:0', 'true'],
             ['-v', '--', PORTEXEC, 'true'],

@@ -174,7 +174,8 @@ class Play:
     def read_port(self):
         def announced():
             return re.search(
-                r'portexec: (?:\S+: )?(?:listening on|inherited) \S*?(\d+)?[ ,].*\n|'
+                r'portexec: (?:\S+: )?'
+                r'(?:listening on|inherited) \S*?(\d+)?[ ,].*\n|'
                 r'portexec: (?:\S+: )?(\d+) reserved .*\n', self.text('stderr'))
         harness.wait_for(lambda: announced() or self.is_over(),
                          'what portexec announces')
