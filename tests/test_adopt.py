@@ -18,6 +18,21 @@ from harness import (DEADLINE, PORTEXEC, connect, free_number, protocol,
 TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'
 GIVEN = 'bind given'
 PATIENCE = 3    # seconds until portexec says that clients wait
+LISTENS_AGAIN = '''
+import signal, socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+def stop(*_):
+    server.shutdown(socket.SHUT_RDWR)
+    while True:
+        try:
+            socket.create_connection(server.getsockname()).close()
+        except ConnectionRefusedError:
+            continue
+        sys.exit()
+signal.signal(signal.SIGTERM, stop)
+server.accept()[0].sendall(b"x")
+signal.pause()
+'''
 SERVE_TWICE = '''
 import socket
 server = socket.socket(fileno=3)
@@ -404,6 +419,24 @@ class Words(harness.Binding):
             for process in taken, mapped, plain:
                 self.finish(process)
                 self.assertEqual(process.said, '')
+
+    def test_nothing_listens_again_at_the_end(self):
+        """That is not said where the service is being stopped: one that ends
+        its listening, and ends when it listens again."""
+        service = [sys.executable, '-c', LISTENS_AGAIN, '{port}']
+        done = self.run_portexec(
+            '-v', '-c', f"""{sys.executable} -c 'import socket, sys
+socket.create_connection(("{{host}}", sys.argv[1])).recv(9)' {{port}}""",
+            '--', *service, env=self.env)
+        process = self.launch('-v', '--', *service, env=self.env)
+        with connect(self.announced(process)) as client:
+            self.assertEqual(read_all(client), b'x')
+        process.terminate()
+        self.finish(process)
+        for said in done.stderr, process.said:
+            self.assertIn('bound', said)
+            self.assertNotIn('again', said)
+        self.assert_nothing_left()
 
     def test_a_time_line(self):
         """Two lives of a service, the second killed."""

@@ -124,8 +124,9 @@ adoption_listen(struct adoption *adoption, struct listener *listener)
 		return true;
 	if (listen(listener->fd, listener->backlog) == -1)
 		return false;
-	log_debug(adoption->log, "%slistening on %s again",
-	    listener_label(listener, label), listener->addr);
+	if (!adoption->stopping)
+		log_debug(adoption->log, "%slistening on %s again",
+		    listener_label(listener, label), listener->addr);
 	return true;
 }
 

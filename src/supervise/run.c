@@ -42,6 +42,7 @@ run_stop(struct run *run)
 	if (run->state == RUN_STOPPING)
 		return;
 	run->state = RUN_STOPPING;
+	run->adoption.stopping = true;
 	stop_begin(&run->stop, run->launch->options->kill_after);
 }
 
@@ -147,6 +148,7 @@ remember_stop(struct run *run, int signo)
 	if (run->stop_signal != 0)
 		return;
 	run->stop_signal = signo;
+	run->adoption.stopping = true;
 	run->stop_time = events_clock();
 	if (run->cause != CAUSE_NO_CLIENT)
 		run->cause = CAUSE_SIGNAL;
