@@ -25,6 +25,7 @@
 
 #include "cli/values.h"
 #include "handoff/exec.h"
+#include "hints.h"
 #include "plan.h"
 #include "socket/bind.h"
 #include "supervise/background.h"
@@ -58,6 +59,7 @@ inherit_passed(struct launch *launch, struct failure *failure)
 	if (getenv("LISTEN_PID") == NULL)
 		return 0;
 	self = listen_fds_identify();
+	launch->addressee = listen_fds_addressee(environ, &self);
 	if (listen_fds_inherited(environ, &self, &count, &names,
 	    failure) == -1)
 		return -1;
@@ -190,11 +192,15 @@ settle_handoff(struct launch *launch, struct front *front,
 	if (launch->handoff != ADOPT)
 		return fail(failure, 0, "%s", reason.text);
 	if (!plan_may_reserve(launch))
-		return fail(failure, 0, "adopt: %s", reason.text);
+		return fail(failure, 0, "adopt: %s%s", reason.text,
+		    hints_nested(reason.text));
 	launch->handoff = RESERVE;
 	launch->audience = AUDIENCE_WITHOUT_FDS;
 	if (exec_prepare(launch, false, failure) == -1)
 		return -1;
+	/* What adopt lacked, reserve may lack as well: say so at once. */
+	if (!port_files_have_room(launch->files))
+		return fail(failure, errno, "adopt: %s; reserve", reason.text);
 	/* With -c, reserve has a keeper too, which may fail as adopt's did. */
 	if (settle_handoff(launch, front, &another) == -1)
 		return strcmp(another.text, reason.text) == 0 ?
@@ -207,35 +213,41 @@ settle_handoff(struct launch *launch, struct front *front,
 }
 
 static void
+announce_one(const struct launch *launch, size_t i)
+{
+	const struct listener *listener = &launch->listeners.list[i];
+	const char *word = listener->inherited ? "inherited" : "listening on";
+	const char *kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
+	const char *addr = listener->addr[0] == '\0' ? "a nameless socket" :
+	    listener->addr, *service = launch->command[0];
+	char label[LABEL_MAX];
+
+	listener_label(listener, label);
+	if (launch->audience == AUDIENCE_INETD)
+		log_info(&launch->log, "%s%s %s%s, fds 0 and 1", label, word,
+		    addr, kind);
+	else if (launch->handoff == INHERIT)
+		log_info(&launch->log, "%s%s %s%s, fd %zu", label, word, addr,
+		    kind, FIRST_FD + i);
+	else if (launch->handoff == ADOPT && listener->optional &&
+	    listener->type == SOCK_STREAM)
+		log_info(&launch->log, "%s%s listens when %s binds it", label,
+		    addr, service);
+	else if (launch->handoff == ADOPT)
+		log_info(&launch->log, "%s%s %s%s, until %s binds it", label,
+		    word, addr, kind, service);
+	else if (listener->reserve != -1)
+		log_info(&launch->log, "%s%u reserved for %s", label,
+		    listener->port, service);
+}
+
+static void
 announce(const struct launch *launch)
 {
-	const struct listener *listener;
-	const char *addr, *kind, *word;
 	size_t i;
 
-	for (i = 0; i < launch->listeners.count; i++) {
-		listener = &launch->listeners.list[i];
-		word = listener->inherited ? "inherited" : "listening on";
-		kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
-		addr = listener->addr[0] == '\0' ? "a nameless socket" :
-		    listener->addr;
-		if (launch->audience == AUDIENCE_INETD)
-			log_info(&launch->log, "%s %s%s, fds 0 and 1", word,
-			    addr, kind);
-		else if (launch->handoff == INHERIT)
-			log_info(&launch->log, "%s %s%s, fd %zu", word, addr,
-			    kind, FIRST_FD + i);
-		else if (launch->handoff == ADOPT && listener->optional &&
-		    listener->type == SOCK_STREAM)
-			log_info(&launch->log, "%s listens when %s binds it",
-			    addr, launch->command[0]);
-		else if (launch->handoff == ADOPT)
-			log_info(&launch->log, "%s %s%s, until %s binds it",
-			    word, addr, kind, launch->command[0]);
-		else if (listener->reserve != -1)
-			log_info(&launch->log, "%u reserved for %s",
-			    listener->port, launch->command[0]);
-	}
+	for (i = 0; i < launch->listeners.count; i++)
+		announce_one(launch, i);
 }
 
 /* signo is of port_files_write(). */
@@ -247,6 +259,7 @@ publish(struct launch *launch, int *signo, struct failure *failure)
 	    failure) == -1)
 		return -1;
 	announce(launch);
+	hints_log(launch);
 	return port_files_write(launch->files, &launch->signals, signo,
 	    failure);
 }

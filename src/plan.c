@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "told.h"
 
 unsigned
 plan_placeholders(const struct options *options, const struct port_files *files)
@@ -18,6 +19,8 @@ plan_placeholders(const struct options *options, const struct port_files *files)
 		placeholders |= template_placeholders(
 		    settings->list[i].template,
 		    strlen(settings->list[i].template));
+	if (told_port(options, files))
+		placeholders |= 1U << PLACEHOLDER_PORT;
 	return placeholders;
 }
 

@@ -12,7 +12,8 @@
 
 /*
  * Returns the placeholders (template.h) that the service will read: those in
- * COMMAND's arguments, in -e and in -w.  A set of 1 << enum placeholder.
+ * COMMAND's arguments, in -e and in -w.  A set of 1 << enum placeholder.  A
+ * fixed -l port that is told there (told.h) is in it as PLACEHOLDER_PORT.
  */
 unsigned	plan_placeholders(const struct options *options,
     const struct port_files *files);

@@ -335,11 +335,12 @@ class Manual(harness.Case):
             stdin=subprocess.DEVNULL, capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (0, ''))
 
-    def failures(self, taken):
+    def failures(self, taken, free):
         """Command lines that fail, or say something worth telling."""
         alone = ['-v', '-H', 'adopt', '--', PORTEXEC]
         return [
-            ['-Z'], ['-l'], ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
+            ['-Z'], ['-l'], ['-d'], ['-e', '--', 'true'],
+            ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
             ['-l', 'x:y:0', 'true'], ['-l', taken, 'true'],
             ['-H', 'reserve', 'true'], ['-l', 'udp:0', 'true'],
             ['-v', '--', PORTEXEC, 'true'],
@@ -387,7 +388,12 @@ class Manual(harness.Case):
             ['-H', 'reserve', 'true', '{fd}'], ['-w', 'x=@x', 'true'],
             ['-w', 'y=@missing', 'true'], ['-w', 'y=@.', 'true'],
             ['-p', '/proc/version', 'true'], ['-p', '/dev/full', 'true'],
-            ['./missing'],
+            ['./missing'], ['true', '{prot}'], ['-e', 'PORT=1', 'true'],
+            ['-e', '8', 'true'], ['-c', 'sh', 'test', '--', 'sh'],
+            ['true', '--fd', '{fd}', '--port', '{port}'],
+            ['-l', '0', '-l', free, 'true', free],
+            ['true', '{port}', '-c', 'a b'],
+            ['--', 'sh', '-c', '"$0" true; :', PORTEXEC],
         ]
 
     def run_binders(self, other):
@@ -458,7 +464,8 @@ class Manual(harness.Case):
         done = []
         with harness.listening() as stray:
             taken = '%s:%d' % stray.getsockname()
-            for arguments in self.failures(taken):
+            for arguments in self.failures(
+                    taken, str(harness.free_number())):
                 done.append(self.run_portexec(*arguments, status=None))
         done.append(self.run_portexec(
             '-c', 'exit 0', 'true', status=125, preexec_fn=lambda:
@@ -531,7 +538,7 @@ class Examples(harness.Case):
         portexec said."""
         return [(address or '127.0.0.1:' + port, bool(datagrams), bool(port))
                 for address, datagrams, port in re.findall(
-                    r'^portexec: (?:(?:listening on|inherited) (\S+)'
+                    r'^portexec: (?:\w+: )?(?:(?:listening on|inherited) (\S+)'
                     r'( \(datagrams\))?, (?:fds? \d+.*|until .* binds it)|'
                     r'(\d+) reserved for .*)$',
                     self.read('err'), re.MULTILINE)]

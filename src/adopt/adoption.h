@@ -71,6 +71,7 @@ struct adoption {
 	bool			 has_ring;	/* io_uring_setup(2) was seen */
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
+	bool			 stopping;	/* no line about what goes on */
 	pid_t			 said_refused;	/* of whom it was said last */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */
 };

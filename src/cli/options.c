@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include <getopt.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/foreign.h"
 #include "cli/options.h"
 #include "cli/values.h"
 
@@ -143,7 +145,8 @@ static int
 invalid_option(const char *word, int key, struct failure *failure)
 {
 	size_t i, length = key == 0 ? strcspn(word + 2, "=") : 0;
-	char candidates[256] = "";
+	char candidates[256] = "", shown[256];
+	const char *instead;
 
 	for (i = 0; length > 0 && i < ROWS; i++)
 		if (strncmp(rows[i].name, word + 2, length) == 0) {
@@ -156,10 +159,25 @@ invalid_option(const char *word, int key, struct failure *failure)
 	if (key != 0 && is_long(word) && strchr(word, '=') != NULL)
 		return fail(failure, 0, "option '%s' takes no value", word);
 	if (key > ' ' && key <= '~')
-		return fail(failure, 0, "unknown option '-%c' (try 'portexec "
-		    "--help')", key);
+		snprintf(shown, sizeof(shown), "-%c", key);
+	else
+		snprintf(shown, sizeof(shown), "%s", word);
+	instead = foreign_option(key == 0 ? word + 2 : NULL, key);
+	if (instead != NULL)
+		return fail(failure, 0, "unknown option '%s': %s", shown,
+		    instead);
 	return fail(failure, 0, "unknown option '%s' (try 'portexec --help')",
-	    word);
+	    shown);
+}
+
+/* Whoever wants a file of that name writes ./-- for it. */
+static int
+refuse_end(const char *word, int key, struct failure *failure)
+{
+	if (is_long(word))
+		return fail(failure, 0, "option '%s' needs a value, not '--'",
+		    word);
+	return fail(failure, 0, "option '-%c' needs a value, not '--'", key);
 }
 
 static int
@@ -171,6 +189,9 @@ parse_option(struct options *options, int key, const char *word,
 	for (i = 0; i < ROWS; i++) {
 		if (rows[i].key != key)
 			continue;
+		if (rows[i].value != NULL && strcmp(optarg, "--") == 0 &&
+		    strchr(word, '=') == NULL)
+			return refuse_end(word, key, failure);
 		if (rows[i].apply != NULL)
 			return rows[i].apply(options, optarg, failure);
 		set_flag(options, key);

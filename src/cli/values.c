@@ -6,6 +6,7 @@
 #include "cli/values.h"
 #include "process/signals.h"
 #include "socket/listen_fds.h"
+#include "socket/spelling.h"
 
 static const struct {
 	const char	*name;
@@ -25,7 +26,7 @@ value_listen(struct options *options, const char *text,
 
 	count = spec_parse(text, members, failure);
 	if (count == -1)
-		return -1;
+		return spelling_explain(text, failure);
 	list = reallocarray(options->specs,
 	    options->spec_count + (size_t)count, sizeof(*list));
 	if (list == NULL)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "handoff/exec.h"
+#include "handoff/explain.h"
 #include "process/command.h"
 
 /*
@@ -170,7 +171,7 @@ execute(const struct launch *launch, char *const command[],
 	signals_restore(&launch->signals);
 	environ = environment->list;
 	command_execute(command);
-	fail(failure, errno, "execute %s", command[0]);
+	explain_execute(launch->options, command, errno, failure);
 	signals_save(&ignored);
 	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
 }

@@ -39,6 +39,7 @@ struct launch {
 	enum audience		 audience;	/* of the service */
 	enum input		 input;
 	struct listeners	 listeners;
+	pid_t			 addressee;	/* listen_fds_addressee() */
 	char			**command;	/* expanded; owned */
 	char			*script;	/* -c, expanded; owned; NULL */
 	struct environment	 environment;	/* from exec_prepare() */

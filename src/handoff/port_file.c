@@ -121,6 +121,23 @@ prepare(struct port_file *file, const char *template, struct failure *failure)
 	return 0;
 }
 
+bool
+port_files_have_room(const struct port_files *files)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < files->count; i++)
+		if (named_descriptor(files->list[i].name) == -1) {
+			fd = open("/", O_PATH | O_CLOEXEC);
+			if (fd == -1)
+				return false;
+			close(fd);
+			break;
+		}
+	return true;
+}
+
 int
 port_files_prepare(struct port_files *files, const struct options *options,
     struct failure *failure)

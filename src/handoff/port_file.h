@@ -47,6 +47,12 @@ int	port_files_prepare(struct port_files *files,
 unsigned	port_files_placeholders(const struct port_files *files);
 
 /*
+ * Returns whether a descriptor is free for the files, if one of them has to be
+ * opened.  If not, errno says why.
+ */
+bool		port_files_have_room(const struct port_files *files);
+
+/*
  * Expands the templates for audience, the service.  Each text ends with a
  * newline.  Writes nothing.  Returns 0, or -1 with the reason in failure.
  */

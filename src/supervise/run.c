@@ -70,6 +70,7 @@ run_stop(struct run *run)
 	if (run->state == RUN_CLIENT)
 		stop_end(&run->client_stop);
 	run->state = RUN_STOPPING;
+	run->adoption.stopping = true;
 	stop_begin(&run->stop, &run->told, 0, signo, choose_delay(run),
 	    options->kill_after);
 	outside_settle(run, signo);

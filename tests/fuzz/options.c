@@ -5,8 +5,11 @@
  * the handoff that the manual says.
  */
 
+#include "cli/unquoted.h"
 #include "fuzz.h"
+#include "handoff/lookalike.h"
 #include "plan.h"
+#include "told.h"
 
 static void
 check_assignments(const struct assignments *assignments)
@@ -91,6 +94,24 @@ check_choice(const struct options *options)
 	}
 }
 
+/* What is looked for in words that are taken as they stand. */
+static void
+check_words(const struct options *options)
+{
+	const struct port_files none = { NULL, 0 };
+	char found[LOOKALIKE_MAX], script[64];
+	char *const *word;
+
+	told_port(options, &none);
+	if (unquoted_client(options, script, sizeof(script)))
+		assert(strlen(script) > strlen(options->client) ||
+		    strlen(script) == sizeof(script) - 1);
+	for (word = options->command; *word != NULL; word++)
+		if (lookalike_find(*word, found) != NULL)
+			assert(found[0] != '\0' &&
+			    strstr(*word, found) != NULL);
+}
+
 static bool
 is_same_list(const struct assignments *a, const struct assignments *b)
 {
@@ -166,6 +187,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (options.action == RUN) {
 		check_bounds(&options);
 		check_choice(&options);
+	check_words(&options);
 		check_command(&options, argc, argv);
 	}
 	assert(memcmp(given, argv, ((size_t)argc + 1) *
