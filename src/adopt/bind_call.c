@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "adopt/bind_call.h"
@@ -199,24 +198,6 @@ is_issued_again(const struct adoption *adoption, const struct call *call)
 	return !adoption->killable && holders_find(adoption, &key) != NULL;
 }
 
-/*
- * Whether the service's own socket has an address already: bind(2) fails with
- * EINVAL then, and what the socket is bound or connected to must not be lost.
- */
-static bool
-is_bound(const struct call *call)
-{
-	union address own;
-	socklen_t length = sizeof(own);
-
-	memset(&own, 0, sizeof(own));
-	if (call->copy == -1 || getsockname(call->copy, &own.any,
-	    &length) == -1)
-		return false;
-	return call->request.family == AF_UNIX ?
-	    length > sizeof(sa_family_t) : address_port(&own) != 0;
-}
-
 static enum answer
 answer(struct adoption *adoption, struct call *call)
 {
@@ -230,7 +211,8 @@ answer(struct adoption *adoption, struct call *call)
 		return is_issued_again(adoption, call) ? GIVEN : CONTINUED;
 	match = match_listener(&call->request, adoption->listeners,
 	    adoption->maps);
-	if (match != -1 && !is_bound(call))
+	/* bind(2) fails then, and what it is bound to must not be lost. */
+	if (match != -1 && !call->is_bound)
 		answer = give(adoption, call, &list[match]);
 	if (answer == CONTINUED)
 		continue_bind(adoption, call);
