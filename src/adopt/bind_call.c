@@ -209,7 +209,8 @@ answer(struct adoption *adoption, struct call *call)
 		return is_issued_again(adoption, call) ? GIVEN : CONTINUED;
 	match = match_listener(&call->request, adoption->listeners,
 	    adoption->maps);
-	if (match != -1)
+	/* bind(2) fails then, and what it is bound to must not be lost. */
+	if (match != -1 && !call->is_bound)
 		answer = give(adoption, call, &list[match]);
 	if (answer == CONTINUED)
 		continue_bind(adoption, call);

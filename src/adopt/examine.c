@@ -60,13 +60,20 @@ static bool
 examine_copy(const struct adoption *adoption, struct call *call)
 {
 	struct request *request = &call->request;
+	union address own = { .any.sa_family = AF_UNSPEC };
+	socklen_t length = sizeof(own);
 	struct stat status;
 	int protocol;
 
 	if (fstat(call->copy, &status) == -1 || !S_ISSOCK(status.st_mode))
 		return false;
 	call->socket = status.st_ino;
-	request->family = read_option(call->copy, SOL_SOCKET, SO_DOMAIN);
+	/* Of a socket without an address too it says the family. */
+	if (getsockname(call->copy, &own.any, &length) == -1)
+		return false;
+	request->family = own.any.sa_family;
+	call->is_bound = request->family == AF_UNIX ?
+	    length > sizeof(sa_family_t) : address_port(&own) != 0;
 	protocol = read_option(call->copy, SOL_SOCKET, SO_PROTOCOL);
 	/* Go uses MPTCP by default, which falls back to TCP. */
 	request->standard = protocol == IPPROTO_TCP ||
