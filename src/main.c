@@ -123,7 +123,11 @@ static int
 open_sockets(struct launch *launch, struct failure *failure)
 {
 	struct options *options = launch->options;
+	sigset_t held;
 
+	/* From here on there may be a unix path to be removed. */
+	if (options->background)
+		signals_hold(&launch->signals, &held);
 	if (options->spec_count == 0 && launch->listeners.count == 0 &&
 	    value_listen(options, "0", failure) == -1)
 		return -1;

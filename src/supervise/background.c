@@ -73,11 +73,12 @@ open_channel(const struct launch *launch, int ends[2])
 /*
  * In the background process.  While COMMAND is not executed, the death of the
  * first process ends it too: that one may have died before prctl(2), and then
- * is not the parent any more.
+ * is not the parent any more.  Stop signals stay blocked: one that ended a
+ * write would leave a temporary file.  port_files_write() unblocks them while it
+ * waits for a reader, and background_ready() at the end.
  */
 static int
-detach(const struct launch *launch, pid_t first, const sigset_t *held,
-    struct failure *failure)
+detach(pid_t first, const sigset_t *held, struct failure *failure)
 {
 	setsid();
 	prctl(PR_SET_PDEATHSIG, sigismember(held, SIGTERM) ? SIGTERM :
@@ -88,7 +89,6 @@ detach(const struct launch *launch, pid_t first, const sigset_t *held,
 		return fail(failure, errno, "-b: standard input");
 	if (standard_leave_output() == -1)
 		return fail(failure, errno, "-b: standard output");
-	sigmask_change(SIG_SETMASK, &launch->signals.mask, NULL);
 	return 0;
 }
 
@@ -315,8 +315,7 @@ await(struct start *start, struct failure *failure)
 }
 
 /*
- * Blocks the stop signals, and SIGCHLD, before the fork: none may get lost, and
- * the background process unblocks them when it has left.
+ * Blocks the stop signals, and SIGCHLD, before the fork, so that none gets lost.
  */
 static int
 hold_signals(const struct launch *launch, sigset_t *held)
@@ -353,7 +352,7 @@ background_start(struct launch *launch, struct outcome *outcome,
 		close(ends[0]);
 		close(start.signals);
 		launch->background = ends[1];
-		return detach(launch, first, &held, failure) == -1;
+		return detach(first, &held, failure) == -1;
 	}
 	close(ends[1]);
 	if (start.child.pid != -1) {
@@ -381,6 +380,7 @@ background_ready(struct launch *launch, struct failure *failure)
 {
 	if (launch->background == 0)
 		return 0;
+	sigmask_change(SIG_SETMASK, &launch->signals.mask, NULL);
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) == -1)
 		return fail(failure, errno, "-b: prctl");
 	return tell_first(launch, MSG_READY) != -1 ? 0 :
