@@ -74,8 +74,8 @@ open_channel(const struct launch *launch, int ends[2])
  * In the background process.  While COMMAND is not executed, the death of the
  * first process ends it too: that one may have died before prctl(2), and then
  * is not the parent any more.  Stop signals stay blocked: one that ended a
- * write would leave a temporary file.  port_files_write() unblocks them while it
- * waits for a reader, and background_ready() at the end.
+ * write would leave a temporary file.  port_files_write() unblocks them while
+ * it waits for a reader, and background_ready() at the end.
  */
 static int
 detach(pid_t first, const sigset_t *held, struct failure *failure)
@@ -307,7 +307,7 @@ await(struct start *start, struct failure *failure)
 	if (start->told == 0)
 		return follow_up(start, ready, failure);
 	stop(start, start->told);
-	/* A keeper that sees the front's end removes what the front has made. */
+	/* A keeper that sees the front's end removes what the front made. */
 	while (channel_receive(start->channel, &message, NULL) == 1)
 		;
 	failure->text[0] = '\0';
@@ -315,7 +315,7 @@ await(struct start *start, struct failure *failure)
 }
 
 /*
- * Blocks the stop signals, and SIGCHLD, before the fork, so that none gets lost.
+ * Blocks the stop signals, and SIGCHLD, before the fork: none may get lost.
  */
 static int
 hold_signals(const struct launch *launch, sigset_t *held)
@@ -330,7 +330,8 @@ bool
 background_start(struct launch *launch, struct outcome *outcome,
     struct failure *failure)
 {
-	struct start start = { .launch = launch, .child = { .pid = -1, .channel = -1 } };
+	struct start start = { .launch = launch,
+	    .child = { .pid = -1, .channel = -1 } };
 	pid_t first = getpid();
 	sigset_t held;
 	int ends[2];
