@@ -340,7 +340,8 @@ class Background(Tree):
                 PORTEXEC_TEST=f'{self.directory}/{part}/'),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, cwd=directory)
-        moment = chance.choice((0.001, 0.004)) * chance.random()
+        moment = chance.random() * chance.choice(
+            (0.05, 0.1) if harness.SANITIZED else (0.001, 0.004))
         time.sleep(max(0, begin + moment - time.monotonic()))
         victim = self.victim(process.pid, who)
         if victim is not None:
