@@ -122,11 +122,25 @@ make_plan(struct launch *launch, struct failure *failure)
 	    failure);
 }
 
+/* Whether something is made that is to be removed where nothing is executed. */
+static bool
+leaves_paths(const struct options *options)
+{
+	size_t i;
+
+	for (i = 0; i < options->spec_count; i++)
+		if (options->specs[i].address.any.sa_family == AF_UNIX)
+			return true;
+	return options->files.count > 0;
+}
+
 static int
 open_sockets(struct launch *launch, struct failure *failure)
 {
 	struct options *options = launch->options;
 
+	if (options->background || leaves_paths(options))
+		signals_hold(&launch->signals);
 	if (options->spec_count == 0 && launch->listeners.count == 0 &&
 	    value_listen(options, "0", failure) == -1)
 		return -1;
@@ -264,18 +278,6 @@ publish(struct launch *launch, int *signo, struct failure *failure)
 	    failure);
 }
 
-/* Whether something is made that is to be removed where nothing is executed. */
-static bool
-leaves_paths(const struct options *options)
-{
-	size_t i;
-
-	for (i = 0; i < options->spec_count; i++)
-		if (options->specs[i].address.any.sa_family == AF_UNIX)
-			return true;
-	return options->files.count > 0;
-}
-
 /*
  * Runs the service.  If portexec has to stay, returns the outcome of the run.
  * Otherwise this process becomes the service, and run() returns only where
@@ -288,8 +290,6 @@ run(struct launch *launch, struct failure *failure)
 	struct outcome outcome = { .status = STATUS_FAILED };
 	struct front front;
 
-	if (leaves_paths(launch->options))
-		signals_hold(&launch->signals);
 	if (prepare(launch, failure) == -1)
 		return outcome;
 	if (launch->options->background &&

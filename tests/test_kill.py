@@ -308,3 +308,88 @@ class BeforeExecution(Tree):
     def assert_tidy(self):
         """Nothing was executed: so no file stays."""
         self.assertEqual(os.listdir(self.directory), ['fifo'])
+
+
+class Background(Tree):
+    """With -b, at random moments of the start."""
+
+    WHO = {'first': 0, 'background': 1, 'keeper': 2}
+
+    def victim(self, first, who):
+        """Its pid, or None where it is not there yet."""
+        pid = first
+        for _ in range(self.WHO[who]):
+            below = harness.children(pid)
+            if not below:
+                return None
+            pid = below[0]
+        return pid
+
+    def one(self, handoff, who, number, part):
+        """Returns whether the victim was there, and whether the lines were
+        printed."""
+        chance = random.Random(f'{SEED} {handoff} {who} {number} {part}')
+        directory = self.path(part)
+        os.mkdir(directory)
+        sockets = () if handoff == 'reserve' else ('-l', './socket')
+        begin = time.monotonic()
+        process = subprocess.Popen(
+            [PORTEXEC, '-b', '-q', '-H', handoff, '-k', '0.2', '-l', 'tcp:0',
+             *sockets, '-p', 'port', '--', 'sleep', '1000'], text=True,
+            env=harness.environment(
+                PORTEXEC_TEST=f'{self.directory}/{part}/'),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, cwd=directory)
+        moment = chance.random() * chance.choice(
+            (0.05, 0.1) if harness.SANITIZED else (0.001, 0.004))
+        time.sleep(max(0, begin + moment - time.monotonic()))
+        victim = self.victim(process.pid, who)
+        if victim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, number)
+        output = process.stdout.read()
+        status = process.wait(DEADLINE)
+        process.stdout.close()
+        self.check(part, who, number, status, output, victim is not None)
+        return victim is not None, output != ''
+
+    def check(self, part, who, number, status, output, hit):
+        expected = {0}
+        if hit:
+            expected.add(-number if who == 'first' else 125)
+        self.assertIn(status, expected)
+        if status == 0:
+            self.assertEqual(output.count('\n'), 2)
+        elif number != signal.SIGKILL or who != 'first':
+            # Whoever asked for the start knows that there is none.
+            self.assertEqual(output, '')
+            self.assert_nothing_left(f'/{part}/')
+            left = os.listdir(self.path(part))
+            if number == signal.SIGKILL:    # in the middle of a write
+                left = [name for name in left
+                        if not name.startswith('.portexec-')]
+            self.assertEqual(left, [])
+            return
+        # It was executed, or ends by itself.
+        def settled():
+            left = list(map(harness.command_line, self.left(f'/{part}/')))
+            return not left or any(line.partition(' ')[2].startswith('sleep')
+                                   for line in left)
+        wait_for(settled, 'the start or its end')
+        for pid in self.left(f'/{part}/'):
+            with contextlib.suppress(ProcessLookupError):
+                if os.getsid(pid) == pid:
+                    os.kill(pid, signal.SIGTERM)
+        self.assert_nothing_left(f'/{part}/')
+
+    def test_random_moments(self):
+        rounds = [(handoff, who, number)
+                  for handoff in harness.HANDOFFS for who in self.WHO
+                  for number in (signal.SIGKILL, signal.SIGTERM)
+                  if (who != 'keeper' or (handoff, number) ==
+                      ('adopt', signal.SIGKILL))]
+        for each in rounds:
+            with self.subTest(each, seed=SEED):
+                seen = [self.one(*each, f'{number}-{"-".join(map(str, each))}')
+                        for number in range(max(10, KILLS // len(rounds)))]
+                self.assertTrue(any(hit for hit, _ in seen))

@@ -73,11 +73,11 @@ open_channel(const struct launch *launch, int ends[2])
 /*
  * In the background process.  While COMMAND is not executed, the death of the
  * first process ends it too: that one may have died before prctl(2), and then
- * is not the parent any more.
+ * is not the parent any more.  Stop signals stay held: one that ended a write
+ * would leave a temporary file.
  */
 static int
-detach(struct launch *launch, pid_t first, const sigset_t *held,
-    struct failure *failure)
+detach(pid_t first, const sigset_t *held, struct failure *failure)
 {
 	setsid();
 	prctl(PR_SET_PDEATHSIG, sigismember(held, SIGTERM) ? SIGTERM :
@@ -88,8 +88,6 @@ detach(struct launch *launch, pid_t first, const sigset_t *held,
 		return fail(failure, errno, "-b: standard input");
 	if (standard_leave_output() == -1)
 		return fail(failure, errno, "-b: standard output");
-	sigmask_change(SIG_SETMASK, &launch->signals.mask, NULL);
-	signals_hold(&launch->signals);
 	return 0;
 }
 
@@ -311,7 +309,7 @@ await(struct start *start, struct failure *failure)
 	if (start->told == 0)
 		return follow_up(start, ready, failure);
 	stop(start, start->told);
-	/* A keeper that sees the front's end removes what the front has made. */
+	/* A keeper that sees the front's end removes what the front made. */
 	while (channel_receive(start->channel, &message, NULL) == 1)
 		;
 	failure->text[0] = '\0';
@@ -319,8 +317,7 @@ await(struct start *start, struct failure *failure)
 }
 
 /*
- * Blocks the stop signals, and SIGCHLD, before the fork: none may get lost, and
- * the background process unblocks them when it has left.
+ * Blocks the stop signals, and SIGCHLD, before the fork: none may get lost.
  */
 static int
 hold_signals(struct launch *launch, sigset_t *held)
@@ -359,7 +356,7 @@ background_start(struct launch *launch, struct outcome *outcome,
 		close(ends[0]);
 		close(start.signals);
 		launch->background = ends[1];
-		return detach(launch, first, &held, failure) == -1;
+		return detach(first, &held, failure) == -1;
 	}
 	close(ends[1]);
 	if (start.child.pid != -1) {
