@@ -36,6 +36,7 @@ struct run {
 	struct adoption	 adoption;
 	int		 front;		/* channel; owned; -1: front is gone */
 	struct event_source	 front_source, notify_source, children_source;
+	unsigned	 failures;	/* of events_wait(), in a row */
 	bool		 reap;		/* SIGCHLD came: a child has ended */
 	bool		 children_left;	/* when children were last reaped */
 	int		 children;	/* signalfd(2) for SIGCHLD; owned */
