@@ -308,9 +308,9 @@ hang_review(struct run *run)
 	}
 }
 
-/* Whether a client may have come, as far as that can be known. */
+/* Whether it may be that a client has come, without a look at the tables. */
 static bool
-was_reached(const struct run *run)
+may_be_reached(const struct run *run)
 {
 	const struct adoption *adoption = &run->adoption;
 	size_t i;
@@ -321,7 +321,7 @@ was_reached(const struct run *run)
 		if (adoption->watches[i].reached ||
 		    !adoption_is_tcp(&adoption->listeners->list[i]))
 			return true;
-	return queue_was_reached(adoption->listeners);
+	return false;
 }
 
 void
@@ -331,11 +331,12 @@ hang_client_ended(struct run *run)
 	struct awaited awaited;
 	struct survey survey;
 
-	if (was_reached(run))
+	if (may_be_reached(run))
 		return;
 	survey_take(&survey, run->client.pid, run->adoption.listeners,
 	    run->launch->command);
-	if (survey.place_count == 0)
+	if (survey.place_count == 0 ||
+	    queue_was_reached(run->adoption.listeners))
 		return;
 	awaited = describe(run, run->adoption.watches, &survey, names);
 	hint_places(&awaited, hint);
