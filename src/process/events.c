@@ -74,6 +74,20 @@ events_wait(int events, const struct event_source *direct, int timeout)
 	return 0;
 }
 
+bool
+events_retry(unsigned *failures)
+{
+	enum { TRIES = 50, PAUSE_MS = 20 };
+	const struct timespec pause = { 0, PAUSE_MS * 1000000L };
+	int error = errno;
+
+	if (++*failures >= TRIES)
+		return false;
+	nanosleep(&pause, NULL);
+	errno = error;
+	return true;
+}
+
 int64_t
 events_clock(void)
 {

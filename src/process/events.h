@@ -9,6 +9,7 @@
 
 #include <sys/epoll.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -54,10 +55,17 @@ int	events_watch(int events, struct event_source *source, int fd,
  * ep_poll_callback() in fs/eventpoll.c.  If another source is ready too, direct
  * comes after it; and if direct has an error or a hang-up alone, after all.
  *
- * Returns 0; or -1 and errno if it cannot wait, and would fail again at once.
+ * Returns 0; or -1 and errno if it cannot wait: events_retry().
  */
 int	events_wait(int events, const struct event_source *direct,
     int timeout);
+
+/*
+ * A wait has failed.  Pauses a little, and returns true if it is to be tried
+ * again: memory may be short for a moment.  Returns false after a second of
+ * nothing else.  *failures is how many there were in a row.  Leaves errno alone.
+ */
+bool	events_retry(unsigned *failures);
 
 /* Returns the time of CLOCK_MONOTONIC in milliseconds. */
 int64_t	events_clock(void);

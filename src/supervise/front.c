@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "process/events.h"
 #include "supervise/background.h"
 #include "supervise/channel.h"
 #include "supervise/front.h"
@@ -164,13 +165,15 @@ await_end(const struct front *front, struct message *message,
 		{ .fd = front->channel, .events = POLLIN },
 		{ .fd = front->signals, .events = POLLIN },
 	};
+	unsigned failures = 0;
 
 	for (;;) {
 		if (poll(polls, 2, -1) == -1) {
-			if (errno != EINTR)
+			if (errno != EINTR && !events_retry(&failures))
 				return false;
 			continue;
 		}
+		failures = 0;
 		if (polls[0].revents != 0) {
 			if (channel_receive(front->channel, message,
 			    NULL) != 1)

@@ -124,13 +124,6 @@ compose(const struct run *run, const struct watch *watch, int64_t now,
 	    clients);
 }
 
-static void
-keep(char **kept, const char *text)
-{
-	free(*kept);
-	*kept = strdup(text);
-}
-
 /* Reports the clients that wait, where there is a new hint. */
 static void
 report(struct run *run, struct watch *watch, const struct survey *survey,
@@ -145,11 +138,12 @@ report(struct run *run, struct watch *watch, const struct survey *survey,
 	if (now - watch->since >= PATIENCE_MS && (watch->said == NULL ||
 	    strcmp(watch->said, hint) != 0)) {
 		log_error("%s", text);
-		keep(&watch->said, hint);
+		free(watch->said);
+		watch->said = strdup(hint);
 	}
 	/* Of several, the first one that -t concerns counts. */
-	if (is_limited(run, watch) || run->hang.last == NULL)
-		keep(&run->hang.last, text);
+	if (is_limited(run, watch) || run->hang.last[0] == '\0')
+		strlcpy(run->hang.last, text, sizeof(run->hang.last));
 }
 
 /* Notices what may be a start that takes long, and no hang. */
@@ -194,20 +188,16 @@ static void
 check_limit(struct run *run, int64_t end, int64_t now)
 {
 	int limit = run->launch->options->start_timeout;
-	const char *last = run->hang.last == NULL ? "" : run->hang.last;
-	char text[LOG_MAX], seconds[24];
+	char seconds[24];
 
 	if (end == NEVER || now < end - limit / 10)
 		return;
-	if (now >= end) {
-		format_seconds(limit, seconds);
-		snprintf(text, sizeof(text), "gave up after %s s (-t), %s",
-		    seconds, last);
-		keep(&run->hang.last, text);
+	if (now >= end)
 		run_time_out(run);
-	} else if (!run->hang.announced) {
+	else if (!run->hang.announced) {
 		format_seconds(end - now, seconds);
-		log_error("giving up in %s s (-t), %s", seconds, last);
+		log_error("giving up in %s s (-t), %s", seconds,
+		    run->hang.last);
 		run->hang.announced = true;
 	}
 }
@@ -263,8 +253,7 @@ look(struct run *run, int64_t now)
 			survey_take(&survey, run->client.pid,
 			    adoption->listeners, run->launch->command);
 			note_progress(run, &survey, now);
-			free(run->hang.last);
-			run->hang.last = NULL;
+			run->hang.last[0] = '\0';
 		}
 		surveyed = true;
 		report(run, watch, &survey, now);
@@ -319,9 +308,9 @@ hang_review(struct run *run)
 	}
 }
 
-/* Whether a client may have come, as far as that can be known. */
+/* Whether it may be that a client has come, without a look at the tables. */
 static bool
-was_reached(const struct run *run)
+may_be_reached(const struct run *run)
 {
 	const struct adoption *adoption = &run->adoption;
 	size_t i;
@@ -332,41 +321,43 @@ was_reached(const struct run *run)
 		if (adoption->watches[i].reached ||
 		    !adoption_is_tcp(&adoption->listeners->list[i]))
 			return true;
-	return queue_was_reached(adoption->listeners);
+	return false;
 }
 
 void
 hang_client_ended(struct run *run)
 {
-	char names[2][PROCFS_NAME_MAX], hint[HINT_MAX] = "", text[LOG_MAX];
+	char names[2][PROCFS_NAME_MAX], hint[HINT_MAX] = "";
 	struct awaited awaited;
 	struct survey survey;
 
-	if (was_reached(run))
+	if (may_be_reached(run))
 		return;
 	survey_take(&survey, run->client.pid, run->adoption.listeners,
 	    run->launch->command);
-	if (survey.place_count == 0)
+	if (survey.place_count == 0 ||
+	    queue_was_reached(run->adoption.listeners))
 		return;
 	awaited = describe(run, run->adoption.watches, &survey, names);
 	hint_places(&awaited, hint);
-	snprintf(text, sizeof(text), "no client came to %s; %s listens on %s",
+	snprintf(run->hang.unreached, sizeof(run->hang.unreached),
+	    "no client came to %s; %s listens on %s",
 	    run->launch->listeners.list[0].addr, run->launch->command[0],
 	    hint);
-	keep(&run->hang.unreached, text);
 }
 
 void
 hang_end(struct run *run, bool failed)
 {
 	const struct hang *hang = &run->hang;
+	char seconds[24];
 
 	hang_review(run);
-	if (run->cause == CAUSE_TIMEOUT && hang->last != NULL)
-		log_error("%s", hang->last);
-	else if ((failed || run->stop_signal != 0) && hang->last != NULL &&
-	    hang->awaited)
+	format_seconds(run->launch->options->start_timeout, seconds);
+	if (run->cause == CAUSE_TIMEOUT)
+		log_error("gave up after %s s (-t), %s", seconds, hang->last);
+	else if ((failed || run->stop_signal != 0) && hang->awaited)
 		log_error("ended %s", hang->last);
-	else if (hang->unreached != NULL)
+	else if (hang->unreached[0] != '\0')
 		log_error("%s", hang->unreached);
 }

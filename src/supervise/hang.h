@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log.h"
+
 struct run;
 
 struct hang {
@@ -24,9 +26,9 @@ struct hang {
 	bool		 announced;	/* that -t will end the run soon */
 	bool		 reviewed;	/* see hang_review() */
 	bool		 awaited;	/* what was said holds to the end */
-	/* What may be the last words of the run; owned; or NULL. */
-	char		*last;		/* what is waited for */
-	char		*unreached;	/* that no client came */
+	/* What may be the last words of the run; "": nothing. */
+	char		 last[LOG_MAX];	/* what is waited for */
+	char		 unreached[LOG_MAX];	/* that no client came */
 };
 
 /*

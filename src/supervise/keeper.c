@@ -222,7 +222,9 @@ static bool
 keep_on(struct run *run)
 {
 	if (events_wait(run->adoption.events, &run->notify_source,
-	    choose_timeout(run)) == -1)
+	    choose_timeout(run)) == 0)
+		run->failures = 0;
+	else if (!events_retry(&run->failures))
 		give_up(run);
 	/* The front has released us: only adopt has more to do. */
 	if (run->front == -1 && run->state == RUN_GOING &&

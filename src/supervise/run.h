@@ -40,6 +40,7 @@ struct run {
 	int		 front;		/* channel; owned; -1: front is gone */
 	struct event_source	 front_source, notify_source, signals_source,
 				 witness_source;
+	unsigned	 failures;	/* of events_wait(), in a row */
 	bool		 reap;		/* SIGCHLD came: a child has ended */
 	bool		 children_left;	/* when children were last reaped */
 	int		 signals;	/* signalfd(2): SIGCHLD, stops; owned */

@@ -15,19 +15,19 @@
 /* Words of proc_pid_stat(5) after the name, from 0. */
 enum { STAT_STATE = 0, STAT_STACK = 25 };
 
-struct rows {
-	struct place	*list;		/* owned */
-	size_t		 count, room;
+/* Sockets that processes have open, by inode number. */
+struct sockets {
+	ino_t	*list;		/* owned */
+	size_t	 count, room;
 };
 
 struct visit {
 	struct survey		*survey;
 	const struct listeners	*listeners;
 	char *const		*command;
-	struct rows		 rows;		/* that listen, here */
+	struct sockets		 sockets;	/* in our network */
+	struct sockets		*kept;		/* where they are kept */
 	ino_t			 network;
-	struct rows		*looked;	/* of the process */
-	bool			 apart;		/* it is elsewhere */
 	pid_t			 pid;
 };
 
@@ -89,74 +89,87 @@ survey_add(struct survey *survey, const struct place *place)
 }
 
 static void
-keep_row(const struct sock_row *row, void *context)
+keep_socket(ino_t inode, void *context)
 {
-	struct rows *rows = context;
-	struct place *list;
-
-	if (row->state != TCP_LISTEN || row->inode == 0)
-		return;
-	if (rows->count == rows->room) {
-		list = reallocarray(rows->list, 2 * rows->room + 16,
-		    sizeof(*list));
-		if (list == NULL)
-			return;
-		rows->list = list;
-		rows->room = 2 * rows->room + 16;
-	}
-	rows->list[rows->count++] = (struct place){ row->local, row->inode };
-}
-
-static bool
-is_ours(const struct visit *visit, unsigned port)
-{
+	struct visit *visit = context;
+	struct sockets *sockets = visit->kept;
+	ino_t *list;
 	size_t i;
 
 	for (i = 0; i < visit->listeners->count; i++)
-		if (visit->listeners->list[i].port == port)
+		if (visit->listeners->list[i].socket == inode)
+			return;
+	if (sockets->count == sockets->room) {
+		list = reallocarray(sockets->list, 2 * sockets->room + 16,
+		    sizeof(*list));
+		if (list == NULL)
+			return;
+		sockets->list = list;
+		sockets->room = 2 * sockets->room + 16;
+	}
+	sockets->list[sockets->count++] = inode;
+}
+
+static bool
+listens(const struct visit *visit, const struct sock_row *row)
+{
+	size_t i;
+
+	if (row->state != TCP_LISTEN || row->inode == 0)
+		return false;
+	for (i = 0; i < visit->kept->count; i++)
+		if (visit->kept->list[i] == row->inode)
 			return true;
 	return false;
 }
 
 static void
-find_socket(ino_t inode, void *context)
+find_place(const struct sock_row *row, void *context)
 {
 	struct visit *visit = context;
-	const struct place *place;
-	unsigned port;
+	struct place place = { row->local, row->inode };
+	unsigned port = address_port(&row->local);
 	size_t i;
 
-	for (i = 0; i < visit->looked->count; i++) {
-		place = &visit->looked->list[i];
-		port = address_port(&place->address);
-		if (place->inode != inode)
-			continue;
-		if (visit->apart) {
-			visit->survey->apart = visit->pid;
-			visit->survey->apart_place = *place;
-		} else if (survey_is_aside(port, visit->command,
-		    getenv("NODE_OPTIONS")))
-			visit->survey->aside = true;
-		else if (!is_ours(visit, port))
-			survey_add(visit->survey, place);
-	}
+	if (!listens(visit, row))
+		return;
+	for (i = 0; i < visit->listeners->count; i++)
+		if (visit->listeners->list[i].port == port)
+			return;
+	if (survey_is_aside(port, visit->command, getenv("NODE_OPTIONS")))
+		visit->survey->aside = true;
+	else
+		survey_add(visit->survey, &place);
+}
+
+static void
+find_place_apart(const struct sock_row *row, void *context)
+{
+	struct visit *visit = context;
+
+	if (!listens(visit, row))
+		return;
+	visit->survey->apart = visit->pid;
+	visit->survey->apart_place = (struct place){ row->local, row->inode };
 }
 
 static void
 find_sockets(struct visit *visit)
 {
-	struct rows elsewhere = { NULL, 0, 0 };
+	struct sockets elsewhere = { NULL, 0, 0 };
 	struct stat status;
 	char path[40];
+	bool apart;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", visit->pid);
-	visit->apart = stat(path, &status) == 0 && visit->network != 0 &&
+	apart = stat(path, &status) == 0 && visit->network != 0 &&
 	    status.st_ino != visit->network;
-	visit->looked = visit->apart ? &elsewhere : &visit->rows;
-	if (visit->apart)
-		sock_table_visit(visit->pid, TABLE_TCP, keep_row, &elsewhere);
-	if (!sock_table_of_process(visit->pid, find_socket, visit))
+	visit->kept = apart ? &elsewhere : &visit->sockets;
+	if (!sock_table_of_process(visit->pid, keep_socket, visit))
 		visit->survey->hidden = true;
+	if (elsewhere.count > 0)
+		sock_table_visit(visit->pid, TABLE_TCP, find_place_apart,
+		    visit);
 	free(elsewhere.list);
 }
 
@@ -223,7 +236,10 @@ survey_take(struct survey *survey, pid_t client,
 	memset(survey, 0, sizeof(*survey));
 	if (stat("/proc/self/ns/net", &status) == 0)
 		visit.network = status.st_ino;
-	sock_table_visit(getpid(), TABLE_TCP, keep_row, &visit.rows);
 	tree_visit_but(client, look_at_process, &visit);
-	free(visit.rows.list);
+	/* To read the tables takes the kernel milliseconds. */
+	visit.kept = &visit.sockets;
+	if (visit.sockets.count > 0)
+		sock_table_visit(getpid(), TABLE_TCP, find_place, &visit);
+	free(visit.sockets.list);
 }
