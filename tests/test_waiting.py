@@ -215,17 +215,13 @@ class Lines(Waiting):
 
     def test_nothing_where_one_was_taken(self):
         """Which is in the service's hands still, while others wait."""
-        for options, code in (
-                (('-H', 'inherit'), 's = socket.socket(fileno=3)'),
-                (('-H', 'adopt'), 's = listen(told)')):
-            with self.subTest(options), contextlib.ExitStack() as stack:
-                taken = self.begin(*options, *self.command(
-                    f'{code}; c = s.accept()[0]; c.send(b"x"); '
-                    + FOREVER), *())
-                if options[1] == 'inherit':
-                    harness.end_process(taken)
-                    taken = self.begin('-t', '900', *options, *self.command(
-                        f'{code}; c = s.accept()[0]; c.send(b"x"); ' + FOREVER))
+        for handoff, server in (('inherit', 'socket.socket(fileno=3)'),
+                                ('adopt', 'listen(told)')):
+            with self.subTest(handoff), contextlib.ExitStack() as stack:
+                taken = self.begin(
+                    '-t', '900', '-H', handoff, *self.command(
+                        f's = {server}; c = s.accept()[0]; c.send(b"x"); '
+                        + FOREVER))
                 address = self.announced(taken)
                 first = stack.enter_context(connect(address))
                 self.assertEqual(first.recv(1), b'x')
@@ -346,8 +342,8 @@ class Limit(Waiting):
                              (('-t', '5'), True)):
             with self.subTest(words):
                 report = self.probe(*words, env=self.env)
-                self.assertEqual(report['pid'] != int(
-                    harness.protocol(report)['PID']), False)
+                self.assertEqual(str(report['pid']),
+                                 harness.protocol(report)['PID'])
                 process = self.begin(*words, '--', 'sleep', '1000')
                 self.announced(process)
                 if stays:
@@ -389,8 +385,7 @@ class Unreached(Waiting):
                 with self.subTest(handoff, status=status):
                     process = self.begin(
                         '-q', '-H', handoff, '-c', f'{self.WAIT} exit '
-                        f'{status}', *self.command(
-                            f'serve(listen())'))
+                        f'{status}', *self.command('serve(listen())'))
                     said = process.stderr.read()
                     self.assertEqual(process.wait(DEADLINE), status)
                     port, = self.ports(process)

@@ -66,7 +66,7 @@ struct adoption {
 	struct watch		*watches;	/* owned; one a listener */
 	int64_t			 look_at;	/* see waiting_step() */
 	struct option_kind	*kinds;	/* owned; see kept_options.h */
-	bool			 waits_changed;	/* in a watch; see hang_step() */
+	bool			 waits_changed;	/* see hang_step() */
 	unsigned		 calls;	/* of bind(2) that were seen */
 	bool			 has_ring;	/* io_uring_setup(2) was seen */
 	bool			 said_unreadable;	/* it is said once */

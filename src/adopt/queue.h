@@ -29,7 +29,8 @@ unsigned	queue_length(const struct listener *listener);
  * Returns true if clients wait, and none was taken since the first look; and
  * none before that, as far as that can be seen.
  */
-bool		queue_look(struct queue *queue, const struct listener *listener);
+bool		queue_look(struct queue *queue,
+    const struct listener *listener);
 
 /*
  * Whether the tables of the kernel show a connection to the port of one of the

@@ -18,18 +18,20 @@
 int	waiting_begin(struct adoption *adoption);
 
 /*
- * Chooses what to wait for, and looks at what is beside.  Call this before each
- * events_wait().  It looks at the listeners when adoption->look_at has come, a
- * time of events_clock(): 0 is at once, and whoever changes what a decision
- * rests on sets that.  Returns the milliseconds until the next call at the
- * latest, or -1 if only an event can change anything.
+ * Chooses what to wait for, and looks at what is beside.  Call this before
+ * each events_wait().  It looks at the listeners when
+ * adoption->look_at has come, a time of events_clock(): 0 is at once, and
+ * whoever changes what a decision rests on sets that.  Returns the milliseconds
+ * until the next call at the latest, or -1 if only an event can change
+ * anything.
  */
 int	waiting_step(struct adoption *adoption);
 
 /*
  * A process was given a socket at the listener's port: the listener's own, if
  * own is true, or one beside it.  From then on what stands beside it is looked
- * at once a second: yield_to_listening(), datagrams_step().
+ * at once a
+ * second: yield_to_listening(), datagrams_step().
  */
 void	waiting_bound(struct adoption *adoption, struct listener *listener,
     bool own);

@@ -63,7 +63,8 @@ int	events_wait(int events, const struct event_source *direct,
 /*
  * A wait has failed.  Pauses a little, and returns true if it is to be tried
  * again: memory may be short for a moment.  Returns false after a second of
- * nothing else.  *failures is how many there were in a row.  Leaves errno alone.
+ * nothing else.  *failures is how many there were in a row.  Leaves errno
+ * alone.
  */
 bool	events_retry(unsigned *failures);
 

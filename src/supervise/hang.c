@@ -13,7 +13,7 @@ enum {
 	PATIENCE_MS = 3000,	/* that clients wait before a report */
 	LOOK_MOST_MS = 15000,	/* between two looks */
 	LOOK_LEAST_MS = 100,
-	SHORT_LIMIT_MS = 10 * PATIENCE_MS	/* of -t: look before a report */
+	SHORT_LIMIT_MS = 10 * PATIENCE_MS	/* -t: look early */
 };
 
 static const int64_t NEVER = INT64_MAX;
