@@ -25,9 +25,12 @@
 
 #include "cli/values.h"
 #include "handoff/exec.h"
+#include "hints.h"
 #include "plan.h"
 #include "socket/bind.h"
+#include "supervise/background.h"
 #include "supervise/front.h"
+#include "survey.h"
 
 static int
 show(void (*print)(FILE *), struct failure *failure)
@@ -56,6 +59,7 @@ inherit_passed(struct launch *launch, struct failure *failure)
 	if (getenv("LISTEN_PID") == NULL)
 		return 0;
 	self = listen_fds_identify();
+	launch->addressee = listen_fds_addressee(environ, &self);
 	if (listen_fds_inherited(environ, &self, &count, &names,
 	    failure) == -1)
 		return -1;
@@ -158,7 +162,8 @@ expand_command(struct launch *launch, struct failure *failure)
 static int
 prepare(struct launch *launch, struct failure *failure)
 {
-	if (inherit_sockets(launch, failure) == -1 ||
+	if ((launch->options->background && background_check(failure) == -1) ||
+	    inherit_sockets(launch, failure) == -1 ||
 	    port_files_prepare(launch->files, launch->options, failure) == -1 ||
 	    make_plan(launch, failure) == -1 ||
 	    open_sockets(launch, failure) == -1 ||
@@ -187,11 +192,15 @@ settle_handoff(struct launch *launch, struct front *front,
 	if (launch->handoff != ADOPT)
 		return fail(failure, 0, "%s", reason.text);
 	if (!plan_may_reserve(launch))
-		return fail(failure, 0, "adopt: %s", reason.text);
+		return fail(failure, 0, "adopt: %s%s", reason.text,
+		    hints_nested(reason.text));
 	launch->handoff = RESERVE;
 	launch->audience = AUDIENCE_WITHOUT_FDS;
 	if (exec_prepare(launch, false, failure) == -1)
 		return -1;
+	/* What adopt lacked, reserve may lack as well: say so at once. */
+	if (!port_files_have_room(launch->files))
+		return fail(failure, errno, "adopt: %s; reserve", reason.text);
 	/* With -c, reserve has a keeper too, which may fail as adopt's did. */
 	if (settle_handoff(launch, front, &another) == -1)
 		return strcmp(another.text, reason.text) == 0 ?
@@ -204,78 +213,102 @@ settle_handoff(struct launch *launch, struct front *front,
 }
 
 static void
-announce(const struct launch *launch)
+announce_one(const struct launch *launch, size_t i)
 {
-	const struct listener *listener;
-	const char *addr, *kind, *word;
-	size_t i;
+	const struct listener *listener = &launch->listeners.list[i];
+	const char *word = listener->inherited ? "inherited" : "listening on";
+	const char *kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
+	const char *addr = listener->addr[0] == '\0' ? "a nameless socket" :
+	    listener->addr, *service = launch->command[0];
+	char label[LABEL_MAX];
 
-	for (i = 0; i < launch->listeners.count; i++) {
-		listener = &launch->listeners.list[i];
-		word = listener->inherited ? "inherited" : "listening on";
-		kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
-		addr = listener->addr[0] == '\0' ? "a nameless socket" :
-		    listener->addr;
-		if (launch->audience == AUDIENCE_INETD)
-			log_info(&launch->log, "%s %s%s, fds 0 and 1", word,
-			    addr, kind);
-		else if (launch->handoff == INHERIT)
-			log_info(&launch->log, "%s %s%s, fd %zu", word, addr,
-			    kind, FIRST_FD + i);
-		else if (launch->handoff == ADOPT && listener->optional &&
-		    listener->type == SOCK_STREAM)
-			log_info(&launch->log, "%s listens when %s binds it",
-			    addr, launch->command[0]);
-		else if (launch->handoff == ADOPT)
-			log_info(&launch->log, "%s %s%s, until %s binds it",
-			    word, addr, kind, launch->command[0]);
-		else if (listener->reserve != -1)
-			log_info(&launch->log, "%u reserved for %s",
-			    listener->port, launch->command[0]);
-	}
+	listener_label(listener, label);
+	if (launch->audience == AUDIENCE_INETD)
+		log_info(&launch->log, "%s%s %s%s, fds 0 and 1", label, word,
+		    addr, kind);
+	else if (launch->handoff == INHERIT)
+		log_info(&launch->log, "%s%s %s%s, fd %zu", label, word, addr,
+		    kind, FIRST_FD + i);
+	else if (launch->handoff == ADOPT && listener->optional &&
+	    listener->type == SOCK_STREAM)
+		log_info(&launch->log, "%s%s listens when %s binds it", label,
+		    addr, service);
+	else if (launch->handoff == ADOPT)
+		log_info(&launch->log, "%s%s %s%s, until %s binds it", label,
+		    word, addr, kind, service);
+	else if (listener->reserve != -1)
+		log_info(&launch->log, "%s%u reserved for %s", label,
+		    listener->port, service);
 }
 
+static void
+announce(const struct launch *launch)
+{
+	size_t i;
+
+	for (i = 0; i < launch->listeners.count; i++)
+		announce_one(launch, i);
+}
+
+/* signo is of port_files_write(). */
 static int
-publish(struct launch *launch, struct failure *failure)
+publish(struct launch *launch, int *signo, struct failure *failure)
 {
 	if (launch->handoff != RESERVE &&
 	    listeners_listen(&launch->listeners, launch->handoff != ADOPT,
 	    failure) == -1)
 		return -1;
 	announce(launch);
-	return port_files_write(launch->files, &launch->signals.mask, failure);
+	hints_log(launch);
+	return port_files_write(launch->files, &launch->signals, signo,
+	    failure);
+}
+
+/* Whether something is made that is to be removed where nothing is executed. */
+static bool
+leaves_paths(const struct options *options)
+{
+	size_t i;
+
+	for (i = 0; i < options->spec_count; i++)
+		if (options->specs[i].address.any.sa_family == AF_UNIX)
+			return true;
+	return options->files.count > 0;
 }
 
 /*
  * Runs the service.  If portexec has to stay, returns the outcome of the run.
  * Otherwise this process becomes the service, and run() returns only where
- * that failed, or where a signal came first.  The reason is in failure.
+ * that failed, or where a signal came first.  The reason is in failure.  With
+ * -b all but prepare() is done by the background process.
  */
 static struct outcome
 run(struct launch *launch, struct failure *failure)
 {
-	const struct outcome failed = { .status = STATUS_FAILED };
+	struct outcome outcome = { .status = STATUS_FAILED };
 	struct front front;
-	sigset_t held;
 
-	/*
-	 * With --on-demand a stop signal may come as soon as the sockets are
-	 * announced.  Hold it until exec_service() waits for signals: then
-	 * portexec removes its files and paths before it dies.
-	 */
-	if (launch->options->on_demand && launch->options->client == NULL)
-		signals_hold(&launch->signals, &held);
-	if (prepare(launch, failure) == -1 ||
-	    settle_handoff(launch, &front, failure) == -1)
-		return failed;
-	if (publish(launch, failure) == -1) {
+	if (leaves_paths(launch->options))
+		signals_hold(&launch->signals);
+	if (prepare(launch, failure) == -1)
+		return outcome;
+	if (launch->options->background &&
+	    background_start(launch, &outcome, failure))
+		return outcome;
+	if (settle_handoff(launch, &front, failure) == -1)
+		return outcome;
+	if (publish(launch, &outcome.signal, failure) == -1) {
 		if (plan_is_supervised(launch))
 			front_abandon(&front);
-		return failed;
+		return outcome;
 	}
 	if (plan_is_supervised(launch))
 		return front_run(&front, launch, failure);
 	exec_identify(launch);
+	if (launch->options->background || leaves_paths(launch->options))
+		outcome.signal = signals_await(&launch->signals, 0);
+	if (outcome.signal != 0 || background_ready(launch, failure) == -1)
+		return outcome;
 	return exec_service(launch, failure);
 }
 
@@ -293,6 +326,9 @@ act(struct launch *launch, int argc, char *argv[], struct failure *failure)
 		return outcome;
 	case SHOW_VERSION:
 		outcome.status = show(print_version, failure);
+		return outcome;
+	case CHECK:
+		outcome.status = survey_print(launch, failure);
 		return outcome;
 	case RUN:
 		break;
@@ -326,6 +362,7 @@ main(int argc, char *argv[])
 
 	signals_save(&launch.signals);
 	outcome = act(&launch, argc, argv, &failure);
+	background_fail(&launch, outcome.status, &failure);
 	if (failure.text[0] != '\0')
 		log_failure(&failure);
 	discard(&launch, outcome.executed);

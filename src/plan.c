@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "told.h"
 
 unsigned
 plan_placeholders(const struct options *options, const struct port_files *files)
@@ -18,6 +19,8 @@ plan_placeholders(const struct options *options, const struct port_files *files)
 		placeholders |= template_placeholders(
 		    settings->list[i].template,
 		    strlen(settings->list[i].template));
+	if (told_port(options, files))
+		placeholders |= 1U << PLACEHOLDER_PORT;
 	return placeholders;
 }
 
@@ -67,6 +70,21 @@ count_open(const struct options *options)
 	return count;
 }
 
+/* Whether -p or -w names standard output. */
+static bool
+writes_output(const struct assignments *files)
+{
+	static const char *const names[] = { "-", "/dev/stdout", "/dev/fd/1",
+	    "/proc/self/fd/1" };
+	size_t i, j;
+
+	for (i = 0; i < files->count; i++)
+		for (j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+			if (strcmp(files->list[i].name, names[j]) == 0)
+				return true;
+	return false;
+}
+
 int
 plan_check(const struct options *options, enum handoff handoff,
     size_t inherited, struct failure *failure)
@@ -89,6 +107,17 @@ plan_check(const struct options *options, enum handoff handoff,
 		    "--inetd: only with the handoff inherit" },
 		{ handoff != INHERIT && options->on_demand,
 		    "--on-demand: only with the handoff inherit" },
+		{ options->background && options->client != NULL,
+		    "-b: not with -c, which ends with its client" },
+		{ options->background && options->on_demand,
+		    "-b: not with --on-demand, which waits for a client" },
+		{ options->background && options->inetd,
+		    "-b: not with --inetd, whose input is the socket" },
+		{ options->background && writes_output(&options->files),
+		    "-b: standard output is not for -p and -w" },
+		{ options->start_timeout > 0 && options->on_demand &&
+		    options->client == NULL,
+		    "-t: with --on-demand only where there is -c" },
 	};
 	size_t i;
 
@@ -154,7 +183,8 @@ bool
 plan_is_supervised(const struct launch *launch)
 {
 	return launch->handoff == ADOPT || launch->script != NULL ||
-	    launch->options->has_stop_signal;
+	    launch->options->has_stop_signal ||
+	    launch->options->start_timeout > 0;
 }
 
 enum input

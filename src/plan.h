@@ -12,7 +12,8 @@
 
 /*
  * Returns the placeholders (template.h) that the service will read: those in
- * COMMAND's arguments, in -e and in -w.  A set of 1 << enum placeholder.
+ * COMMAND's arguments, in -e and in -w.  A set of 1 << enum placeholder.  A
+ * fixed -l port that is told there (told.h) is in it as PLACEHOLDER_PORT.
  */
 unsigned	plan_placeholders(const struct options *options,
     const struct port_files *files);
@@ -62,15 +63,16 @@ int		plan_maps(const struct maps *maps,
 bool		plan_may_reserve(const struct launch *launch);
 
 /*
- * Returns what the service reads.  A shell gives a service that it starts beside
- * a test no standard input either.  /dev/null would end those that read until
- * end-of-file.  A service with an argument such as - is one that is to read.
+ * Returns what the service reads.  A shell gives a service that it starts
+ * beside a test no standard input either.  /dev/null would end those that read
+ * until end-of-file.  A service with an argument such as - is one that is to
+ * read.
  */
 enum input	plan_input(const struct options *options);
 
 /*
- * Whether portexec stays while the service runs: under adopt, and with -c or
- * -s.
+ * Whether portexec stays while the service runs: under adopt, and with -c, -s
+ * or -t.
  */
 bool		plan_is_supervised(const struct launch *launch);
 

@@ -168,6 +168,12 @@ def said(text):
                   lambda found: reasons()[found[0]], text)
 
 
+def has_it():
+    """What portexec adds where this process has the port."""
+    with open('/proc/self/comm') as file:
+        return f': process {os.getpid()} ({file.read()[:-1]}) has it'
+
+
 def wait_for(condition, what, seconds=DEADLINE):
     """Returns condition()'s first true value, asked every few ms."""
     end = time.monotonic() + seconds
@@ -306,8 +312,8 @@ class Case(unittest.TestCase):
         """Reads one line of the launched portexec's standard error, and
         returns the address that it names: '127.0.0.1:4711', '/path'."""
         line = process.stderr.readline()
-        found = re.match(r'portexec: (?:listening on|inherited) ([^\s,]+)',
-                         line)
+        found = re.match(r'portexec: (?:\S+: )?(?:listening on|inherited) '
+                         r'([^\s,]+)', line)
         if found is None:       # it may go on, and hold its standard error
             process.kill()
             self.fail(f'{line!r} {process.stderr.readline()!r}')
@@ -330,7 +336,8 @@ class Case(unittest.TestCase):
         before = sorted(os.listdir(self.directory))
         done = self.run_portexec(*arguments, status=status, **options)
         lines = [line for line in done.stderr.splitlines()
-                 if not re.match(r'portexec: ((listening on|inherited) .*, '
+                 if not re.match(r'portexec: (\S+: )?'
+                                 r'((listening on|inherited) .*, '
                                  r'(fds? \d+.*|until .* binds it)$|'
                                  r'.* listens when .* binds it$|'
                                  r'\d+ reserved)', line)]

@@ -18,6 +18,21 @@ from harness import (DEADLINE, PORTEXEC, connect, free_number, protocol,
 TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'
 GIVEN = 'bind given'
 PATIENCE = 3    # seconds until portexec says that clients wait
+LISTENS_AGAIN = '''
+import signal, socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+def stop(*_):
+    server.shutdown(socket.SHUT_RDWR)
+    while True:
+        try:
+            socket.create_connection(server.getsockname()).close()
+        except ConnectionRefusedError:
+            continue
+        sys.exit()
+signal.signal(signal.SIGTERM, stop)
+server.accept()[0].sendall(b"x")
+signal.pause()
+'''
 SERVE_TWICE = '''
 import socket
 server = socket.socket(fileno=3)
@@ -76,6 +91,41 @@ class Choice(harness.Case):
                 ('reserve', '-H', 'reserve', '--', 'true', '{port}')):
             with self.subTest(arguments):
                 self.assertEqual(self.handoff(*arguments), expected)
+
+    def test_a_port_that_is_given_by_number(self):
+        """Without a placeholder: where the service is told it.  Any other
+        number may be a user or a time."""
+        port = free_number()
+        self.write('port.in', f'server.port={port}')
+        for expected, *arguments in (
+                ('adopt', '--', 'true', '--port', port),
+                ('adopt', '--', 'true', f'--port={port}'),
+                ('adopt', '--', 'true', '-p', port),
+                ('adopt', '--', 'true', f'127.0.0.1:{port}'),
+                ('adopt', '-e', f'PORT={port}', '--', 'true'),
+                ('adopt', '-w', 'w=@port.in', '--', 'true'),
+                ('inherit', '-H', 'inherit', '--', 'true', '--port', port),
+                ('inherit', '--', 'true', '--port', port, '{fd}'),
+                ('inherit', '--', 'true', port),
+                ('inherit', '--', 'true', '--reuid', port),
+                ('inherit', '--', 'true', '--port', f'{port}0'),
+                ('inherit', '-l', '0', '--', 'true', '--port', '0'),
+                ('inherit', '-p', 'w', '--', 'true')):
+            with self.subTest(arguments):
+                self.assertEqual(self.handoff('-l', port, *arguments),
+                                 expected)
+
+    def test_a_service_that_is_told_it(self):
+        port = free_number()
+        for arguments in (['--port', port], [f'--port={port}']):
+            process = self.launch('-l', port, '--', sys.executable, '-c', (
+                'import socket, sys\n'
+                'port = int(sys.argv[-1].rpartition("=")[2])\n'
+                'server = socket.create_server(("127.0.0.1", port))\n'
+                'server.accept()[0].sendall(b"hello")'), *arguments)
+            with harness.connect(self.announced(process)) as client:
+                self.assertEqual(harness.read_all(client), b'hello')
+            self.assertEqual(process.wait(harness.DEADLINE), 0)
 
     def test_map_is_for_adopt_only(self):
         for handoff in 'inherit', 'reserve':
@@ -355,9 +405,10 @@ class Words(harness.Binding):
             clients = [stack.enter_context(connect(address))
                        for address in (first, second, second)]
             for process, address, rest in (
-                    (mapped, first, f'1 client queued); it bound 127.0.0.1:'
-                     f'{other}: try --map {other}'),
-                    (plain, second, '2 clients queued)')):
+                    (mapped, first, f'1 client queued); it listens on '
+                     f'127.0.0.1:{other}: try --map {other}'),
+                    (plain, second,
+                     '2 clients queued); it listens nowhere yet')):
                 port = address.rpartition(':')[2]
                 self.assertEqual(
                     process.stderr.readline(),
@@ -369,6 +420,24 @@ class Words(harness.Binding):
             for process in taken, mapped, plain:
                 self.finish(process)
                 self.assertEqual(process.said, '')
+
+    def test_nothing_listens_again_at_the_end(self):
+        """That is not said where the service is being stopped: one that ends
+        its listening, and ends when it listens again."""
+        service = [sys.executable, '-c', LISTENS_AGAIN, '{port}']
+        done = self.run_portexec(
+            '-v', '-c', f"""{sys.executable} -c 'import socket, sys
+socket.create_connection(("{{host}}", sys.argv[1])).recv(9)' {{port}}""",
+            '--', *service, env=self.env)
+        process = self.launch('-v', '--', *service, env=self.env)
+        with connect(self.announced(process)) as client:
+            self.assertEqual(read_all(client), b'x')
+        process.terminate()
+        self.finish(process)
+        for said in done.stderr, process.said:
+            self.assertIn('bound', said)
+            self.assertNotIn('again', said)
+        self.assert_nothing_left()
 
     def test_a_time_line(self):
         """Two lives of a service, the second killed."""

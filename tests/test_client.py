@@ -137,6 +137,19 @@ class Handoffs(Session):
                 'servers.append'), '{port:a}', '{port:b}', env=self.env)
         self.assert_clean()
 
+    def test_reserve_awaits_no_probe(self):
+        """A port finder listens there for a moment, several times; each time
+        it is another socket."""
+        client = f'touch marks/client; {self.ASK} {{addr}} x'
+        self.run_session('reserve', client, '''
+for _ in range(8):
+    listen()
+    time.sleep(0.01)    # what a port finder takes
+    server.close()
+    time.sleep(0.01)
+assert not os.path.exists('marks/client')
+listen(); serve()''')
+
     def test_unix_socket(self):
         hello = os.path.join(harness.BUILD, 'tests', 'hello')
         done = self.run_portexec(

@@ -296,14 +296,27 @@ class Cookbook(Recipe):
 
     @recipe('The steps of a GitHub workflow')
     def test_github(self):
-        script, = blocks(self.text)
+        step, later = blocks(self.text)
         self.env['GITHUB_ENV'] = self.write('github', 'BEFORE=1\n')
-        self.run_portexec('-e', '-c', script, program='sh', env=self.env,
-                          stdout=subprocess.DEVNULL,
+        self.run_portexec('-e', '-c', step, program='sh', env=self.env,
                           stderr=subprocess.DEVNULL)
-        before, name, port = re.split('[\n=]', self.read('github').strip())[1:]
-        self.assertEqual((before, name), ('1', 'PORT'))
-        self.answer(f'127.0.0.1:{port}')
+        found = dict(line.split('=') for line in
+                     self.read('github').splitlines())
+        self.assertEqual(list(found), ['BEFORE', 'PORTEXEC_PORT',
+                                       'PORTEXEC_PID', 'PORT'])
+        self.answer(f'127.0.0.1:{found["PORT"]}')
+        self.env.update(found)
+        self.run_script(later)
+        os.remove(self.path('myserver'))
+        self.run_script(step, status=127)
+
+    @recipe('In a script')
+    def test_script(self):
+        script, wait, two = blocks(self.text)
+        self.assertIn('hello from', self.run_script(script + ':'))
+        self.assertIn('hello from', self.run_script(two + wait))
+        os.remove(self.path('myserver'))
+        self.run_script(script, status=127)
 
 
 class Fixtures(Recipe):
@@ -370,8 +383,11 @@ class Page(harness.Case):
         self.assertEqual(named, set(RECIPES))
 
     def test_links_lead_somewhere(self):
-        targets = re.findall(r'\]\((.*?)\)', text_of('docs/cookbook.md'))
+        text = text_of('docs/cookbook.md')
+        targets = re.findall(r'\]\((.*?)\)', text)
         self.assertGreater(len(targets), 10)
-        for target in targets:
+        headings = {'#' + heading.lower().replace(' ', '-') for heading in
+                    re.findall(r'^#+ (.*)$', text, re.MULTILINE)}
+        for target in set(targets) - headings:
             self.assertTrue(os.path.exists(os.path.join(TOP, 'docs', target)),
                             target)

@@ -20,8 +20,10 @@ import services
 from harness import PORTEXEC, TOP, source, wait_for
 
 SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
-            'HANDOFFS', 'STOPPING', 'CLIENT MODE', 'ENVIRONMENT', 'FILES',
-            'EXIT STATUS', 'EXAMPLES', 'DIAGNOSTICS', 'SEE ALSO', 'HISTORY',
+            'HANDOFFS', 'STOPPING', 'CLIENT MODE', 'BACKGROUND',
+            'A RUN THAT WAITS', 'ENVIRONMENT', 'FILES', 'EXIT STATUS',
+            'EXAMPLES',
+            'DIAGNOSTICS', 'SEE ALSO', 'HISTORY',
             'AUTHORS', 'CAVEATS', 'BUGS']
 
 # What the examples call ./server, which takes its sockets, ./myserver, which
@@ -212,6 +214,26 @@ signal.pause()
 '''
 
 
+# After it poll(2) fails for good in the keeper, or in the front.
+DEAFEN = '''
+import os, resource, signal, sys
+who = os.getppid()
+if sys.argv[1] == 'front':
+    with open(f'/proc/{who}/stat') as file:
+        who = int(file.read().rpartition(')')[2].split()[1])
+resource.prlimit(who, resource.RLIMIT_NOFILE, (1, 1))
+os.kill(who, signal.SIGWINCH)
+signal.pause() if sys.argv[1] == 'front' else sys.exit()
+'''
+
+LISTENS = '''
+import signal, socket
+elsewhere = socket.create_server(('127.0.0.1', 0))
+open('z', 'w')
+signal.pause()
+'''
+
+
 def give_up_tracing():
     """Root may look into every process, unless CAP_SYS_PTRACE is taken from
     it: for Popen's preexec_fn."""
@@ -241,12 +263,14 @@ class Tables(harness.Case):
         for letter, name, value in options():
             if value:
                 self.assertIn(f'.Op Fl {letter} {mdoc(value)}', lines)
+            elif name == 'check':
+                self.assertIn('.Fl -check', lines)
             elif not letter:
                 self.assertIn('.Op Fl -' + name, lines)
             else:
                 flags += letter
-        self.assertEqual(flags, 'qvhV')
-        self.assertIn('.Op Fl qv', lines)
+        self.assertEqual(flags, 'bqvhV')
+        self.assertIn('.Op Fl bqv', lines)
         self.assertIn('.Fl h | V', lines)
 
     def test_help_has_types_and_socket_options(self):
@@ -311,11 +335,12 @@ class Manual(harness.Case):
             stdin=subprocess.DEVNULL, capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (0, ''))
 
-    def failures(self, taken):
+    def failures(self, taken, free):
         """Command lines that fail, or say something worth telling."""
         alone = ['-v', '-H', 'adopt', '--', PORTEXEC]
         return [
-            ['-Z'], ['-l'], ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
+            ['-Z'], ['-l'], ['-d'], ['-e', '--', 'true'],
+            ['--ver'], ['--quiet=3'], [], ['-H', 'x', 'true'],
             ['-l', 'x:y:0', 'true'], ['-l', taken, 'true'],
             ['-H', 'reserve', 'true'], ['-l', 'udp:0', 'true'],
             ['-v', '--', PORTEXEC, 'true'],
@@ -327,6 +352,12 @@ class Manual(harness.Case):
             ['sh', '-c', 'kill -9 $PPID; read nothing', '{port}'],
             ['-v', 'sh', '-c', 'kill -9 $$', '{port}'],
             ['-m', '0', 'true'], ['-k', 'x', 'true'],
+            ['--on-demand', '-t', '1', 'true'],
+            ['-t', '4', '-H', 'reserve', '--', 'sleep', '300'],
+            ['-c', 'until [ -e z ]; do sleep 0.01; done', '--',
+             sys.executable, '-c', LISTENS],
+            *(['-H', 'adopt', '--', sys.executable, '-c', DEAFEN, who]
+              for who in ('keeper', 'front')),
             ['-m', '80', '-H', 'reserve', 'true'], ['-m', '80=x', 'true'],
             ['-l', './s', '-m', '80', 'true'],
             ['-H', 'reserve', '--no-pid', 'true'],
@@ -341,6 +372,12 @@ class Manual(harness.Case):
              'exec "$0" true 3<&-', PORTEXEC],
             ['--no-pid', '--', 'sh', '-c', 'exec "$0" -v true 3</dev/null',
              PORTEXEC],
+            ['--check', 'true'],
+            ['-b', '-c', 'true', 'true'], ['-b', '--inetd', 'true'],
+            ['-b', '--on-demand', 'true'], ['-b', '-p', '-', 'true'],
+            ['-b', '-e', 'A=b c', 'true'], ['-b', '-e', 'A-B', 'true'],
+            ['-b', '-e', 'PORTEXEC_PID', 'true'],
+            ['-b', 'sh', '-c', ':', '{port}'],
             ['true', '<port:x>'], ['-l', './s', 'true', '{port}'],
             ['-c', 'true', '-c', 'true', 'true'],
             ['-c', 'echo {addr}', '-l', './a b', 'true'],
@@ -351,7 +388,12 @@ class Manual(harness.Case):
             ['-H', 'reserve', 'true', '{fd}'], ['-w', 'x=@x', 'true'],
             ['-w', 'y=@missing', 'true'], ['-w', 'y=@.', 'true'],
             ['-p', '/proc/version', 'true'], ['-p', '/dev/full', 'true'],
-            ['./missing'],
+            ['./missing'], ['true', '{prot}'], ['-e', 'PORT=1', 'true'],
+            ['-e', '8', 'true'], ['-c', 'sh', 'test', '--', 'sh'],
+            ['true', '--fd', '{fd}', '--port', '{port}'],
+            ['-l', '0', '-l', free, 'true', free],
+            ['true', '{port}', '-c', 'a b'],
+            ['--', 'sh', '-c', '"$0" true; :', PORTEXEC],
         ]
 
     def run_binders(self, other):
@@ -376,6 +418,14 @@ class Manual(harness.Case):
                                     program='/bin/sh', status=125,
                                     **harness.arrange({3: unbound}))
 
+    def kill_in_background(self):
+        os.mkfifo(self.path('fifo'))
+        process = self.launch('-b', '-p', 'fifo', 'true')
+        line = process.stderr.readline()
+        child, = harness.children(process.pid)
+        os.kill(child, signal.SIGKILL)
+        return line.rstrip('\n'), process.stderr.read().rstrip('\n')
+
     def wait_in_vain(self, other):
         """What is said where nobody binds what clients wait for."""
         services = [self.launch('-l', '0', '-l', './' + name, *service)
@@ -383,7 +433,9 @@ class Manual(harness.Case):
             ('t', ['-H', 'adopt', '--', 'sleep', '300']),
             ('u', ['-H', 'adopt', '--', sys.executable, '-c', ELSEWHERE,
                    other]),
-            ('w', ['-c', 'sleep 300', '--', 'sleep', '300']))]
+            ('w', ['-c', 'sleep 300', '--', 'sleep', '300']),
+            ('v', ['-H', 'adopt', '--', harness.BINDER, 'socket=tcp4',
+                   'bind=127.0.0.1:{port:0}', 'listen', 'wait=never']))]
         with contextlib.ExitStack() as clients:
             for service in services:
                 for _ in range(2):
@@ -394,6 +446,9 @@ class Manual(harness.Case):
             for service in services:
                 for _ in range(2):
                     yield service.stderr.readline().rstrip('\n')
+            for service in services:
+                service.terminate()
+                yield service.stderr.read().splitlines()[-1]
 
     def test_diagnostics(self):
         """Every message of the manual is one of the program's, and every
@@ -409,7 +464,8 @@ class Manual(harness.Case):
         done = []
         with harness.listening() as stray:
             taken = '%s:%d' % stray.getsockname()
-            for arguments in self.failures(taken):
+            for arguments in self.failures(
+                    taken, str(harness.free_number())):
                 done.append(self.run_portexec(*arguments, status=None))
         done.append(self.run_portexec(
             '-c', 'exit 0', 'true', status=125, preexec_fn=lambda:
@@ -420,6 +476,7 @@ class Manual(harness.Case):
             other = held.getsockname()[1]
             done += self.run_binders(other)
             said = list(self.wait_in_vain(other))
+        said += self.kill_in_background()
         said += re.findall('^portexec: .*$', '\n'.join(
             one.stderr for one in done), re.MULTILINE)
         for line in said:
@@ -430,7 +487,7 @@ class Manual(harness.Case):
 
 class Examples(harness.Case):
     """Each is a script for sh -e, in a folder with the services that it
-    names.  With & in it, or a client, it ends by itself; else its service
+    names.  With `kill` in it, or a client, it ends by itself; else its service
     stays, and a client gets an answer at every address that portexec
     announced: at once, unless portexec said that it is only reserved."""
 
@@ -481,7 +538,7 @@ class Examples(harness.Case):
         portexec said."""
         return [(address or '127.0.0.1:' + port, bool(datagrams), bool(port))
                 for address, datagrams, port in re.findall(
-                    r'^portexec: (?:(?:listening on|inherited) (\S+)'
+                    r'^portexec: (?:\w+: )?(?:(?:listening on|inherited) (\S+)'
                     r'( \(datagrams\))?, (?:fds? \d+.*|until .* binds it)|'
                     r'(\d+) reserved for .*)$',
                     self.read('err'), re.MULTILINE)]
@@ -511,7 +568,7 @@ class Examples(harness.Case):
 
     def run_example(self, script):
         process = self.start(script)
-        if re.search(CLIENT + '|&$', script, re.MULTILINE):
+        if re.search(CLIENT + '|^kill ', script, re.MULTILINE):
             end = wait_for(lambda: self.ended(process), script)
             self.assertEqual((end.si_code, end.si_status), (os.CLD_EXITED, 0),
                              self.read('err'))
@@ -528,7 +585,10 @@ class Examples(harness.Case):
             self.assertIn('hello', self.ask(*place), place)
         if 'GITHUB_ENV' in script:
             port = first[0][0].rpartition(':')[2]
-            self.assertEqual(self.read('github'), f'BEFORE=1\nPORT={port}\n')
+            found = re.fullmatch(
+                f'BEFORE=1\nPORTEXEC_PORT={port}\nPORTEXEC_PID=(.*)\n'
+                f'PORT={port}\n', self.read('github'))
+            os.kill(int(found[1]), signal.SIGKILL)
 
     def run_all(self, scripts, count):
         self.assertGreaterEqual(len(scripts), count)

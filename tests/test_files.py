@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """The files of -p and -w."""
 
+import itertools
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 import unittest
@@ -317,6 +319,31 @@ class Fifos(FileCase):
         self.assertEqual(process.stderr.read(),
                          'portexec: write p: Broken pipe\n')
         self.assertEqual(sorted(os.listdir(self.directory)), ['in', 'p'])
+
+    def test_a_stop_while_a_reader_is_awaited(self):
+        """It is not there yet, or it does not read: nothing is left."""
+        os.mkfifo(self.path('p'))
+        self.write('in', 'x' * (1 << 20))
+        for handoff, number, reads in itertools.product(
+                harness.HANDOFFS, (signal.SIGINT, signal.SIGTERM),
+                (False, True)):
+            with self.subTest(handoff, signal=number, reads=reads):
+                socket = () if handoff == 'reserve' else ('-l', './a')
+                process = self.launch(
+                    '-q', '-H', handoff, '-l', '0', *socket, '-w', 'made=x',
+                    '-w', 'p=@in', '--', 'true')
+                wait_for(lambda: os.path.exists(self.path('made')), 'a file')
+                reader = None
+                if reads:
+                    reader = open(self.path('p'), 'rb', buffering=0)
+                    self.assertTrue(reader.read(1))
+                process.send_signal(number)
+                self.assertEqual(process.wait(DEADLINE), -number)
+                if reader:
+                    reader.close()
+                self.assertEqual(sorted(os.listdir(self.directory)),
+                                 ['in', 'p'])
+                self.assertEqual(process.stderr.read(), '')
 
     def test_more_than_a_pipe_holds(self):
         os.mkfifo(self.path('p'))

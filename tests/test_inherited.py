@@ -48,9 +48,9 @@ class Inherited(harness.Case):
         self.assertEqual(found['PORT'], self.numbers[0])
         self.assertEqual(found['PORTS'], ':'.join(numbers[:3]) + ':')
         self.assertEqual(found['PID'], str(report['pid']))
-        self.assertIn('portexec: inherited 127.0.0.1:%s, fd 3\n'
-                      'portexec: inherited 127.0.0.1:%s, fd 4\n'
-                      'portexec: listening on 127.0.0.1:%s, fd 5\n'
+        self.assertIn('portexec: web: inherited 127.0.0.1:%s, fd 3\n'
+                      'portexec: admin: inherited 127.0.0.1:%s, fd 4\n'
+                      'portexec: new: listening on 127.0.0.1:%s, fd 5\n'
                       % tuple(numbers[:3]), report['stderr'])
         self.assertNotIn('was open', report['stderr'])
 
@@ -225,8 +225,9 @@ class Named(harness.Binding):
         self.assertEqual(found['PID'], str(report['pid']))
         self.assertIn(f'X={numbers[0]}:3:127.0.0.1:{numbers[2]}',
                       report['environ'])
-        self.assertIn(f'portexec: inherited 127.0.0.1:{numbers[0]}, fd 3\n'
-                      f'portexec: listening on 127.0.0.1:{numbers[1]}, fd 4\n'
+        self.assertIn(f'portexec: a: inherited 127.0.0.1:{numbers[0]}, fd 3\n'
+                      f'portexec: new: listening on 127.0.0.1:{numbers[1]}, '
+                      'fd 4\n'
                       f'portexec: inherited 127.0.0.1:{numbers[2]}, fd 5\n',
                       report['stderr'])
         # Each was moved, not copied.

@@ -162,10 +162,12 @@ class Memory(harness.Case):
         for command, status, message in (
                 ('./none', 127, 'execute ./none: No such file'),
                 ('no-such-command', 127, 'execute no-such-command: No such'),
-                ('', 127, 'execute : No such file'),
+                ('', 127, "execute '': No such file"),
+                ('cd', 127, "it is the shell's: write sh -c 'cd "),
                 ('./data', 126, 'execute ./data: Permission denied'),
                 ('.', 126, 'execute .: Permission denied')):
-            for arguments in (EVERYTHING, ('-H', 'inherit'),
+            for arguments in ((*EVERYTHING, '-H', 'inherit'),
+                              ('-H', 'inherit'),
                               ('-H', 'reserve', '-p', 'port')):
                 self.assert_clean_failure(
                     *arguments, '--', command, '{port}', '<addr>',
@@ -184,6 +186,7 @@ class Memory(harness.Case):
         self.write('t.in', '{port} {addr:b} <<fd>> ${fd} {id}')
         for arguments in (
                 (), EVERYTHING, ('-v', *EVERYTHING), ('-q', '--no-pid'),
+                ('-e', 'PORT=8080', '-e', 'A,B={PORT}'),
                 ('-H', 'reserve', '-l', 'localhost:0', '-p', '-'),
                 ('-H', 'inherit', '-p', 'f', '-w', 'g=@t.in', '-l', '0', '-l',
                  'b=[::1]:0')):

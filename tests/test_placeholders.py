@@ -49,9 +49,10 @@ TEMPLATES = [
 
 # As the above, of the brace form alone: it has meanings elsewhere.
 BRACES = [(text, text) for text in (
-    '${port}', '%{host}', '@{port}', '#{addr}', '\\{fd}', '${port:six}',
+    '${port}', '%{host}', '#{addr}', '\\{fd}', '${port:six}',
     '${{port}}', '{{port}', '{{{port}}}', '{port>', '{{port>>', '${fd:-3}')]
-BRACES += [('{{port}}', '{port}'), ('{{fd:six}}', '{fd:six}'),
+BRACES += [('@{port}', '@{P0}'), ('{{port}}', '{port}'),
+           ('{{fd:six}}', '{fd:six}'),
            ('x{port}', 'x{P0}'), ('}{port}', '}{P0}'), ('{port}}', '{P0}}'),
            ('$ {fd}', '$ 3'), ('$x{fd}', '$x3'), ('{}{fd}', '{}3'),
            ('{fd}{fd:six}', '34'), ('{"a": {fd}}', '{"a": 3}'),
@@ -147,6 +148,23 @@ class Places(Placeholders):
 
 
 class Files(harness.Case):
+    def test_xml(self):
+        """An element is no placeholder, and says nothing of the handoff; a
+        brace form is one."""
+        self.write('in', '<a><host>x</host>\n<port>8000</port>\n<fd/></a>')
+        report = self.probe('-w', 'out=@in', '-e', 'A=<addr></addr>')
+        self.assertIn('A=<addr></addr>', report['environ'])
+        self.assertEqual(self.read('out'), '<a><host>x</host>\n'
+                         '<port>8000</port>\n<fd/></a>\n')
+        self.assertRegex(report['stderr'], r'listening on .*, fd 3\n')
+        self.write('in', '<port>{port}</port> <addr> {host}@{port}\n')
+        report = self.probe('-w', 'out=@in')
+        address = report['fds']['3']['address']
+        host, port = address.split(':')
+        self.assertEqual(self.read('out'), f'<port>{port}</port> {address} '
+                         f'{host}@{port}\n')
+        self.assertIn(', until ', report['stderr'])
+
     def expand(self, content):
         with open(self.path('in'), 'wb') as file:
             file.write(content)

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 
+import harness
 from harness import (Case, DEADLINE, PROBE, addresses, connect, free_number,
                      in_namespace, read_all, refuse_family, refuse_ipv6,
                      sockets, variables)
@@ -89,7 +90,7 @@ class FixedPort(Case):
                 self.assert_fails(
                     '-l', f'{name}{number(stray)}', '--', 'true', exact=True,
                     message=f'listen on 127.0.0.1:{number(stray)}: '
-                            'Address already in use')
+                            'Address already in use' + harness.has_it())
 
     @in_namespace
     def test_in_use_on_another_address_only(self):
@@ -338,7 +339,7 @@ class WithoutIPv4(Case):
             self.assert_fails(
                 '-l', number(taken), '--', 'true', exact=True,
                 message=f'listen on 127.0.0.1:{number(taken)}: '
-                        'Address already in use')
+                        'Address already in use' + harness.has_it())
 
 
 class WithoutIPv6(Case):

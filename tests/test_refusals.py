@@ -11,6 +11,7 @@ from harness import connect, read_all
 
 DENY = os.path.join(harness.BUILD, 'tests', 'deny')
 WAIT_KILLABLE_RECV, NEW_LISTENER = 32, 8
+OF_SECCOMP = 0x2000     # a bit of '!' in seccomp's requests of ioctl(2)
 TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'
 SERVICE = [TCP, 'set=reuseaddr:1', HERE, 'listen', 'touch=bound', 'answer',
            'show=pid']
@@ -21,6 +22,8 @@ REASONS = {
     ('seccomp', 'ENOSYS'): 'this kernel has no seccomp user notification',
     (f'seccomp,{NEW_LISTENER}', 'EINVAL'):
         'this kernel has no seccomp user notification',
+    (f'ioctl,{OF_SECCOMP}', 'EINVAL'):
+        'this kernel cannot hand a socket over: that takes Linux 5.9',
     ('process_vm_readv', 'EPERM'):
         "the service's memory cannot be read: Operation not permitted",
     ('process_vm_readv', 'ENOSYS'):
@@ -113,7 +116,8 @@ class Refusals(harness.Binding):
 
     def test_a_second_listener_with_inherited_sockets(self):
         self.assert_refused(
-            'another seccomp listener is there already', '-q', '-e', 'PORT',
+            'another seccomp listener is there already: the portexec around '
+            'this one needs -H inherit', '-q', '-e', 'PORT',
             '--', self.portexec, '-q', '--', self.binder, '{{port}}')
 
     def test_set_user_id(self):

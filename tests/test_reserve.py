@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+import harness
 from harness import (DEADLINE, PROBE, PORTEXEC, PROTOCOL, Case, connect,
                      environment, free_number, http_get, in_namespace,
                      read_all, refuse_ipv6, variables, wait_for)
@@ -191,7 +192,8 @@ class Number(Reserve):
                 other.listen()
             self.assert_fails(*RESERVE, '-l', port, '--', 'true', exact=True,
                               message=f'listen on 127.0.0.1:{port}: '
-                                      'Address already in use')
+                                      'Address already in use' +
+                                      harness.has_it())
 
     def test_given_up_by_a_service_that_closes_everything(self):
         process, port = self.start('--', sys.executable, '-c',
@@ -275,8 +277,8 @@ class Given(Reserve):
         self.assertEqual(report['argv'][-2:], [second, first])
         self.assertEqual(len(reserved(report)), 2)
         self.assertEqual(report['stderr'],
-                         f'portexec: {first} reserved for {PROBE}\n'
-                         f'portexec: {second} reserved for {PROBE}\n')
+                         f'portexec: a: {first} reserved for {PROBE}\n'
+                         f'portexec: b: {second} reserved for {PROBE}\n')
 
     @in_namespace
     def test_localhost_is_one_number(self):

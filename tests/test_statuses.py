@@ -38,6 +38,7 @@ BAD_VALUES = {
     'stop-signal': ['', 'x', '0', '-1', '65', HUGE, 'SIG', 'INT ', '2.0'],
     'kill-after': ['', 'x', '-1', '-0.5', '86401', HUGE, '1e3', 'nan', 'inf',
                    '0x10', '.', '1.2.3', ' 1', '1 ', '1s', '+1'],
+    'start-timeout': ['', 'x', '-1', '86401', HUGE, 'inf', '.', '1s'],
 }
 
 
@@ -246,21 +247,22 @@ class Sockets(StatusCase):
                            message="': the path is longer than 107 bytes")
 
     def test_a_port_in_use(self):
+        has = harness.has_it()
         with listening() as stray:
             port = stray.getsockname()[1]
-            for arguments in (['-l', port], ['-l', f'a=127.0.0.1:{port}'],
+            for arguments in (['-l', port], ['-l', f'127.0.0.1:{port}'],
                               ['-l', f'localhost:{port}'],
                               ['-l', './a', '-l', port, '-l', './b'],
                               ['-H', 'reserve', '-l', port]):
                 with self.subTest(arguments):
                     self.fails(*arguments, 'true', exact=True, message='listen'
                                f' on 127.0.0.1:{port}: Address already in '
-                               'use')
+                               f'use{has}')
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stray:
             stray.bind(('127.0.0.1', 0))
             port = stray.getsockname()[1]
             self.fails('-l', f'udp:{port}', 'true', exact=True, message=f'list'
-                       f'en on 127.0.0.1:{port}: Address already in use')
+                       f'en on 127.0.0.1:{port}: Address already in use{has}')
 
     def test_a_path_in_use(self):
         self.write('file', '')
@@ -287,7 +289,9 @@ class Sockets(StatusCase):
         ordinary = self.as_ordinary_user()
         with open('/proc/sys/net/ipv4/ip_unprivileged_port_start') as file:
             start = int(file.read())
-        message = 'listen on 127.0.0.1:80: Permission denied'
+        message = ('listen on 127.0.0.1:80: Permission denied: ports below '
+                   f"{max(start, 1024)} are root's: sysctl net.ipv4."
+                   'ip_unprivileged_port_start=80, or --map 80 without -l')
         if start > 80:
             self.fails('-l', '80', 'true', exact=True, message=message,
                        **ordinary)
@@ -365,12 +369,15 @@ class FullDisk(StatusCase):
 class Execution(StatusCase):
     def test_not_found(self):
         self.write('script', '#!/no/such/interpreter\n', 0o755)
+        why = {'./script': ": its interpreter '/no/such/interpreter' is not "
+               'there'}
         for command in ('no-such-command', './no-such-command',
                         '/no/such/command', '', './script', '{port}'):
             with self.subTest(command):
                 self.fails('-l', '0', '-p', 'port', '-l', './a', command,
-                           status=127, exact=True, message=f'execute {command}'
-                           ': No such file or directory',
+                           status=127, exact=True,
+                           message=f"execute {command or repr('')}: No such "
+                           f"file or directory{why.get(command, '')}",
                            env=harness.environment(PATH='/usr/bin:/bin'))
 
     def test_cannot_be_executed(self):
@@ -450,12 +457,31 @@ class Lines(Case):
                          r'\Aportexec: listening on @[0-9a-f]+, fd 8\Z')
         self.assertEqual(lines, [
             f'portexec: listening on 127.0.0.1:{tcp}, fd 3',
-            f'portexec: listening on 127.0.0.1:{udp} (datagrams), fd 4',
+            f'portexec: dns: listening on 127.0.0.1:{udp} (datagrams), fd 4',
             'portexec: listening on ./a, fd 5',
             f'portexec: listening on [::]:{six}, fd 6',
             'portexec: listening on ./b (datagrams), fd 7',
             f'portexec: listening on 127.0.0.1:{both}, fd 9',
             f'portexec: listening on [::1]:{both}, fd 10'])
+
+    def test_names(self):
+        """With which each line about the socket begins."""
+        for line, *arguments in (
+                (r'listening on 127\.0\.0\.1:\d+, fd 3',),
+                (r'listening on 127\.0\.0\.1:\d+, until true binds it',
+                 '-H', 'adopt'),
+                (r'\d+ reserved for true', '-H', 'reserve'),
+                (r'listening on 127\.0\.0\.1:\d+, fds 0 and 1', '--inetd')):
+            done = self.run_portexec(*arguments, '-l', 'web=0', 'true')
+            self.assertRegex(done.stderr, fr'^portexec: web: {line}\n$')
+        done = self.run_portexec('-l', 'web=0', '--', PORTEXEC, 'true')
+        self.assertRegex(done.stderr, r'\nportexec: web: inherited [^ ]*, fd 3')
+        done = self.run_portexec('-H', 'adopt', '-l', 'web=localhost:0', 'true')
+        self.assertRegex(done.stderr, r'\nportexec: web: \[::1\]:\d+ listens w')
+        with harness.listening() as taken:
+            address = '%s:%d' % taken.getsockname()
+            self.assert_fails('-l', 'web=' + address, 'true', message=(
+                f'web: listen on {address}: Address already in use'))
 
     def test_one_line_a_reserved_number(self):
         done = self.run_portexec('-H', 'reserve', '-l', '0', '-l', '0',

@@ -348,6 +348,23 @@ class Stops(Supervised):
         self.assertEqual(self.left(), [])
 
 
+class Deaf(Supervised):
+    def test_a_wait_that_fails_for_good_ends_the_run(self):
+        """poll(2) says EINVAL where it is given more than RLIMIT_NOFILE."""
+        for who, message in (('front', 'the keeper: Invalid argument'),
+                             ('keeper', 'keeper: poll: Invalid argument')):
+            with self.subTest(who):
+                process = self.script('echo ready; exec sleep 1000')
+                keeper, _ = self.parts(process.pid)
+                resource.prlimit(process.pid if who == 'front' else keeper,
+                                 resource.RLIMIT_NOFILE, (1, 1))
+                process.send_signal(signal.SIGWINCH)    # both wake up
+                self.assertEqual(process.wait(DEADLINE), 125)
+                self.assertIn(f'portexec: {harness.said(message)}\n',
+                              process.stderr.read())
+                self.assert_nothing_left()
+
+
 class Daemons(Supervised):
     AWAIT_BIND = 'while [ ! -e bound ]; do sleep 0.01; done'
 

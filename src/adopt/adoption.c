@@ -118,11 +118,15 @@ adoption_close_all(struct adoption *adoption)
 bool
 adoption_listen(struct adoption *adoption, struct listener *listener)
 {
+	char label[LABEL_MAX];
+
 	if (!adoption_can_listen(listener) || adoption->notify == -1)
 		return true;
 	if (listen(listener->fd, listener->backlog) == -1)
 		return false;
-	log_debug(adoption->log, "listening on %s again", listener->addr);
+	if (!adoption->stopping)
+		log_debug(adoption->log, "%slistening on %s again",
+		    listener_label(listener, label), listener->addr);
 	return true;
 }
 

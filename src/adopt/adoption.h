@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "adopt/queue.h"
 #include "base/log.h"
 #include "cli/options.h"
 #include "process/events.h"
@@ -26,13 +27,22 @@ struct watch {
 	struct adoption		*adoption;
 	struct listener		*listener;
 	struct event_source	 source;	/* see waiting.h */
-	int64_t			 since;	/* events_clock(); 0: no client waits */
-	bool			 settled;	/* bound, or reported */
+	/*
+	 * Clients: since when one waits, events_clock(), or 0; whether one has
+	 * come at all; whether nothing is to be watched any more, as one was
+	 * taken; whether the socket was given at bind(2).
+	 */
+	int64_t			 since;
+	bool			 reached, settled, given;
+	struct queue		 queue;
+	char			*said;	/* owned; see hang.h; or NULL */
 	bool			 held_back;	/* listens once it is given */
 	bool			 parked;	/* see datagrams_join() */
 	int			 first;	/* likewise; owned; -1: none */
 	int64_t			 beside;	/* see waiting_bound() */
 	bool			 touched;	/* its options may be others */
+	ino_t			 seen;	/* listens on a reserved port; or 0 */
+	int64_t			 seen_at;	/* since when, events_clock() */
 	struct kept_options	*options;	/* owned; see kept_options.h */
 	int			 flags;	/* F_GETFL, at the beginning */
 };
@@ -56,12 +66,12 @@ struct adoption {
 	struct watch		*watches;	/* owned; one a listener */
 	int64_t			 look_at;	/* see waiting_step() */
 	struct option_kind	*kinds;	/* owned; see kept_options.h */
-	/* What the service bound last that is none of ours; length 0: none. */
-	union address		 foreign;
-	socklen_t		 foreign_length;
+	bool			 waits_changed;	/* in a watch; see hang_step() */
+	unsigned		 calls;	/* of bind(2) that were seen */
 	bool			 has_ring;	/* io_uring_setup(2) was seen */
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
+	bool			 stopping;	/* no line about what goes on */
 	pid_t			 said_refused;	/* of whom it was said last */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */
 };

@@ -174,8 +174,6 @@ continue_bind(struct adoption *adoption, const struct call *call)
 
 	if (request->type == SOCK_STREAM && request->standard &&
 	    request->same_network && address_port(&request->address) != 0) {
-		adoption->foreign = request->address;
-		adoption->foreign_length = request->length;
 		address_format(&request->address, request->length, bound);
 		log_debug(adoption->log, "process %d bound %s itself",
 		    call->caller.process, bound);
@@ -211,7 +209,8 @@ answer(struct adoption *adoption, struct call *call)
 		return is_issued_again(adoption, call) ? GIVEN : CONTINUED;
 	match = match_listener(&call->request, adoption->listeners,
 	    adoption->maps);
-	if (match != -1)
+	/* bind(2) fails then, and what it is bound to must not be lost. */
+	if (match != -1 && !call->is_bound)
 		answer = give(adoption, call, &list[match]);
 	if (answer == CONTINUED)
 		continue_bind(adoption, call);
@@ -261,6 +260,7 @@ bind_call_answer(struct adoption *adoption)
 	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_RECV,
 	    &in.notification) == -1)
 		return;
+	adoption->calls++;
 	out.response.id = call.id = in.notification.id;
 	answered = examine_call(adoption, &in.notification, &call) ?
 	    answer(adoption, &call) : CONTINUED;

@@ -60,13 +60,20 @@ static bool
 examine_copy(const struct adoption *adoption, struct call *call)
 {
 	struct request *request = &call->request;
+	union address own = { .any.sa_family = AF_UNSPEC };
+	socklen_t length = sizeof(own);
 	struct stat status;
 	int protocol;
 
 	if (fstat(call->copy, &status) == -1 || !S_ISSOCK(status.st_mode))
 		return false;
 	call->socket = status.st_ino;
-	request->family = read_option(call->copy, SOL_SOCKET, SO_DOMAIN);
+	/* Of a socket without an address too it says the family. */
+	if (getsockname(call->copy, &own.any, &length) == -1)
+		return false;
+	request->family = own.any.sa_family;
+	call->is_bound = request->family == AF_UNIX ?
+	    length > sizeof(sa_family_t) : address_port(&own) != 0;
 	protocol = read_option(call->copy, SOL_SOCKET, SO_PROTOCOL);
 	/* Go uses MPTCP by default, which falls back to TCP. */
 	request->standard = protocol == IPPROTO_TCP ||
@@ -223,10 +230,8 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 
 /*
  * Whether the kernel is to handle the call, whatever socket it is for.  Most
- * bind(2) calls are decided here, from the address alone.  Until the service
- * has been given a listener, a call for another port is examined all the same,
- * if it is not the one before: report() in waiting.c suggests that port for
- * --map.  So is every call for a port under -v, which logs it.
+ * bind(2) calls are decided here, from the address alone.  Under -v a call for
+ * another port is examined all the same, and logged.
  */
 static bool
 is_foreign(const struct adoption *adoption, const union address *address)
@@ -255,11 +260,7 @@ is_foreign(const struct adoption *adoption, const union address *address)
 	for (i = 0; port != 0 && i < maps->count; i++)
 		if (maps->list[i].port == port)
 			return false;
-	if (port == 0)
-		return true;
-	return adoption->log->verbosity != VERBOSE &&
-	    (adoption->adopted_at != 0 ||
-	    port == address_port(&adoption->foreign));
+	return port == 0 || adoption->log->verbosity != VERBOSE;
 }
 
 static bool

@@ -20,6 +20,7 @@ struct call {
 	int			 fd;	/* the process's */
 	ino_t			 socket;	/* inode of fd */
 	int			 copy;	/* of fd; owned; -1: refused */
+	bool			 is_bound;	/* as far as copy shows */
 	struct request		 request;
 };
 

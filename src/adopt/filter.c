@@ -195,6 +195,19 @@ filter_install(bool with_unix, bool *killable, bool *privileged)
 	}
 }
 
+/*
+ * No notification has been received, so none has this number: a kernel that
+ * knows the request says ENOENT, an older one EINVAL.
+ */
+bool
+filter_can_add(int notify)
+{
+	struct seccomp_notif_addfd request = { .srcfd = (uint32_t)notify };
+
+	return ioctl(notify, SECCOMP_IOCTL_NOTIF_ADDFD, &request) != -1 ||
+	    errno == ENOENT;
+}
+
 void
 filter_take_turns(int notify, bool on)
 {

@@ -61,6 +61,12 @@ size_t	filter_make(struct sock_filter filter[FILTER_MAX],
 int	filter_install(bool with_unix, bool *killable, bool *privileged);
 
 /*
+ * Returns whether the kernel can put a descriptor in the place of a service's
+ * own (SECCOMP_IOCTL_NOTIF_ADDFD), which came later than the notification.
+ */
+bool	filter_can_add(int notify);
+
+/*
  * Asks the kernel to wake the keeper and the calling thread on one processor,
  * as they take turns; or, if on is false, on any, as it begins:
  * SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6.  An older kernel refuses, and

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "adopt/holders.h"
+#include "adopt/waiting.h"
 #include "process/tree.h"
 
 static bool
@@ -80,6 +81,7 @@ handle_end(void *context, uint32_t events)
 {
 	struct holder *holder = context;
 	struct adoption *adoption = holder->adoption;
+	const struct listener *listener;
 
 	(void)events;
 	let_process_go(holder);
@@ -92,8 +94,13 @@ handle_end(void *context, uint32_t events)
 	if (is_own_socket(holder) &&
 	    !adoption_listen(adoption, holder->listener))
 		adoption_close(adoption, holder->listener);
-	if (is_repeated(holder) || holders_who_holds(holder) == 0)
-		holders_forget(holder);
+	if (!is_repeated(holder) && holders_who_holds(holder) != 0)
+		return;
+	listener = holder->listener;
+	holders_forget(holder);
+	if (holders_find(adoption, &(struct holder_key){
+	    .listener = listener }) == NULL)
+		waiting_begin_anew(adoption, listener);
 }
 
 static void

@@ -1,24 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
 
-#include <netinet/in.h>
-
-#include <linux/tcp.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "adopt/datagrams.h"
 #include "adopt/holders.h"
+#include "adopt/queue.h"
 #include "adopt/waiting.h"
 #include "adopt/yield.h"
 
-enum {
-	PATIENCE_MS = 3000,	/* that clients wait before a report */
-	BESIDE_MS = 1000	/* between two looks at what is beside */
-};
+enum { BESIDE_MS = 1000 };	/* between two looks at what is beside */
 
 static const int64_t NEVER = INT64_MAX;
+
+/* A client came.  If none is there any more, it was taken. */
+static void
+note_client(struct watch *watch)
+{
+	watch->reached = true;
+	if (queue_length(watch->listener) == 0)
+		watch->settled = true;
+	else
+		watch->since = events_clock();
+	watch->adoption->waits_changed = true;
+}
 
 /* The kernel says EPOLLHUP of a listening socket after its shutdown(2). */
 static void
@@ -30,7 +35,7 @@ handle_listener(void *context, uint32_t events)
 	adoption->look_at = 0;
 	if ((events & EPOLLHUP) == 0) {
 		if ((events & EPOLLIN) != 0)
-			watch->since = events_clock();
+			note_client(watch);
 		return;
 	}
 	if (adoption->notify == -1 || !adoption_is_tcp(watch->listener)) {
@@ -38,7 +43,9 @@ handle_listener(void *context, uint32_t events)
 		return;
 	}
 	holders_release(adoption, watch->listener);
-	if (!adoption_listen(adoption, watch->listener))
+	if (adoption_listen(adoption, watch->listener))
+		waiting_begin_anew(adoption, watch->listener);
+	else
 		adoption_close(adoption, watch->listener);
 }
 
@@ -67,6 +74,30 @@ waiting_begin(struct adoption *adoption)
 	return 0;
 }
 
+/* Datagrams are taken without a trace: what is given is not watched. */
+static void
+give(struct watch *watch)
+{
+	watch->given = true;
+	watch->settled = !adoption_can_listen(watch->listener);
+	watch->queue.looked = false;
+	if (watch->since != 0)
+		watch->since = events_clock();
+	watch->adoption->waits_changed = true;
+}
+
+void
+waiting_begin_anew(struct adoption *adoption, const struct listener *listener)
+{
+	struct watch *watch = adoption_watch(adoption, listener);
+
+	watch->given = watch->settled = watch->queue.looked = false;
+	watch->since = 0;
+	free(watch->said);
+	watch->said = NULL;
+	adoption->look_at = 0;
+}
+
 /*
  * Between two bind(2) calls of one service less than BESIDE_MS should pass: the
  * client of an address that comes second is not to be refused.
@@ -80,7 +111,7 @@ waiting_bound(struct adoption *adoption, struct listener *listener, bool own)
 	for (i = 0; i < adoption->listeners->count; i++) {
 		watch = &adoption->watches[i];
 		if (watch->listener == listener && own) {
-			watch->settled = true;
+			give(watch);
 			watch->beside = 0;
 		} else if (watch->listener->port == listener->port &&
 		    watch->listener->type == listener->type &&
@@ -88,40 +119,6 @@ waiting_bound(struct adoption *adoption, struct listener *listener, bool own)
 			watch->beside = events_clock();
 	}
 	adoption->look_at = 0;
-}
-
-static bool
-has_clients(const struct listener *listener)
-{
-	struct pollfd poll_one = { .fd = listener->fd, .events = POLLIN };
-
-	return poll(&poll_one, 1, 0) == 1 && (poll_one.revents & POLLIN) != 0;
-}
-
-static void
-report(const struct adoption *adoption, const struct listener *listener)
-{
-	const char *verb = adoption->notify == -1 ? "accept on" : "bind";
-	char clients[48] = "", hint[2 * ADDR_MAX] = "", port[8];
-	char bound[ADDR_MAX];
-	socklen_t length = sizeof(struct tcp_info);
-	struct tcp_info info;
-
-	if (adoption_is_tcp(listener) && getsockopt(listener->fd, IPPROTO_TCP,
-	    TCP_INFO, &info, &length) == 0)
-		snprintf(clients, sizeof(clients), ", %u client%s queued",
-		    info.tcpi_unacked, info.tcpi_unacked == 1 ? "" : "s");
-	if (adoption->foreign_length != 0) {
-		address_format(&adoption->foreign, adoption->foreign_length,
-		    bound);
-		snprintf(hint, sizeof(hint), "; it bound %s: try --map %u",
-		    bound, address_port(&adoption->foreign));
-	}
-	snprintf(port, sizeof(port), "%u", listener->port);
-	log_info(adoption->log, "still waiting for %s to %s %s (%d s%s)%s",
-	    adoption->service, verb,
-	    listener_is_unix(listener) ? listener->addr : port,
-	    PATIENCE_MS / 1000, clients, hint);
 }
 
 /* Returns when to look again, on events_clock(); NEVER: nothing is beside. */
@@ -141,25 +138,9 @@ check_beside(struct watch *watch, int64_t now)
 	return done ? NEVER : now + BESIDE_MS;
 }
 
-/* Returns when a report is due, on events_clock(); NEVER: none is. */
-static int64_t
-check_watch(struct watch *watch, int64_t now)
-{
-	if (watch->since == 0 || watch->settled || watch->listener->fd == -1)
-		return NEVER;
-	if (watch->since + PATIENCE_MS > now)
-		return watch->since + PATIENCE_MS;
-	if (has_clients(watch->listener)) {
-		report(watch->adoption, watch->listener);
-		watch->settled = true;
-	} else
-		watch->since = 0;
-	return NEVER;
-}
-
 /*
- * Waits for two things.  One is the first client, until one has come or nothing
- * is to be reported any more.  The other is a shutdown(2) of a TCP listener,
+ * Waits for two things.  One is the first client, until one has come or was
+ * taken.  The other is a shutdown(2) of a TCP listener,
  * while the service is under the filter.
  *
  * After shutdown(2) EPOLLHUP stays set, and the loop would spin.  Listening
@@ -197,9 +178,6 @@ waiting_step(struct adoption *adoption)
 		return (int)(adoption->look_at - now);
 	adoption->look_at = NEVER;
 	for (i = 0; i < adoption->listeners->count; i++) {
-		due = check_watch(&adoption->watches[i], now);
-		if (due < adoption->look_at)
-			adoption->look_at = due;
 		due = check_beside(&adoption->watches[i], now);
 		if (due < adoption->look_at)
 			adoption->look_at = due;

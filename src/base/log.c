@@ -115,7 +115,17 @@ log_debug(const struct log *log, const char *format, ...)
 }
 
 void
+log_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_line("", format, arguments);
+	va_end(arguments);
+}
+
+void
 log_failure(const struct failure *failure)
 {
-	log_info(&(struct log){ .verbosity = NORMAL }, "%s", failure->text);
+	log_error("%s", failure->text);
 }

@@ -46,12 +46,15 @@ int	fail(struct failure *failure, int error, const char *format, ...)
  *	log_info	unless the log is QUIET
  *	log_debug	only if the log is VERBOSE; adds the seconds since
  *			log_open()
- *	log_failure	always
+ *	log_error	always
+ *	log_failure	likewise, with the text of a failure
  */
 void	log_info(const struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void	log_debug(const struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void	log_error(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
 void	log_failure(const struct failure *failure);
 
 #endif

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 #include <getopt.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/foreign.h"
 #include "cli/options.h"
 #include "cli/values.h"
 
 enum {
 	INETD = 256,	/* long options only: above every character */
 	ON_DEMAND,
-	NO_PID
+	NO_PID,
+	CHECK_HERE
 };
 
 /* Sets what the option key stands for, which takes no value. */
@@ -18,6 +21,9 @@ static void
 set_flag(struct options *options, int key)
 {
 	switch (key) {
+	case 'b':
+		options->background = true;
+		break;
 	case INETD:
 		options->inetd = true;
 		break;
@@ -32,6 +38,9 @@ set_flag(struct options *options, int key)
 		break;
 	case 'v':
 		options->verbosity = VERBOSE;
+		break;
+	case CHECK_HERE:
+		options->action = CHECK;
 		break;
 	case 'h':
 		options->action = SHOW_HELP;
@@ -67,6 +76,10 @@ static const struct row {
 	    "from the stop signal to KILL (default 5)" },
 	{ 's', value_stop_signal, "stop-signal", "SIGNAL",
 	    "the signal that stops the service (default TERM)" },
+	{ 't', value_start_timeout, "start-timeout", "SECONDS",
+	    "give up where clients wait so long in vain (-c: 900; 0: never)" },
+	{ 'b', NULL, "background", NULL,
+	    "print the port and the pid, and end, when COMMAND is executed" },
 	{ INETD, NULL, "inetd", NULL,
 	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
 	{ ON_DEMAND, NULL, "on-demand", NULL,
@@ -76,6 +89,8 @@ static const struct row {
 	{ 'q', NULL, "quiet", NULL, "say nothing but errors" },
 	{ 'v', NULL, "verbose", NULL,
 	    "say everything that happens, and when" },
+	{ CHECK_HERE, NULL, "check", NULL,
+	    "say which handoffs work here, and what is in the way" },
 	{ 'h', NULL, "help", NULL, "show this help" },
 	{ 'V', NULL, "version", NULL, "show the version" },
 };
@@ -130,7 +145,8 @@ static int
 invalid_option(const char *word, int key, struct failure *failure)
 {
 	size_t i, length = key == 0 ? strcspn(word + 2, "=") : 0;
-	char candidates[256] = "";
+	char candidates[256] = "", shown[256];
+	const char *instead;
 
 	for (i = 0; length > 0 && i < ROWS; i++)
 		if (strncmp(rows[i].name, word + 2, length) == 0) {
@@ -143,10 +159,25 @@ invalid_option(const char *word, int key, struct failure *failure)
 	if (key != 0 && is_long(word) && strchr(word, '=') != NULL)
 		return fail(failure, 0, "option '%s' takes no value", word);
 	if (key > ' ' && key <= '~')
-		return fail(failure, 0, "unknown option '-%c' (try 'portexec "
-		    "--help')", key);
+		snprintf(shown, sizeof(shown), "-%c", key);
+	else
+		snprintf(shown, sizeof(shown), "%s", word);
+	instead = foreign_option(key == 0 ? word + 2 : NULL, key);
+	if (instead != NULL)
+		return fail(failure, 0, "unknown option '%s': %s", shown,
+		    instead);
 	return fail(failure, 0, "unknown option '%s' (try 'portexec --help')",
-	    word);
+	    shown);
+}
+
+/* Whoever wants a file of that name writes ./-- for it. */
+static int
+refuse_end(const char *word, int key, struct failure *failure)
+{
+	if (is_long(word))
+		return fail(failure, 0, "option '%s' needs a value, not '--'",
+		    word);
+	return fail(failure, 0, "option '-%c' needs a value, not '--'", key);
 }
 
 static int
@@ -158,6 +189,9 @@ parse_option(struct options *options, int key, const char *word,
 	for (i = 0; i < ROWS; i++) {
 		if (rows[i].key != key)
 			continue;
+		if (rows[i].value != NULL && strcmp(optarg, "--") == 0 &&
+		    strchr(word, '=') == NULL)
+			return refuse_end(word, key, failure);
 		if (rows[i].apply != NULL)
 			return rows[i].apply(options, optarg, failure);
 		set_flag(options, key);
@@ -186,6 +220,7 @@ options_parse(struct options *options, int argc, char *argv[],
 	options->verbosity = NORMAL;
 	options->kill_after = 5000;
 	options->stop_signal = SIGTERM;
+	options->start_timeout = -1;
 	for (i = 0; i < ROWS; i++) {
 		longs[i].name = rows[i].name;
 		longs[i].has_arg = rows[i].value != NULL;
@@ -206,8 +241,13 @@ options_parse(struct options *options, int argc, char *argv[],
 		    parse_option(options, key, word, failure) == -1)
 			return -1;
 	} while (key != -1 && options->action == RUN);
+	if (options->action == CHECK && argc > 2)
+		return fail(failure, 0, "--check: goes alone");
 	if (options->action != RUN)
 		return 0;
+	if (options->start_timeout == -1)
+		options->start_timeout = options->client == NULL ? 0 :
+		    900 * 1000;
 	options->command = argv + optind;
 	if (options->command[0] == NULL)
 		return fail(failure, 0, "no command (try 'portexec --help')");

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "socket/spec.h"
 
-enum action { RUN, SHOW_HELP, SHOW_VERSION };
+enum action { RUN, SHOW_HELP, SHOW_VERSION, CHECK };
 
 enum handoff { INHERIT, ADOPT, RESERVE };
 
@@ -51,9 +51,10 @@ struct options {
 	bool			 has_handoff;	/* -H was given */
 	enum handoff		 handoff;
 	int			 kill_after;	/* -k, milliseconds */
+	int			 start_timeout;	/* -t, likewise; 0: none */
 	bool			 has_stop_signal;	/* -s was given */
 	int			 stop_signal;	/* TERM without it */
-	bool			 inetd, on_demand, no_pid;
+	bool			 background, inetd, on_demand, no_pid;
 	enum verbosity		 verbosity;
 	char			**command;	/* in argv; ends with NULL */
 };

@@ -6,6 +6,7 @@
 #include "cli/values.h"
 #include "process/signals.h"
 #include "socket/listen_fds.h"
+#include "socket/spelling.h"
 
 static const struct {
 	const char	*name;
@@ -25,7 +26,7 @@ value_listen(struct options *options, const char *text,
 
 	count = spec_parse(text, members, failure);
 	if (count == -1)
-		return -1;
+		return spelling_explain(text, failure);
 	list = reallocarray(options->specs,
 	    options->spec_count + (size_t)count, sizeof(*list));
 	if (list == NULL)
@@ -129,9 +130,9 @@ value_map(struct options *options, const char *text, struct failure *failure)
 	return 0;
 }
 
-int
-value_kill_after(struct options *options, const char *text,
-    struct failure *failure)
+/* Returns a number of seconds, a day at most, as milliseconds; or -1. */
+static int
+parse_seconds(const char *text)
 {
 	enum { DAY = 86400 * 1000 };
 	const char *at = text;
@@ -144,10 +145,19 @@ value_kill_after(struct options *options, const char *text,
 			time += (*at - '0') * unit;
 			unit /= 10;
 		}
-	if (*at != '\0' || strpbrk(text, "0123456789") == NULL || time > DAY)
-		return fail(failure, 0, "-k '%s': not a number of seconds, "
-		    "a day at most", text);
-	options->kill_after = time;
+	return *at != '\0' || strpbrk(text, "0123456789") == NULL ||
+	    time > DAY ? -1 : time;
+}
+
+static int
+set_seconds(int *seconds, char key, const char *text, struct failure *failure)
+{
+	int time = parse_seconds(text);
+
+	if (time == -1)
+		return fail(failure, 0, "-%c '%s': not a number of seconds, "
+		    "a day at most", key, text);
+	*seconds = time;
 	return 0;
 }
 
@@ -163,6 +173,20 @@ value_stop_signal(struct options *options, const char *text,
 	options->has_stop_signal = true;
 	options->stop_signal = signo;
 	return 0;
+}
+
+int
+value_kill_after(struct options *options, const char *text,
+    struct failure *failure)
+{
+	return set_seconds(&options->kill_after, 'k', text, failure);
+}
+
+int
+value_start_timeout(struct options *options, const char *text,
+    struct failure *failure)
+{
+	return set_seconds(&options->start_timeout, 't', text, failure);
 }
 
 int

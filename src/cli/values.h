@@ -20,7 +20,7 @@ int	value_env(struct options *options, const char *text,
     struct failure *failure);
 int	value_write(struct options *options, const char *text,
     struct failure *failure);
-int	value_port_file(struct options *options, const char *text,
+int	value_port_file(struct options *options, const char *file,
     struct failure *failure);
 
 int	value_map(struct options *options, const char *text,
@@ -29,11 +29,13 @@ int	value_kill_after(struct options *options, const char *text,
     struct failure *failure);
 int	value_stop_signal(struct options *options, const char *text,
     struct failure *failure);
+int	value_start_timeout(struct options *options, const char *text,
+    struct failure *failure);
 int	value_handoff(struct options *options, const char *text,
     struct failure *failure);
 
 /* -c: may be given once. */
-int	value_client(struct options *options, const char *text,
+int	value_client(struct options *options, const char *script,
     struct failure *failure);
 
 #endif

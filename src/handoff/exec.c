@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "handoff/exec.h"
+#include "handoff/explain.h"
 #include "process/command.h"
 
 /*
@@ -129,11 +130,10 @@ await_demand(struct launch *launch, struct failure *failure)
 	struct signalfd_siginfo signal;
 	struct pollfd *polls;
 	nfds_t i, count = listeners->count + 1;
-	sigset_t held;
 	int fd, status;
 
-	signals_hold(&launch->signals, &held);
-	fd = signalfd(-1, &held, SFD_CLOEXEC);
+	signals_hold(&launch->signals);
+	fd = signalfd(-1, &launch->signals.held, SFD_CLOEXEC);
 	if (fd == -1)
 		return fail(failure, errno, "wait for a client");
 	polls = calloc(count, sizeof(*polls));
@@ -171,7 +171,7 @@ execute(const struct launch *launch, char *const command[],
 	signals_restore(&launch->signals);
 	environ = environment->list;
 	command_execute(command);
-	fail(failure, errno, "execute %s", command[0]);
+	explain_execute(launch->options, command, errno, failure);
 	signals_save(&ignored);
 	return errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE;
 }

@@ -39,10 +39,13 @@ struct launch {
 	enum audience		 audience;	/* of the service */
 	enum input		 input;
 	struct listeners	 listeners;
+	pid_t			 addressee;	/* listen_fds_addressee() */
 	char			**command;	/* expanded; owned */
 	char			*script;	/* -c, expanded; owned; NULL */
 	struct environment	 environment;	/* from exec_prepare() */
 	struct port_files	*files;		/* not owned */
+	/* In the background process of -b: to the first one; owned; 0: none. */
+	int			 background;
 };
 
 /*

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,8 @@
 #include "base/buffer.h"
 #include "handoff/port_file.h"
 #include "process/procfs.h"
-#include "process/sigmask.h"
+
+enum { WAIT_MS = 10 };	/* between looks for a reader, or for a signal */
 
 /* Returns N of /dev/fd/N or /proc/self/fd/N; -1 if file is neither. */
 static int
@@ -116,6 +119,23 @@ prepare(struct port_file *file, const char *template, struct failure *failure)
 	    unlink(file->name) == -1)
 		return fail(failure, errno, "remove %s", file->name);
 	return 0;
+}
+
+bool
+port_files_have_room(const struct port_files *files)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < files->count; i++)
+		if (named_descriptor(files->list[i].name) == -1) {
+			fd = open("/", O_PATH | O_CLOEXEC);
+			if (fd == -1)
+				return false;
+			close(fd);
+			break;
+		}
+	return true;
 }
 
 int
@@ -254,28 +274,54 @@ replace(struct port_file *file)
 	return error == 0 ? 0 : -1;
 }
 
+/*
+ * A signal that comes just before open(2) blocks would not end it.  So this
+ * asks for the reader of a FIFO again and again.  ENXIO: there is none.
+ */
 static int
-open_other(const char *file, const sigset_t *mask)
+open_other(const char *file, bool is_fifo, const struct signals *signals,
+    int *signo)
 {
-	sigset_t own;
-	int fd, error;
+	int fd;
 
-	sigmask_change(SIG_SETMASK, mask, &own);
-	fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	error = errno;
-	sigmask_change(SIG_SETMASK, &own, NULL);
-	errno = error;
+	do
+		fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	while (fd == -1 && is_fifo && errno == ENXIO &&
+	    (*signo = signals_await(signals, WAIT_MS)) == 0);
 	return fd;
 }
 
+/*
+ * Writes to what may not have room.  write(2) of PIPE_BUF bytes does not block
+ * after POLLOUT.
+ */
 static int
-write_report(struct port_file *file, const sigset_t *mask)
+write_slowly(int fd, const char *text, size_t length,
+    const struct signals *signals, int *signo)
+{
+	struct pollfd output = { .fd = fd, .events = POLLOUT };
+	size_t part;
+
+	for (; length > 0; length -= part, text += part) {
+		while (poll(&output, 1, WAIT_MS) == 0)
+			if ((*signo = signals_await(signals, 0)) != 0)
+				return -1;
+		part = length < PIPE_BUF ? length : PIPE_BUF;
+		if (write_all(fd, text, part) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+write_report(struct port_file *file, const struct signals *signals, int *signo)
 {
 	int fd = named_descriptor(file->name), result, error;
 	struct stat status;
 
 	if (fd != -1)
-		return write_all(fd, file->text, file->text_length);
+		return write_slowly(fd, file->text, file->text_length,
+		    signals, signo);
 	if (stat(file->name, &status) == -1) {
 		/* Replace nothing that could not be looked at. */
 		if (errno != ENOENT && errno != ELOOP)
@@ -284,10 +330,11 @@ write_report(struct port_file *file, const sigset_t *mask)
 	}
 	if (S_ISREG(status.st_mode))
 		return replace(file);
-	fd = open_other(file->name, mask);
+	fd = open_other(file->name, S_ISFIFO(status.st_mode), signals, signo);
 	if (fd == -1)
 		return -1;
-	result = write_all(fd, file->text, file->text_length);
+	result = write_slowly(fd, file->text, file->text_length, signals,
+	    signo);
 	error = errno;
 	if (close(fd) == -1 && result == 0)
 		return -1;
@@ -296,14 +343,15 @@ write_report(struct port_file *file, const sigset_t *mask)
 }
 
 int
-port_files_write(struct port_files *files, const sigset_t *mask,
-    struct failure *failure)
+port_files_write(struct port_files *files, const struct signals *signals,
+    int *signo, struct failure *failure)
 {
 	size_t i;
 
+	*signo = 0;
 	for (i = 0; i < files->count; i++)
-		if (write_report(&files->list[i], mask) == -1)
-			return fail(failure, errno, "write %s",
+		if (write_report(&files->list[i], signals, signo) == -1)
+			return *signo != 0 ? -1 : fail(failure, errno, "write %s",
 			    files->list[i].name);
 	return 0;
 }

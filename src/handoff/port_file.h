@@ -9,10 +9,10 @@
  * and written to.
  */
 
-#include <signal.h>
 
 #include "cli/options.h"
 #include "handoff/template.h"
+#include "process/signals.h"
 #include "socket/listener.h"
 
 struct port_file {
@@ -47,6 +47,12 @@ int	port_files_prepare(struct port_files *files,
 unsigned	port_files_placeholders(const struct port_files *files);
 
 /*
+ * Returns whether a descriptor is free for the files, if one of them has to be
+ * opened.  If not, errno says why.
+ */
+bool		port_files_have_room(const struct port_files *files);
+
+/*
  * Expands the templates for audience, the service.  Each text ends with a
  * newline.  Writes nothing.  Returns 0, or -1 with the reason in failure.
  */
@@ -55,15 +61,14 @@ int	port_files_expand(struct port_files *files,
     struct failure *failure);
 
 /*
- * Writes the files in order.  open(2) of a FIFO blocks until there is a
- * reader; only during this call the signal mask is mask, so that a signal can
- * end the wait.  A regular file gets mode 0644 less the umask.  SIGPIPE must be
- * ignored: the error of a reader that is gone is EPIPE.  Returns 0, or -1 with
- * the reason in failure.  Then port_files_discard() removes the files that
- * were written.
+ * Writes the files in order.  A FIFO is waited for until it has a reader, or
+ * until one of the signals that are held comes.  A regular file gets mode 0644
+ * less the umask.  SIGPIPE must be ignored: the error of a reader that is gone
+ * is EPIPE.  Returns 0; or -1 with that signal in *signo, or with the reason in
+ * failure.  Then port_files_discard() removes the files that were written.
  */
-int	port_files_write(struct port_files *files, const sigset_t *mask,
-    struct failure *failure);
+int	port_files_write(struct port_files *files,
+    const struct signals *signals, int *signo, struct failure *failure);
 
 /*
  * Finds the regular files that another process wrote by port_files_write()

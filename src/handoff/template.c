@@ -27,12 +27,40 @@ is_socket_character(char c)
 	return (unsigned char)c >= ' ' && strchr(":=/,\\", c) == NULL;
 }
 
-/* Returns whether a placeholder begins at text[at], a '<' or '{'. */
+/*
+ * Returns a set of 1 << enum placeholder: the words whose end tag, </port>, is
+ * in the text, which is XML then.
+ */
+static unsigned
+find_elements(const char *text, size_t length)
+{
+	const char *at = text, *end = text + length;
+	unsigned found = 0;
+	size_t size;
+	int word;
+
+	while (at < end && (at = memmem(at, (size_t)(end - at), "</", 2)) !=
+	    NULL) {
+		at += 2;
+		for (word = 0; word < PLACEHOLDER_COUNT; word++) {
+			size = strlen(names[word]);
+			if ((size_t)(end - at) > size && at[size] == '>' &&
+			    memcmp(at, names[word], size) == 0)
+				found |= 1U << word;
+		}
+	}
+	return found;
+}
+
+/*
+ * Returns whether a placeholder begins at text[at], a '<' or '{'.  <port> is
+ * none where port is one of elements.
+ */
 static bool
-recognise(const char *text, size_t at, size_t length,
+recognise(const char *text, size_t at, size_t length, unsigned elements,
     struct found *placeholder)
 {
-	static const char escapes[] = { '$', '%', '@', '#', '{', '\\' };
+	static const char escapes[] = { '$', '%', '#', '{', '\\' };
 	const char *p, *end = text + length;
 	char open = text[at], close = open == '{' ? '}' : '>';
 	int word;
@@ -54,6 +82,9 @@ recognise(const char *text, size_t at, size_t length,
 		return false;
 	placeholder->word = (enum placeholder)word;
 	p += strlen(names[word]);
+	if (open == '<' && *p == '>' && !placeholder->literal &&
+	    (elements & 1U << word) != 0)
+		return false;
 	placeholder->socket = NULL;
 	placeholder->socket_length = 0;
 	if (*p == ':') {
@@ -135,6 +166,7 @@ expand(struct buffer *output, const char *text, size_t length,
     const struct listeners *listeners, enum audience audience,
     struct failure *failure)
 {
+	unsigned elements = find_elements(text, length);
 	struct found placeholder;
 	size_t at = 0, start = 0;
 
@@ -142,7 +174,7 @@ expand(struct buffer *output, const char *text, size_t length,
 		at = find_bracket(text, at, length);
 		if (at == length)
 			break;
-		if (!recognise(text, at, length, &placeholder)) {
+		if (!recognise(text, at, length, elements, &placeholder)) {
 			at++;
 			continue;
 		}
@@ -162,12 +194,12 @@ expand(struct buffer *output, const char *text, size_t length,
 unsigned
 template_placeholders(const char *text, size_t length)
 {
+	unsigned elements = find_elements(text, length), found = 0;
 	struct found placeholder;
-	unsigned found = 0;
 	size_t at = 0;
 
 	while ((at = find_bracket(text, at, length)) < length)
-		if (!recognise(text, at, length, &placeholder))
+		if (!recognise(text, at, length, elements, &placeholder))
 			at++;
 		else {
 			if (!placeholder.literal)

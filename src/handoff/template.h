@@ -7,9 +7,10 @@
  * and so on.  A placeholder may name a socket by its name or its index, counted
  * from 0: <port:web>, <port:1>.  Makes no system call.
  *
- * A brace directly after one of $ % @ # { \ begins no placeholder.  An unknown
+ * A brace directly after one of $ % # { \ begins no placeholder.  An unknown
  * word is left as it is.  {{port}} and <<port>> stand for the texts {port} and
- * <port>.
+ * <port>.  In a text that has </port>, which is XML, <port> is left as it is;
+ * and so for each of the words.
  */
 
 #include <stdbool.h>

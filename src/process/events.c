@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <time.h>
@@ -32,33 +33,45 @@ events_watch(int events, struct event_source *source, int fd, uint32_t wanted)
 	return -1;
 }
 
+/* errno is that of a call that waits. */
+static int
+interrupted(void)
+{
+	return errno == EINTR ? 0 : -1;
+}
+
 /*
  * One event at a time: a handler may free the source of the next one.  The
  * kernel moves a source that it has returned to the end of its list.  direct
  * comes last, and its end after all others, so that the end of each process is
  * seen before the filter's.
  */
-void
+int
 events_wait(int events, const struct event_source *direct, int timeout)
 {
 	const struct event_source *source;
 	struct epoll_event event;
-	bool other;
+	int ready, other = 0;
 	struct pollfd polls[] = {
 		{ .fd = direct->fd, .events = (short)direct->wanted },
 		{ .fd = events, .events = POLLIN }
 	};
 
-	if (poll(polls, sizeof(polls) / sizeof(polls[0]), timeout) <= 0)
-		return;
-	other = polls[1].revents != 0 && epoll_wait(events, &event, 1, 0) == 1;
-	if (other) {
+	ready = poll(polls, sizeof(polls) / sizeof(polls[0]), timeout);
+	if (ready <= 0)
+		return ready == 0 ? 0 : interrupted();
+	if (polls[1].revents != 0)
+		other = epoll_wait(events, &event, 1, 0);
+	if (other == -1)
+		return interrupted();
+	if (other == 1) {
 		source = event.data.ptr;
 		source->handle(source->context, event.events);
 	}
 	if ((polls[0].revents & polls[0].events) != 0 ||
-	    (polls[0].revents != 0 && !other))
+	    (polls[0].revents != 0 && other == 0))
 		direct->handle(direct->context, (uint32_t)polls[0].revents);
+	return 0;
 }
 
 int64_t

@@ -53,8 +53,10 @@ int	events_watch(int events, struct event_source *source, int fd,
  * the processor of whoever causes the event, and would not through epoll(7):
  * ep_poll_callback() in fs/eventpoll.c.  If another source is ready too, direct
  * comes after it; and if direct has an error or a hang-up alone, after all.
+ *
+ * Returns 0; or -1 and errno if it cannot wait, and would fail again at once.
  */
-void	events_wait(int events, const struct event_source *direct,
+int	events_wait(int events, const struct event_source *direct,
     int timeout);
 
 /* Returns the time of CLOCK_MONOTONIC in milliseconds. */

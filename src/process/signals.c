@@ -3,10 +3,12 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "process/sigmask.h"
@@ -57,6 +59,7 @@ signals_save(struct signals *signals)
 	struct sigaction action = { .sa_handler = SIG_IGN };
 
 	sigemptyset(&signals->mask);
+	sigemptyset(&signals->held);
 	sigmask_change(SIG_SETMASK, NULL, &signals->mask);
 	sigaction(SIGPIPE, &action, &signals->pipe);
 	action.sa_handler = SIG_DFL;
@@ -96,16 +99,28 @@ signals_ignored(int signo)
 }
 
 void
-signals_hold(const struct signals *signals, sigset_t *held)
+signals_hold(struct signals *signals)
 {
 	size_t i;
 
-	sigemptyset(held);
 	for (i = 0; i < STOP_SIGNALS; i++)
 		if (!sigismember(&signals->mask, stop_signals[i]) &&
 		    !signals_ignored(stop_signals[i]))
-			sigaddset(held, stop_signals[i]);
-	sigmask_change(SIG_BLOCK, held, NULL);
+			sigmask_add(&signals->held, stop_signals[i]);
+	sigmask_change(SIG_BLOCK, &signals->held, NULL);
+}
+
+int
+signals_await(const struct signals *signals, int timeout)
+{
+	const struct timespec time = { timeout / 1000,
+	    timeout % 1000 * 1000000 };
+	int signo;
+
+	do
+		signo = sigtimedwait(&signals->held, NULL, &time);
+	while (signo == -1 && errno == EINTR);
+	return signo == -1 ? 0 : signo;
 }
 
 int

@@ -14,6 +14,7 @@
 struct signals {
 	sigset_t		mask;
 	struct sigaction	pipe, child;	/* SIGPIPE, SIGCHLD */
+	sigset_t		held;		/* by signals_hold() */
 };
 
 /*
@@ -34,10 +35,16 @@ bool	signals_ignored(int signo);
 
 /*
  * Blocks the signals of signals_stop(), except those that the caller blocked
- * or ignored, and stores the blocked ones in *held.  So portexec can remove
- * its files and unix paths before it ends.  signals_restore() unblocks them.
+ * or ignored.  So portexec can remove its files and unix paths before it ends.
+ * signals_restore() unblocks them.
  */
-void	signals_hold(const struct signals *signals, sigset_t *held);
+void	signals_hold(struct signals *signals);
+
+/*
+ * Waits up to timeout milliseconds for one of the signals that are held.
+ * Returns it, or 0 if none came.
+ */
+int	signals_await(const struct signals *signals, int timeout);
 
 /*
  * Blocks SIGCHLD and every signal that the front forwards.  Returns a signalfd

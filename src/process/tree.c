@@ -45,6 +45,7 @@ struct visitor {
 	void	(*visit)(pid_t pid, pid_t parent, void *context);
 	void	*context;
 	int	generation;
+	pid_t	skipped;
 };
 
 static size_t	visit_children(pid_t parent, struct visitor *visitor);
@@ -61,6 +62,8 @@ visit_children_of_thread(pid_t parent, pid_t thread, struct visitor *visitor)
 		return 0;
 	while (procfs_text(&file, ' ', word, sizeof(word)) &&
 	    procfs_number(word, 0, 10, &pid)) {
+		if ((pid_t)pid == visitor->skipped)
+			continue;
 		count += 1 + visit_children((pid_t)pid, visitor);
 		visitor->visit((pid_t)pid, parent, visitor->context);
 	}
@@ -89,7 +92,14 @@ visit_children(pid_t parent, struct visitor *visitor)
 size_t
 tree_visit(void (*visit)(pid_t, pid_t, void *), void *context)
 {
-	struct visitor visitor = { visit, context, 0 };
+	return tree_visit_but(0, visit, context);
+}
+
+size_t
+tree_visit_but(pid_t skipped, void (*visit)(pid_t, pid_t, void *),
+    void *context)
+{
+	struct visitor visitor = { visit, context, 0, skipped };
 
 	return visit_children(getpid(), &visitor);
 }

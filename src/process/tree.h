@@ -25,6 +25,10 @@ bool	tree_is_visible(void);
 size_t	tree_visit(void (*visit)(pid_t pid, pid_t parent, void *context),
     void *context);
 
+/* The same without process skipped and its descendants; 0: none. */
+size_t	tree_visit_but(pid_t skipped,
+    void (*visit)(pid_t pid, pid_t parent, void *context), void *context);
+
 /* Returns whether process pid descends from the other process. */
 bool	tree_is_below(pid_t pid, pid_t other);
 

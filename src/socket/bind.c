@@ -9,6 +9,7 @@
 
 #include "socket/bind.h"
 #include "socket/listen_fds.h"
+#include "socket/occupant.h"
 
 enum { TRIES = 64 };	/* ports that are tried for a group */
 
@@ -346,6 +347,24 @@ try_group(struct listeners *listeners, const struct spec *group,
 	return 0;
 }
 
+/* Says, by errno, why the last of the listeners from start could not be had. */
+static void
+refuse(const struct listeners *listeners, size_t start,
+    const struct spec *group, struct failure *failure)
+{
+	const struct listener *last = &listeners->list[listeners->count - 1];
+	char label[LABEL_MAX];
+	int error = errno;
+
+	if (listeners->count == start || group->interface[0] != '\0')
+		fail(failure, error, "listen on %s", group->text);
+	else {
+		fail(failure, error, "%slisten on %s", listener_label(last,
+		    label), last->addr);
+		occupant_explain(last, error, failure);
+	}
+}
+
 /*
  * If the kernel's port is in use for another member of the group, tries another
  * port.  Keeps the refused ports bound until this function returns: otherwise
@@ -369,9 +388,7 @@ bind_group(struct listeners *listeners, const struct spec *group,
 		fail(failure, errno, "listen on '%s': no number was free for "
 		    "all of it in %zu tries", group->text, tries);
 	else if (result == -1)
-		fail(failure, errno, "listen on %s",
-		    listeners->count == start || group->interface[0] != '\0' ?
-		    group->text : listeners->list[listeners->count - 1].addr);
+		refuse(listeners, start, group, failure);
 	while (tries > 0)
 		close(refused[--tries]);
 	return result;

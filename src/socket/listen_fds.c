@@ -104,11 +104,39 @@ count_inherited(char *const variables[], const struct identity *self)
 	return (size_t)number;
 }
 
+/* A connection, or a socket that a service left open, is not passed. */
+static bool
+is_passed(int fd)
+{
+	int type, listening = 0;
+	socklen_t length = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == -1)
+		return false;
+	length = sizeof(int);
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+	return type == SOCK_DGRAM || listening != 0;
+}
+
+pid_t
+listen_fds_addressee(char *const variables[], const struct identity *self)
+{
+	const char *fds = find(variables, "LISTEN_FDS");
+	const char *pid = find(variables, "LISTEN_PID");
+	uint64_t count, number;
+
+	if (fds == NULL || pid == NULL || !parse_decimal(fds, &count) ||
+	    !parse_decimal(pid, &number) || count == 0 || number == 0 ||
+	    number > INT_MAX || number == (uint64_t)self->pid)
+		return 0;
+	return is_passed(FIRST_FD) ? (pid_t)number : 0;
+}
+
 int
 listen_fds_inherited(char *const variables[], const struct identity *self,
     size_t *count, char ***names, struct failure *failure)
 {
-	static char unknown[] = "unknown";
+	static char unknown[] = SPEC_UNNAMED;
 	const char *given = find(variables, "LISTEN_FDNAMES");
 	size_t i, length, fields = 1;
 	char *copy, *name;
@@ -191,7 +219,7 @@ rename_listener(struct listeners *listeners, const struct spec *spec)
 		listener = &listeners->list[i];
 		if (listener->fd != spec->fd)
 			continue;
-		if (strcmp(spec->name, "unknown") != 0)
+		if (strcmp(spec->name, SPEC_UNNAMED) != 0)
 			strlcpy(listener->name, spec->name,
 			    sizeof(listener->name));
 		return true;

@@ -42,6 +42,14 @@ int	listen_fds_inherited(char *const variables[],
     struct failure *failure);
 
 /*
+ * Returns the process that the socket at FIRST_FD is for, by LISTEN_PID in
+ * variables, if that is another than self; else 0.  Also 0 if no socket is
+ * there that listens or takes datagrams.
+ */
+pid_t	listen_fds_addressee(char *const variables[],
+    const struct identity *self);
+
+/*
  * Returns the variable's name if the length bytes at name are a variable of
  * the protocol that describes passed sockets; else NULL.  Only portexec sets
  * those: -e may not.

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,16 @@ listener_describe(struct listener *listener)
 	listener->port = address_port(&listener->address);
 	address_host(&listener->address, listener->host);
 	address_format(&listener->address, listener->length, listener->addr);
+}
+
+const char *
+listener_label(const struct listener *listener, char label[LABEL_MAX])
+{
+	label[0] = '\0';
+	if (listener->name[0] != '\0' && strcmp(listener->name,
+	    SPEC_UNNAMED) != 0)
+		snprintf(label, LABEL_MAX, "%s: ", listener->name);
+	return label;
 }
 
 bool

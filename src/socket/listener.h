@@ -15,6 +15,8 @@
 #include "socket/address.h"
 #include "socket/spec.h"
 
+enum { LABEL_MAX = SPEC_NAME_MAX + 3 };	/* bytes; of listener_label() */
+
 struct listener {
 	char		 name[SPEC_NAME_MAX + 1];	/* in LISTEN_FDNAMES */
 	int		 type;		/* SOCK_STREAM, ... */
@@ -57,6 +59,13 @@ void	socket_remove_stale_path(const union address *address,
 
 /* Sets port, host and addr from address and length. */
 void	listener_describe(struct listener *listener);
+
+/*
+ * Stores in label what a line about the listener begins with, and returns it:
+ * "web: " if the socket has a name, else "".
+ */
+const char	*listener_label(const struct listener *listener,
+    char label[LABEL_MAX]);
 
 /* Returns whether the listener is a unix socket, not an IP socket. */
 bool	listener_is_unix(const struct listener *listener);

@@ -385,7 +385,7 @@ spec_parse(const char *spec, struct spec members[SPEC_MEMBERS_MAX],
 
 	memset(members, 0, sizeof(members[0]));
 	members[0].text = spec;
-	strlcpy(members[0].name, "unknown", sizeof(members[0].name));
+	strlcpy(members[0].name, SPEC_UNNAMED, sizeof(members[0].name));
 	for (i = 0; i < OPTION_COUNT; i++)
 		members[0].option[i] = -1;
 	copy = strdup(spec);

@@ -19,6 +19,8 @@ enum {
 	SPEC_MEMBERS_MAX = 4	/* of a group: tcp+udp:localhost:0 */
 };
 
+#define SPEC_UNNAMED	"unknown"	/* as libsystemd has it */
+
 /* The rows of socket_options. */
 enum option_row {
 	OPTION_BACKLOG,
@@ -44,7 +46,7 @@ extern const struct socket_option	socket_options[OPTION_COUNT];
 
 struct spec {
 	const char	*text;		/* the whole SPEC; not owned */
-	char		 name[SPEC_NAME_MAX + 1];	/* "unknown" if none */
+	char		 name[SPEC_NAME_MAX + 1];	/* or SPEC_UNNAMED */
 	int		 type;		/* SOCK_STREAM, SOCK_DGRAM, ... */
 	union address	 address;	/* port 0: the kernel chooses */
 	socklen_t	 length;	/* bytes of address */

@@ -8,9 +8,15 @@
 
 #include "process/procfs.h"
 #include "process/tree.h"
+#include "socket/sock_table.h"
 #include "supervise/client.h"
 
-enum { POLL_PORT_MS = 5 };	/* until a reserved port is looked at again */
+/*
+ * Until a reserved port is looked at again; and the time between two looks that
+ * show the same socket.  A port finder tries a port by listening there for a
+ * moment.
+ */
+enum { POLL_PORT_MS = 5, POLL_PORT_MOST_MS = 50, STEADY_MS = 50 };
 
 /* As wait(2) says it of a process that exited. */
 static int
@@ -31,6 +37,7 @@ client_ending(const struct run *run)
 	case CAUSE_SIGNAL:
 		return by_itself ? client->status : run->stop_signal;
 	case CAUSE_NO_CLIENT:
+	case CAUSE_TIMEOUT:
 		return exited(STATUS_FAILED);
 	case CAUSE_SERVICE:
 		break;
@@ -40,24 +47,6 @@ client_ending(const struct run *run)
 	if (WEXITSTATUS(service->status) != 0)
 		return service->status;
 	return by_itself ? client->status : exited(STATUS_FAILED);
-}
-
-/* table is a file of proc(5): net/tcp or net/tcp6. */
-static bool
-is_listening(const char *table, unsigned port)
-{
-	unsigned long long local, state;
-	struct procfs file;
-	char line[128];
-	bool found = false;
-
-	if (procfs_open(&file, "net/%s", table) == -1)
-		return false;
-	while (!found && procfs_text(&file, '\n', line, sizeof(line)))
-		found = procfs_number(line, 2, 16, &local) && local == port &&
-		    procfs_number(line, 5, 16, &state) && state == TCP_LISTEN;
-	procfs_close(&file);
-	return found;
 }
 
 /* A proc(5) that is mounted with subset=pid has no net. */
@@ -73,26 +62,82 @@ client_try(struct failure *failure)
 	return 0;
 }
 
+/* The longer nobody listens, the seldomer it is looked. */
+static int
+choose_pause(const struct run *run, int64_t now)
+{
+	int64_t pause = (now - run->service.started_at) / 100;
+
+	if (pause > POLL_PORT_MOST_MS)
+		pause = POLL_PORT_MOST_MS;
+	return pause < POLL_PORT_MS ? POLL_PORT_MS : (int)pause;
+}
+
+struct port_search {
+	const struct listener	*listener;
+	ino_t			 known, found;	/* known is preferred */
+};
+
+static void
+search_port(const struct sock_row *row, void *context)
+{
+	struct port_search *search = context;
+
+	if (row->state == TCP_LISTEN &&
+	    address_port(&row->local) == search->listener->port &&
+	    (search->found == 0 || row->inode == search->known))
+		search->found = row->inode;
+}
+
+/* Asks /proc, because the service would see a connection. */
+static struct port_search
+look_for(const struct watch *watch)
+{
+	struct port_search search = { watch->listener, watch->seen, 0 };
+
+	sock_table_visit(getpid(), TABLE_TCP, search_port, &search);
+	return search;
+}
+
+bool
+client_is_served(const struct watch *watch)
+{
+	return look_for(watch).found != 0;
+}
+
+/* Whether the same socket listens on the reserved port as STEADY_MS ago. */
+static bool
+listens_steadily(struct watch *watch, int64_t now)
+{
+	struct port_search search = look_for(watch);
+
+	if (search.found != watch->seen)
+		watch->seen_at = now;
+	watch->seen = search.found;
+	return watch->seen != 0 && now - watch->seen_at >= STEADY_MS;
+}
+
 /*
- * Whether something listens on every reserved port.  Asks /proc, because the
- * service would see a connection.  Under inherit and adopt our own sockets
- * listen already.
+ * Whether every reserved port is listened on.  Under inherit and adopt our own
+ * sockets listen already.
  */
 static bool
-may_start(const struct launch *launch)
+may_start(struct run *run)
 {
-	const struct listeners *listeners = &launch->listeners;
-	const struct listener *listener;
+	struct adoption *adoption = &run->adoption;
+	int64_t now = run->launch->handoff == RESERVE ? events_clock() : 0;
+	bool steady = true, seen = true;
 	size_t i;
 
-	for (i = 0; launch->handoff == RESERVE && i < listeners->count; i++) {
-		listener = &listeners->list[i];
-		if (listener->reserve != -1 &&
-		    !is_listening("tcp", listener->port) &&
-		    !is_listening("tcp6", listener->port))
-			return false;
-	}
-	return true;
+	if (now < run->port_look_at)
+		return false;
+	for (i = 0; now != 0 && i < adoption->listeners->count; i++)
+		if (adoption->listeners->list[i].reserve != -1) {
+			steady &= listens_steadily(&adoption->watches[i], now);
+			seen &= adoption->watches[i].seen != 0;
+		}
+	run->port_look_at = now + (seen ? STEADY_MS : choose_pause(run, now));
+	return steady;
 }
 
 static void
@@ -173,6 +218,7 @@ lose_service(struct run *run)
 	char end[64];
 
 	run->cause = CAUSE_SERVICE;
+	hang_review(run);
 	adoption_close_all(&run->adoption);
 	run_describe_end(&run->service, end, sizeof(end));
 	log_info(&launch->log, "%s %s after %.1f s, before the client",
@@ -212,16 +258,18 @@ client_step(struct run *run)
 	/* pid 0: the client was not started yet. */
 	run->client_killed = !client->ended && run->state == RUN_GRACE &&
 	    (client->pid == 0 || events_clock() >= run->deadline);
-	if (client->pid == 0 && !run->client_killed && may_start(run->launch))
+	if (client->pid == 0 && !run->client_killed && may_start(run))
 		start(run);
+	if (client->ended && run->cause == CAUSE_CLIENT)
+		hang_client_ended(run);
 	if (client->ended || run->client_killed)
 		run_stop(run);
 }
 
 static int
-left_of_grace(const struct run *run)
+left_until(int64_t when)
 {
-	int64_t left = run->deadline - events_clock();
+	int64_t left = when - events_clock();
 
 	return left < 0 ? 0 : (int)left;
 }
@@ -234,12 +282,11 @@ client_timeout(struct run *run)
 	switch (run->state) {
 	case RUN_GOING:
 		if (run_has_client(run) && run->client.pid == 0)
-			return run->launch->handoff == RESERVE ?
-			    POLL_PORT_MS : 0;
+			return left_until(run->port_look_at);
 		left = suspicion_left(run);
 		return left > 0 ? left : -1;
 	case RUN_GRACE:
-		return left_of_grace(run);
+		return left_until(run->deadline);
 	case RUN_CLIENT:
 		return stop_step(&run->client_stop);
 	case RUN_STOPPING:

@@ -22,7 +22,7 @@
  *	portexec was told to stop
  *		as the client did, or killed by the stop signal if the client
  *		had to be stopped
- *	the client could not be executed
+ *	the client could not be executed, or -t has run out
  *		with 125
  * Makes no system call.
  */
@@ -33,6 +33,9 @@ int	client_ending(const struct run *run);
  * when the client may start.  Returns 0, or -1 and failure.
  */
 int	client_try(struct failure *failure);
+
+/* Whether any socket listens on the reserved port of the watch's listener. */
+bool	client_is_served(const struct watch *watch);
 
 /*
  * Moves the run on: starts the client, notices which of the two ended first,

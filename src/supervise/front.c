@@ -9,8 +9,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "supervise/background.h"
 #include "supervise/channel.h"
 #include "supervise/front.h"
 #include "supervise/keeper.h"
@@ -59,6 +61,7 @@ front_start(struct front *front, struct launch *launch,
 		witness_end(&front->witness);
 		return fail(failure, errno, "socketpair");
 	}
+	front->launch = launch;
 	front->channel = ends[0];
 	front->keeper = fork();
 	if (front->keeper == 0) {
@@ -163,15 +166,19 @@ await_end(const struct front *front, struct message *message,
 	};
 
 	for (;;) {
-		if (poll(polls, 2, -1) == -1)
+		if (poll(polls, 2, -1) == -1) {
+			if (errno != EINTR)
+				return false;
 			continue;
+		}
 		if (polls[0].revents != 0) {
 			if (channel_receive(front->channel, message,
 			    NULL) != 1)
 				return false;
-			if (message->kind == MSG_STARTED)
+			if (message->kind == MSG_STARTED) {
 				*started = true;
-			else if (message->kind != MSG_SYNC)
+				background_executed(front->launch);
+			} else if (message->kind != MSG_SYNC)
 				return true;
 			else if (tell_signals(front) == -1)
 				return false;
@@ -182,6 +189,22 @@ await_end(const struct front *front, struct message *message,
 	}
 }
 
+/* Waits for a signal of front->signals, if that is possible. */
+static void
+pause_for(const struct front *front, int milliseconds)
+{
+	struct timespec time = { milliseconds / 1000,
+	    milliseconds % 1000 * 1000000L };
+	struct pollfd poll_one = { .fd = front->signals, .events = POLLIN };
+	struct signalfd_siginfo signal;
+	int ready = poll(&poll_one, 1, milliseconds);
+
+	if (ready == 1)
+		read_signal(front, &signal);
+	else if (ready == -1 && errno != EINTR)
+		nanosleep(&time, NULL);
+}
+
 /*
  * The keeper is gone, so its descendants are children of the front, which is
  * the next subreaper.
@@ -189,17 +212,13 @@ await_end(const struct front *front, struct message *message,
 static void
 stop_orphans(const struct front *front, const struct options *options)
 {
-	struct pollfd poll_one = { .fd = front->signals,
-	    .events = POLLIN };
-	struct signalfd_siginfo signal;
 	struct pids told = { NULL, 0 };
 	struct stop stop;
 
 	stop_begin(&stop, &told, 0, options->stop_signal, 0,
 	    options->kill_after);
 	while (children_reap(NULL, 0) && stop_goes_on(&stop))
-		if (poll(&poll_one, 1, stop_step(&stop)) == 1)
-			read_signal(front, &signal);
+		pause_for(front, stop_step(&stop));
 	stop_end(&stop);
 	pids_clear(&told);
 }
@@ -226,8 +245,10 @@ front_run(struct front *front, struct launch *launch,
 	witness_end(&front->witness);
 	if (!alive)
 		channel_fail(failure, "the keeper");
-	else if (message.kind != MSG_FAILED)
+	else if (message.kind != MSG_FAILED) {
 		outcome.executed = true;
+		background_executed(launch);
+	}
 	/* With -c the files are removed at the end of the run. */
 	if (launch->script != NULL)
 		outcome.executed = false;

@@ -29,10 +29,11 @@
 #include "supervise/witness.h"
 
 struct front {
-	pid_t	keeper;
-	struct witness witness;
-	int	channel;	/* to the keeper; owned */
-	int	signals;	/* signalfd(2); owned; opened by front_run() */
+	struct launch	*launch;	/* not owned */
+	pid_t		 keeper;
+	struct witness	 witness;
+	int		 channel;	/* to the keeper; owned */
+	int		 signals;	/* signalfd(2); owned; front_run() opens it */
 };
 
 /*

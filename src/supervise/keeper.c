@@ -73,7 +73,8 @@ handle_service_end(struct run *run)
 	if (run->stop_signal != 0 || WIFSIGNALED(run->service.status))
 		run_stop(run);
 	else if (run->children_left) {
-		if (run->service.status != 0 && !holders_any(&run->adoption))
+		if (run->launch->handoff == ADOPT &&
+		    run->service.status != 0 && !holders_any(&run->adoption))
 			adoption_close_all(&run->adoption);
 		leave_directory(run);
 		run_tell_end(run, MSG_LEFT);
@@ -198,17 +199,35 @@ sooner(int a, int b)
 static int
 choose_timeout(struct run *run)
 {
-	int timeout = sooner(waiting_step(&run->adoption), outside_step(run));
+	int timeout = sooner(hang_step(run), waiting_step(&run->adoption));
 
+	timeout = sooner(timeout, outside_step(run));
 	return sooner(timeout, client_timeout(run));
+}
+
+/*
+ * The keeper cannot wait for anything any more.  The front sees that it is
+ * gone, and stops the rest.
+ */
+static _Noreturn void
+give_up(const struct run *run)
+{
+	fail(run->failure, errno, "keeper: poll");
+	log_failure(run->failure);
+	_exit(STATUS_FAILED);
 }
 
 /* One round of the loop.  Returns whether the keeper has to go on. */
 static bool
 keep_on(struct run *run)
 {
-	events_wait(run->adoption.events, &run->notify_source,
-	    choose_timeout(run));
+	if (events_wait(run->adoption.events, &run->notify_source,
+	    choose_timeout(run)) == -1)
+		give_up(run);
+	/* The front has released us: only adopt has more to do. */
+	if (run->front == -1 && run->state == RUN_GOING &&
+	    run->launch->handoff != ADOPT)
+		return false;
 	if (handle_ends(run))
 		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
 	return run->adoption.notify != -1;
@@ -313,6 +332,7 @@ start_service(struct run *run)
 		refuse(run, status);
 	channel_send(run->front, &message, -1);
 	service->started_at = events_clock();
+	hang_begin(run);
 	if (!run_has_client(run))
 		run_close_callers(run);
 	log_debug(&run->launch->log, "started %s as process %d",
@@ -407,6 +427,7 @@ keeper_main(struct launch *launch, int channel, const struct witness *witness,
 		;
 	if (run_has_client(&run))
 		summarize(&run);
+	hang_end(&run, run_ending(&run) != 0);
 	/* With -c the files and unix paths go at the end. */
 	if (run_has_client(&run) && run.front == -1)
 		clean_up(&run);

@@ -37,6 +37,14 @@ translate(const struct run *run, int signo)
 	return signo == SIGTERM ? run->launch->options->stop_signal : signo;
 }
 
+/* A service that goes on after a stop signal may be told again. */
+static void
+forget_last(struct run *run)
+{
+	if (!run_has_client(run) && run->state == RUN_GOING)
+		pids_clear(&run->told);
+}
+
 static void
 tell_service(struct run *run, int signo)
 {
@@ -52,7 +60,7 @@ pass_on(struct run *run, int signo)
 		run_stop_client(run, signo);
 		return;
 	}
-	pids_clear(&run->told);
+	forget_last(run);
 	tell_service(run, signo);
 }
 
@@ -60,8 +68,7 @@ pass_on(struct run *run, int signo)
 static void
 note_reached(struct run *run, int signo, pid_t group)
 {
-	if (!run_has_client(run) && run->state == RUN_GOING)
-		pids_clear(&run->told);
+	forget_last(run);
 	pids_note(&run->told, signo, group);
 	run->outside.pending = 0;
 	run->outside.keeper.signo = run->outside.witness.signo = 0;
@@ -80,6 +87,7 @@ remember(struct run *run, int signo)
 	if (run->stop_signal != 0)
 		return;
 	run->stop_signal = signo;
+	run->adoption.stopping = true;
 	run->stop_time = events_clock();
 	if (run->cause == CAUSE_CLIENT)
 		run->cause = CAUSE_SIGNAL;

@@ -66,9 +66,11 @@ run_stop(struct run *run)
 
 	if (run->state == RUN_STOPPING)
 		return;
+	hang_review(run);
 	if (run->state == RUN_CLIENT)
 		stop_end(&run->client_stop);
 	run->state = RUN_STOPPING;
+	run->adoption.stopping = true;
 	stop_begin(&run->stop, &run->told, 0, signo, choose_delay(run),
 	    options->kill_after);
 	outside_settle(run, signo);
@@ -80,6 +82,16 @@ run_kill(struct run *run)
 	run->client_killed = run_has_client(run) && !run->client.ended;
 	run_stop(run);
 	stop_hasten(&run->stop);
+}
+
+void
+run_time_out(struct run *run)
+{
+	run->cause = CAUSE_TIMEOUT;
+	if (run_has_client(run))
+		run_stop_client(run, SIGTERM);
+	else
+		run_stop(run);
 }
 
 static void
@@ -243,12 +255,18 @@ run_seconds(const struct run *run, int64_t when)
 	return (double)(when - run->service.started_at) / 1000;
 }
 
+int
+run_ending(const struct run *run)
+{
+	return run_has_client(run) || run->cause == CAUSE_TIMEOUT ?
+	    client_ending(run) : run->service.status;
+}
+
 void
 run_tell_end(const struct run *run, enum message_kind kind)
 {
 	struct message message = { .kind = kind,
-	    .value = run_has_client(run) ? client_ending(run) :
-	    run->service.status };
+	    .value = run_ending(run) };
 
 	if (run->front != -1)
 		channel_send(run->front, &message, -1);

@@ -11,6 +11,7 @@
 #include "handoff/launch.h"
 #include "process/events.h"
 #include "supervise/channel.h"
+#include "supervise/hang.h"
 #include "supervise/outside.h"
 #include "supervise/spawn.h"
 #include "supervise/stop.h"
@@ -28,7 +29,8 @@ enum cause {
 	CAUSE_CLIENT,	/* the client ended, or nothing has ended the run yet */
 	CAUSE_SERVICE,	/* the service was over before the client */
 	CAUSE_SIGNAL,	/* portexec was told to stop */
-	CAUSE_NO_CLIENT	/* the client could not be executed */
+	CAUSE_NO_CLIENT,	/* the client could not be executed */
+	CAUSE_TIMEOUT	/* -t ran out */
 };
 
 struct run {
@@ -47,6 +49,7 @@ struct run {
 	struct rlimit	 files;		/* the caller's RLIMIT_NOFILE */
 	enum run_state	 state;
 	int64_t		 deadline;	/* of RUN_GRACE, events_clock() */
+	int64_t		 port_look_at;	/* may the client start; likewise */
 	enum cause	 cause;
 	int		 stop_signal;	/* the first one; 0: none */
 	int64_t		 stop_time;	/* when it came, events_clock() */
@@ -55,6 +58,7 @@ struct run {
 	struct outside	 outside;
 	struct pids	 told;		/* have got a stop signal */
 	struct stop	 client_stop, stop;
+	struct hang	 hang;
 };
 
 /* Whether the run has a client: -c. */
@@ -74,6 +78,12 @@ void	run_stop(struct run *run);
 
 /* Stops all descendants by KILL at once. */
 void	run_kill(struct run *run);
+
+/*
+ * Ends the run with 125, because -t has run out: stops the client, if there is
+ * one, and then all that is left.
+ */
+void	run_time_out(struct run *run);
 
 /*
  * Receives one message from the front, and obeys it.  If the front is gone
@@ -103,8 +113,13 @@ void	run_describe_end(const struct child *child, char *text, size_t size);
 double	run_seconds(const struct run *run, int64_t when);
 
 /*
- * Sends the front the status of wait(2) with which the run ended: the
- * service's, or with -c that of client_ending().  kind is MSG_ENDED or
+ * Returns the status of wait(2) with which the run ends: the service's, or with
+ * -c, and where -t ran out, that of client_ending().
+ */
+int	run_ending(const struct run *run);
+
+/*
+ * Sends the front the status with which the run ended.  kind is MSG_ENDED or
  * MSG_LEFT.  Does nothing if the front is gone.
  */
 void	run_tell_end(const struct run *run, enum message_kind kind);

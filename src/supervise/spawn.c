@@ -239,6 +239,9 @@ child_try(const struct child *service, const struct launch *launch,
 		return client_try(failure);
 	if (launch->handoff != ADOPT)
 		return 0;
+	if (!filter_can_add(adoption->notify))
+		return fail(failure, 0, "this kernel cannot hand a socket "
+		    "over: that takes Linux 5.9");
 	adoption->killable = (message.value & KILLABLE) != 0;
 	if ((message.value & PRIVILEGED) == 0 && exec_is_set_id(launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",

@@ -5,8 +5,11 @@
  * the handoff that the manual says.
  */
 
+#include "cli/unquoted.h"
 #include "fuzz.h"
+#include "handoff/lookalike.h"
 #include "plan.h"
+#include "told.h"
 
 static void
 check_assignments(const struct assignments *assignments)
@@ -75,6 +78,8 @@ check_plan(const struct options *options, unsigned words)
 	assert(options->maps.count == 0 || handoff == ADOPT);
 	assert(!options->inetd || options->spec_count <= 1);
 	assert(handoff == INHERIT || (!options->inetd && !options->on_demand));
+	assert(!options->background || (options->client == NULL &&
+	    !options->on_demand && !options->inetd));
 }
 
 static void
@@ -87,6 +92,24 @@ check_choice(const struct options *options)
 		    expected(options, words));
 		check_plan(options, words);
 	}
+}
+
+/* What is looked for in words that are taken as they stand. */
+static void
+check_words(const struct options *options)
+{
+	const struct port_files none = { NULL, 0 };
+	char found[LOOKALIKE_MAX], script[64];
+	char *const *word;
+
+	told_port(options, &none);
+	if (unquoted_client(options, script, sizeof(script)))
+		assert(strlen(script) > strlen(options->client) ||
+		    strlen(script) == sizeof(script) - 1);
+	for (word = options->command; *word != NULL; word++)
+		if (lookalike_find(*word, found) != NULL)
+			assert(found[0] != '\0' &&
+			    strstr(*word, found) != NULL);
 }
 
 static bool
@@ -114,6 +137,7 @@ is_same(const struct options *a, const struct options *b)
 	    a->maps.count == b->maps.count && a->client == b->client &&
 	    a->has_handoff == b->has_handoff && a->handoff == b->handoff &&
 	    a->kill_after == b->kill_after && a->inetd == b->inetd &&
+	    a->background == b->background &&
 	    a->on_demand == b->on_demand && a->no_pid == b->no_pid &&
 	    a->verbosity == b->verbosity;
 }
@@ -163,6 +187,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (options.action == RUN) {
 		check_bounds(&options);
 		check_choice(&options);
+	check_words(&options);
 		check_command(&options, argc, argv);
 	}
 	assert(memcmp(given, argv, ((size_t)argc + 1) *

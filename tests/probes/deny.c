@@ -27,6 +27,7 @@ static const struct word {
 	uint32_t	value;
 } calls[] = {
 	{ "bind", SYS_bind },
+	{ "ioctl", SYS_ioctl },
 	{ "kcmp", SYS_kcmp },
 	{ "pidfd_getfd", SYS_pidfd_getfd },
 	{ "pidfd_open", SYS_pidfd_open },

@@ -237,8 +237,9 @@ class Play:
     def read_port(self):
         def announced():
             return re.search(
-                r'portexec: (?:listening on|inherited) \S*?(\d+)?[ ,].*\n|'
-                r'portexec: (\d+) reserved .*\n', self.text('stderr'))
+                r'portexec: (?:\S+: )?'
+                r'(?:listening on|inherited) \S*?(\d+)?[ ,].*\n|'
+                r'portexec: (?:\S+: )?(\d+) reserved .*\n', self.text('stderr'))
         harness.wait_for(lambda: announced() or self.is_over(),
                          'what portexec announces')
         found = announced()
@@ -326,8 +327,8 @@ class Play:
     def said(self):
         lines = self.text('stdout').splitlines()
         for line in self.text('stderr').splitlines():
-            if not re.match(r'portexec: (listening on|inherited) .*, '
-                            r'(fds? \d|until )|portexec: \d+ reserved|'
+            if not re.match(r'portexec: (\S+: )?((listening on|inherited) .*, '
+                            r'(fds? \d|until )|\d+ reserved)|'
                             r'portexec: process \d+ .* cannot bind |'
                             r'portexec: .* listens when ', line):
                 lines.append('error: ' + line)

@@ -79,6 +79,8 @@ START_TEST(ends_as_the_contract_says)
 	ck_assert_int_eq(client_ending(&run), endings[_i].result);
 	run.cause = CAUSE_NO_CLIENT;
 	ck_assert_int_eq(client_ending(&run), EXIT(125));
+	run.cause = CAUSE_TIMEOUT;
+	ck_assert_int_eq(client_ending(&run), EXIT(125));
 }
 END_TEST
 

@@ -53,7 +53,8 @@ describe(char *text, size_t size, const struct options *options)
 		fprintf(output, "listen %s ", options->specs[i].text);
 	describe_assignments(output, "set", &options->settings);
 	describe_assignments(output, "write", &options->files);
-	fprintf(output, "%s%s%s|",
+	fprintf(output, "%s%s%s%s|",
+	    options->background ? "background " : "",
 	    options->handoff == RESERVE ? "reserve " : "",
 	    options->no_pid ? "no-pid " : "",
 	    options->verbosity == QUIET ? "quiet " :
@@ -121,6 +122,9 @@ static const struct { const char *words, *result; } accepted[] = {
 	{ "-H|reserve|true", "reserve | true" },
 	{ "--handoff=reserve|true", "reserve | true" },
 	{ "-H|reserve|-H|inherit|true", "| true" },
+	{ "-b|true", "background | true" },
+	{ "--background|true", "background | true" },
+	{ "-qb|true", "background quiet | true" },
 	{ "--no-pid|true", "no-pid | true" },
 	{ "-q|true", "quiet | true" },
 	{ "--quiet|true", "quiet | true" },
@@ -133,8 +137,9 @@ static const struct { const char *words, *result; } accepted[] = {
 
 	/* A value may look like an option. */
 	{ "-p|-q|true", "write -q=<port> | true" },
-	{ "-e|--|true", "set --=<port> | true" },
-	{ "-p|--|--|true", "write --=<port> | true" },
+	{ "-e|-q|true", "set -q=<port> | true" },
+	{ "--env=--|true", "set --=<port> | true" },
+	{ "-p|./--|--|true", "write ./--=<port> | true" },
 
 	/* Only tcp can be reserved; what is not reserved may be anything. */
 	{ "-H|reserve|-l|tcp:[::1]:0|true",
@@ -215,6 +220,21 @@ static const struct { const char *words, *reason; } refused[] = {
 	{ "--listen=0|-xq|true", "unknown option '-x'" TRY },
 	{ "-?|true", "unknown option '-?'" TRY },
 	{ "-:|true", "unknown option '-:'" TRY },
+	{ "-d|true", "unknown option '-d': write -l udp:PORT, or -l unixgram" },
+	{ "-qd|true", "unknown option '-d': write -l udp:PORT" },
+	{ "--datagram|true", "unknown option '--datagram': write -l udp:" },
+	{ "--seqpacket", "unknown option '--seqpacket': write -l unixpacket" },
+	{ "--fdname=a:b", "unknown option '--fdname=a:b': write -l NAME=" },
+	{ "--fdname|a", "unknown option '--fdname': write -l NAME=ADDRESS" },
+	{ "-E|A=b|true", "unknown option '-E': write -e NAME=VALUE" },
+	{ "--setenv=A", "unknown option '--setenv=A': write -e NAME=VALUE" },
+	{ "-a", "unknown option '-a': write portexec -- systemd-socket-" },
+	{ "--accept", "unknown option '--accept': write portexec -- systemd-" },
+	{ "--now|true", "unknown option '--now': it is what portexec does" },
+	{ "--host|::|true", "unknown option '--host': write -l HOST:PORT" },
+	{ "--timeout|9|true", "unknown option '--timeout': write -t SECONDS" },
+	{ "--wait|true", "unknown option '--wait': a client can connect" },
+	{ "--waits|true", "unknown option '--waits'" TRY },
 	{ "-W|foo|true", "unknown option '-W'" TRY },
 	{ "-q-|true", "unknown option '--'" TRY },
 	{ "--nonsense|true", "unknown option '--nonsense'" TRY },
@@ -224,6 +244,15 @@ static const struct { const char *words, *reason; } refused[] = {
 	{ "-\n|true", "unknown option '-?'" TRY },
 
 	/* Values that are missing, or not wanted. */
+	{ "-e|--|true", "option '-e' needs a value, not '--'" },
+	{ "-p|--|true", "option '-p' needs a value, not '--'" },
+	{ "-qp|--|true", "option '-p' needs a value, not '--'" },
+	{ "-w|--|true", "option '-w' needs a value, not '--'" },
+	{ "--port|--|true", "option '--port' needs a value, not '--'" },
+	{ "--env|--|true", "option '--env' needs a value, not '--'" },
+	{ "-c|--|true", "option '-c' needs a value, not '--'" },
+	{ "-m|--|true", "option '-m' needs a value, not '--'" },
+	{ "-l|--|true", "option '-l' needs a value, not '--'" },
 	{ "-l", "option '-l' needs a value" TRY },
 	{ "-e", "option '-e' needs a value" TRY },
 	{ "-p", "option '-p' needs a value" TRY },
@@ -331,13 +360,16 @@ START_TEST(takes_times_to_the_millisecond)
 	char words[64];
 	int status;
 
-	snprintf(words, sizeof(words), "-k|%s|true", times[_i].seconds);
+	snprintf(words, sizeof(words), "-k|%s|-t|%s|true", times[_i].seconds,
+	    times[_i].seconds);
 	line_split(&line, words);
 	status = options_parse(&options, line.argc, line.argv, &failure);
 	ck_assert_int_eq(status == -1, times[_i].milliseconds == -1);
-	if (status == 0)
+	if (status == 0) {
 		ck_assert_int_eq(options.kill_after, times[_i].milliseconds);
-	else
+		ck_assert_int_eq(options.start_timeout,
+		    times[_i].milliseconds);
+	} else
 		ck_assert_ptr_nonnull(strstr(failure.text, "a day at most"));
 	options_free(&options);
 	free(line.text);

@@ -106,10 +106,43 @@ START_TEST(knows_what_reserve_can_do)
 }
 END_TEST
 
+static struct assignment output[] = {
+	{ .name = (char[]){ "file" } }, { .name = (char[]){ "-" } }
+};
+
+static const struct {
+	struct options	options;
+	const char	*why;	/* NULL: it goes with -b */
+} backgrounds[] = {
+	{ { .background = true }, NULL },
+	{ { .background = true, .files = { output, 1 } }, NULL },
+	{ { .background = true, .files = { output, 2 } },
+	    "-b: standard output is not for -p and -w" },
+	{ { .files = { output, 2 } }, NULL },
+	{ { .background = true, .client = "true" },
+	    "-b: not with -c, which ends with its client" },
+	{ { .background = true, .on_demand = true },
+	    "-b: not with --on-demand, which waits for a client" },
+	{ { .background = true, .inetd = true },
+	    "-b: not with --inetd, whose input is the socket" },
+};
+
+START_TEST(refuses_with_background)
+{
+	struct failure failure = { "" };
+
+	ck_assert_int_eq(plan_check(&backgrounds[_i].options, INHERIT, 0,
+	    &failure), backgrounds[_i].why == NULL ? 0 : -1);
+	ck_assert_str_eq(failure.text, backgrounds[_i].why == NULL ? "" :
+	    backgrounds[_i].why);
+}
+END_TEST
+
 int
 main(void)
 {
 	const struct unit units[] = {
+		{ "background", refuses_with_background, LENGTH(backgrounds) },
 		{ "handoff", chooses_handoff, LENGTH(chosen) },
 		{ "reader", chooses_reader, LENGTH(readers) },
 		{ "reserve", knows_what_reserve_can_do, LENGTH(reservable) },

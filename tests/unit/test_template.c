@@ -88,10 +88,11 @@ static const struct {
 	{ .text = "{{{port}}}", .result = "{{{port}}}" },
 	{ .text = "{{port}}{port}", .result = "{port}8080" },
 
-	/* A brace, but no angle, after one of six characters. */
+	/* A brace, but no angle, after one of five characters. */
 	{ .text = "${port}", .result = "${port}" },
 	{ .text = "%{port}", .result = "%{port}" },
-	{ .text = "@{port}", .result = "@{port}" },
+	{ .text = "@{port}", .result = "@8080" },
+	{ .text = "{host}@{port}", .result = "127.0.0.1@8080" },
 	{ .text = "#{port}", .result = "#{port}" },
 	{ .text = "{{port} ", .result = "{{port} " },
 	{ .text = "\\{port}", .result = "\\{port}" },
@@ -107,6 +108,23 @@ static const struct {
 	    .result = "&8080!8080^8080`8080" },
 	{ .text = "\"{port}\"'{port}'", .result = "\"8080\"'8080'" },
 	{ .text = "}{port}", .result = "}8080" },
+
+	/* XML: a text with the end tag has an element of that name. */
+	{ .text = "<port>80</port>", .result = "<port>80</port>" },
+	{ .text = "<a><host>h</host><port>{port}</port></a>",
+	    .result = "<a><host>h</host><port>8080</port></a>" },
+	{ .text = "<addr></addr><fd></fd><port>",
+	    .result = "<addr></addr><fd></fd>8080" },
+	{ .text = "</port><port>", .result = "</port><port>" },
+	{ .text = "<port><</port>", .result = "<port><</port>" },
+	{ .text = "<port/><port></ports>", .result = "<port/>8080</ports>" },
+	{ .text = "<port></port", .result = "8080</port" },
+	{ .text = "<port></port></", .result = "<port></port></" },
+	{ .text = "<port:six></port>", .result = "4711</port>" },
+	{ .text = "<<port>></port>", .result = "<port></port>" },
+	{ .text = "<port></PORT></port >", .result = "8080</PORT></port >" },
+	{ .text = "<port>\0</port>", .result = "<port>\0</port>",
+	    .length = 14, .result_length = 14 },
 
 	/* Unknown words, and what is not quite a known one. */
 	{ .text = "<html>", .result = "<html>" },
