@@ -41,13 +41,13 @@ OPENED = ('socket=tcp4', 'set=reuseaddr:1', 'bind=127.0.0.1:{port}',
           'listen')
 TAKEN = ('take=3', 'say=bind 0')
 # What a script does without portexec.  A shell gives its jobs /dev/null.
-JOB = '"$@" & CLIENT; status=$?; kill $!; wait $!; exit $status'
-JOB_WITH_INPUT = ('exec 3<&0 </dev/null; "$@" <&3 3<&- & CLIENT; status=$?; '
-                  'kill $!; wait $!; exit $status')
+END = 'status=$?; exec 2>/dev/null; kill $!; wait $!; exit $status'
+JOB = '"$@" & CLIENT; ' + END
+JOB_WITH_INPUT = 'exec 3<&0 </dev/null; "$@" <&3 3<&- & CLIENT; ' + END
 # How an interactive shell runs a command, and a job.
 FOREGROUND = 'sh', '-c', 'set -m; "$@"; exit $?', 'sh'
-BACKGROUND = ('sh', '-c', 'set -m; "$@" & while [ ! -e fg ]; do sleep 0.01; '
-              'done; fg >/dev/null; exit $?', 'sh')
+BACKGROUND = ('sh', '-c', 'set -m; trap : INT; "$@" & while [ ! -e fg ]; do '
+              'sleep 0.01; done; fg >/dev/null; exit $?', 'sh')
 
 
 class Situation(NamedTuple):

@@ -942,9 +942,9 @@ SIGNALS = [
               ['until up', 'end INT', 'soon', 'end TERM'],
               handoffs=EVERY, ignored='INT QUIT',
               documented={BINDERS: (NOT_FORWARDED, (
-                  '-told INT 1', *instead('client: it has ended',
-                                          'client: it still runs'),
-                  '+told TERM 1'))}),
+                  *instead('told INT 1', 'told TERM 1'),
+                  *instead('client: it has ended',
+                           'client: it still runs')))}),
     Situation('INT to the group, that the caller ignores',
               [OPEN, 'ignored', 'touch=up', SERVE],
               ['until up', 'group INT'], handoffs=EVERY, ignored='INT QUIT'),
