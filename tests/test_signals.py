@@ -279,6 +279,28 @@ def check(wrapper, sender, name, handoff, client, native):
         yield f'status {status}'
 
 
+class Late(unittest.TestCase):
+    """The front gets the signal first, and runs last."""
+
+    def test_the_leaf_is_told_once(self):
+        run = Run([PORTEXEC, '-q', '-H', 'adopt', '-k', '20', '--', *PYTHON,
+                   'silent.py', *PYTHON, 'leaf.py', 'leaf', '3', '{port}'],
+                  False)
+        try:
+            run.await_lines('leaf is ready')
+            front, keeper, _, leaf = [run.pid, *descendants(run.pid)]
+            os.kill(front, signal.SIGSTOP)
+            to_tree(run, signal.SIGTERM)
+            wait_for(lambda: leaf in all_children(keeper), 'the orphan')
+            run.await_lines('leaf TERM')
+            os.kill(front, signal.SIGCONT)
+            run.status()
+            self.assertEqual(run.heard()['leaf'], 1)
+            self.assertIn('leaf has cleaned up', run.log())
+        finally:
+            run.close()
+
+
 class Matrix(unittest.TestCase):
     AT_ONCE = 6
     # All of them: 540 runs, two minutes.

@@ -57,6 +57,14 @@
  *	thread=MODE	goes on in a thread; the first "waits" or is "ended"
  *	namespace	goes on in a network of its own
  *	dumpable=0	PR_SET_DUMPABLE
+ *	hear=FILE	makes it, waits for INT, TERM, HUP or QUIT and what
+ *			follows in a moment, and says "told TERM 1"
+ *	relay=STEPS	a new program that does these, and is told what this
+ *			process hears; says that, and how it ended
+ *	ignored		says which of these signals are ignored
+ *	input[=now]	says a line of standard input; "input end", or with
+ *			"now" perhaps "input none"
+ *	-		goes on with the steps that standard input has
  *	timer=MODE	from now on a signal every 200 us, whose handler has
  *			a call "restart", or does "interrupt" it; or "off"
  *	storm=THREADS,COUNT,ADDRESS
@@ -1170,10 +1178,178 @@ do_touch(struct machine *machine, const char *value)
 		err(1, "%s", value);
 }
 
+static const struct timespec moment = { .tv_nsec = 5000000 };
+
+static const struct stop_signal {
+	const char	*name;
+	int		number;
+} stop_signals[] = {
+	{ "INT", SIGINT }, { "TERM", SIGTERM }, { "HUP", SIGHUP },
+	{ "QUIT", SIGQUIT }
+};
+
+enum { STOPS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
+
+/* How often each was heard. */
+static volatile sig_atomic_t heard[NSIG];
+
+static void
+on_stop(int number)
+{
+	heard[number]++;
+}
+
+static void
+catch_stops(void)
+{
+	struct sigaction action = { .sa_handler = on_stop,
+	    .sa_flags = SA_RESTART };
+	int i;
+
+	for (i = 0; i < STOPS; i++)
+		if (sigaction(stop_signals[i].number, &action, NULL) == -1)
+			err(1, "sigaction");
+}
+
+static int
+count_heard(void)
+{
+	int count = 0, i;
+
+	for (i = 0; i < STOPS; i++)
+		count += heard[stop_signals[i].number];
+	return count;
+}
+
+static void
+say_heard(void)
+{
+	int i;
+
+	for (i = 0; i < STOPS; i++)
+		if (heard[stop_signals[i].number] > 0)
+			say("told %s %d", stop_signals[i].name,
+			    (int)heard[stop_signals[i].number]);
+}
+
+/* Until nothing was heard for 40 moments. */
+static void
+do_hear(struct machine *machine, const char *value)
+{
+	int count = 0, quiet = 0;
+
+	catch_stops();
+	do_touch(machine, value);
+	while (count == 0 || quiet < 40) {
+		nanosleep(&moment, NULL);
+		quiet++;
+		if (count_heard() != count) {
+			count = count_heard();
+			quiet = 0;
+		}
+	}
+	say_heard();
+}
+
+/* Not at once: the kernel would make one signal of two. */
+static void
+pass_on(pid_t child, int *passed)
+{
+	int i, number;
+
+	for (i = 0; i < STOPS; i++) {
+		number = stop_signals[i].number;
+		while (passed[number] < heard[number]) {
+			for (int wait = 0; wait < 10; wait++)
+				nanosleep(&moment, NULL);
+			kill(child, number);
+			passed[number]++;
+		}
+	}
+}
+
+static void
+do_relay(struct machine *machine, const char *value)
+{
+	int passed[NSIG] = { 0 };
+	siginfo_t ended = { 0 };
+	pid_t child;
+
+	catch_stops();
+	do_run(machine, value);
+	child = machine->children[machine->children_count - 1];
+	while (ended.si_pid == 0) {
+		pass_on(child, passed);
+		nanosleep(&moment, NULL);
+		if (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG |
+		    WNOWAIT) == -1)
+			err(1, "relay");
+	}
+	say_heard();
+	do_join(machine, "");
+}
+
+static void
+do_ignored(struct machine *machine, const char *value)
+{
+	struct sigaction action;
+	int i;
+
+	(void)machine;
+	(void)value;
+	for (i = 0; i < STOPS; i++) {
+		if (sigaction(stop_signals[i].number, NULL, &action) == -1)
+			err(1, "sigaction");
+		if (action.sa_handler == SIG_IGN)
+			say("ignored %s", stop_signals[i].name);
+	}
+}
+
+static void
+do_input(struct machine *machine, const char *value)
+{
+	struct pollfd poll_one = { .fd = STDIN_FILENO, .events = POLLIN };
+	char line[128];
+	size_t size = 0;
+	ssize_t count = 1;
+
+	(void)machine;
+	if (strcmp(value, "now") == 0 && poll(&poll_one, 1, 300) == 0) {
+		say("input none");
+		return;
+	}
+	while (size < sizeof(line) - 1 && (count = read(STDIN_FILENO,
+	    line + size, 1)) == 1 && line[size] != '\n')
+		size++;
+	line[size] = '\0';
+	if (count == -1)
+		say("input %s", strerrorname_np(errno));
+	else if (count == 0 && size == 0)
+		say("input end");
+	else
+		say("input %s", line);
+}
+
+static void
+do_dash(struct machine *machine, const char *value)
+{
+	static char text[1024];
+	ssize_t count;
+	size_t size = 0;
+
+	(void)value;
+	while ((count = read(STDIN_FILENO, text + size, sizeof(text) - 1 -
+	    size)) > 0)
+		size += (size_t)count;
+	text[strcspn(text, "\n")] = '\0';
+	machine->next = split_words(text);
+}
+
 static const struct step {
 	const char	*name;
 	void		(*run)(struct machine *machine, const char *value);
 } steps[] = {
+	{ "-", do_dash },
 	{ "accept", do_accept },
 	{ "answer", do_answer },
 	{ "bind", do_bind },
@@ -1192,6 +1368,9 @@ static const struct step {
 	{ "fork", do_fork },
 	{ "glance", do_glance },
 	{ "greet", do_greet },
+	{ "hear", do_hear },
+	{ "ignored", do_ignored },
+	{ "input", do_input },
 	{ "join", do_join },
 	{ "latch", do_latch },
 	{ "leave", do_leave },
@@ -1204,6 +1383,7 @@ static const struct step {
 	{ "nonblock", do_nonblock },
 	{ "powerless", do_powerless },
 	{ "raise", do_raise },
+	{ "relay", do_relay },
 	{ "run", do_run },
 	{ "say", do_say },
 	{ "select", do_select },

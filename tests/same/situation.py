@@ -5,12 +5,17 @@ The service is a list of steps of tests/probes/binder.c.  Natively {port} in
 them is a port that was found by bind and close; under portexec it is its own
 placeholder.  The client is a list of what Play's methods do_* say.  What
 came of it is a list of lines, the same for all who play it.
+
+Where there is a script, a list of steps too, it is the client of -c;
+natively a shell runs it and has the service as its job.
 """
 
 import contextlib
 import itertools
 import os
+import pty
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -35,6 +40,14 @@ OPEN = 'OPEN'
 OPENED = ('socket=tcp4', 'set=reuseaddr:1', 'bind=127.0.0.1:{port}',
           'listen')
 TAKEN = ('take=3', 'say=bind 0')
+# What a script does without portexec.  A shell gives its jobs /dev/null.
+END = 'status=$?; exec 2>/dev/null; kill $!; wait $!; exit $status'
+JOB = '"$@" & CLIENT; ' + END
+JOB_WITH_INPUT = 'exec 3<&0 </dev/null; "$@" <&3 3<&- & CLIENT; ' + END
+# How an interactive shell runs a command, and a job.
+FOREGROUND = 'sh', '-c', 'set -m; "$@"; exit $?', 'sh'
+BACKGROUND = ('sh', '-c', 'set -m; trap : INT; "$@" & while [ ! -e fg ]; do '
+              'sleep 0.01; done; fg >/dev/null; exit $?', 'sh')
 
 
 class Situation(NamedTuple):
@@ -49,6 +62,13 @@ class Situation(NamedTuple):
     ordinary: bool = False  # not as root
     leaves: bool = False    # processes, which nobody waits for
     needs: tuple = ()       # a socket(2) that may be unknown here
+    script: list = ()
+    shell: str = JOB
+    wrapper: str = ''       # a script that runs the service: "$@"
+    input: str = ''         # of all that runs
+    around: tuple = ()      # what runs all that
+    terminal: bool = False
+    ignored: str = ''       # signals that the caller ignores
 
     def is_possible(self):
         if self.ordinary and not IS_ROOT:
@@ -99,6 +119,18 @@ def sockets(*tables):
                     yield socket.inet_ntop(family, raw), int(port, 16)
 
 
+class TooSlow(Exception):
+    """The sender of a signal to all was held up: 20 ms are its time."""
+
+
+def descendants(pid):
+    with contextlib.suppress(OSError), \
+            open(f'/proc/{pid}/task/{pid}/children') as file:
+        for child in map(int, file.read().split()):
+            yield child
+            yield from descendants(child)
+
+
 class Play:
     """One run of a situation, whose lines observe() returns."""
 
@@ -116,7 +148,7 @@ class Play:
         for path in self.directory, self.here:
             os.chmod(path, 0o777)
         self.is_udp = any('udp' in word for word in situation.options)
-        self.port, self.process = None, None
+        self.port, self.process, self.terminal = None, None, -1
         opened = TAKEN if handoff == INHERIT else OPENED
         self.steps = [step.replace('{other}', str(other))
                       for word in situation.service
@@ -140,30 +172,61 @@ class Play:
 
     # Beginning and end.
 
-    def start(self):
+    def command(self):
+        script = shlex.join([self.programs.binder, *self.situation.script])
         if self.handoff == NATIVE:
             self.port = find_port(socket.SOCK_DGRAM if self.is_udp else
                                   socket.SOCK_STREAM)
-            command = [self.programs.binder, *(
-                step.replace('{port}', str(self.port)).replace(
-                    '{addr}', './s') for step in self.steps)]
+            command = [word.replace('{port}', str(self.port)).replace(
+                '{addr}', './s') for word in self.service()]
+            if self.situation.script:
+                command = ['sh', '-c', self.situation.shell.replace(
+                    'CLIENT', script.replace('{port}', str(self.port))),
+                    'sh', *command]
         else:
             chosen = () if self.handoff == DEFAULT else ('-H', self.handoff)
-            command = [self.programs.portexec, *chosen,
-                       *self.situation.options, '--', self.programs.binder,
-                       *self.steps]
+            client = (('-c', 'exec ' + script) if self.situation.script
+                      else ())
+            command = [self.programs.portexec, *chosen, *client,
+                       *self.situation.options, '--', *self.service()]
+        return [*self.situation.around, *command]
+
+    def service(self):
+        wrapper = (('sh', '-c', self.situation.wrapper, 'sh')
+                   if self.situation.wrapper else ())
+        return [*wrapper, self.programs.binder, *self.steps]
+
+    def prepare(self, slave):
+        """In the process that is to be the caller: a session of its own."""
+        os.setsid()
+        harness.reset_signals()
+        for name in self.situation.ignored.split():
+            signal.signal(getattr(signal, 'SIG' + name), signal.SIG_IGN)
+        if slave is not None:
+            os.close(os.open(os.ttyname(slave), os.O_RDWR))
+
+    def start(self):
+        command, slave = self.command(), None
         user = ({'user': 65534, 'group': 65534, 'extra_groups': []}
                 if self.situation.ordinary else {})
+        with open(self.directory + '/stdin', 'w') as file:
+            file.write(self.situation.input)
+        if self.situation.terminal:
+            self.terminal, slave = pty.openpty()
         with open(self.directory + '/stdout', 'w') as output, \
+                open(self.directory + '/stdin') as text, \
                 open(self.directory + '/stderr', 'w') as errors:
             self.process = subprocess.Popen(
-                command, cwd=self.here, stdin=subprocess.DEVNULL,
+                command, cwd=self.here, stdin=slave or text,
                 stdout=output, stderr=errors, umask=0o022,
+                preexec_fn=lambda: self.prepare(slave),
                 env=harness.environment(
                     PORTEXEC_TEST=self.directory,
                     ASAN_OPTIONS=os.environ.get('ASAN_OPTIONS', '') +
                     ':handle_segv=0'),      # it would report SIGSEGV
                 **user)
+        if slave is not None:
+            os.close(slave)
         if self.handoff != NATIVE:
             self.read_port()
 
@@ -226,8 +289,9 @@ class Play:
                   SHORT if self.situation.leaves else None)
         for name in sorted(self.processes().values()):
             self.note(f'left: process {name}')
-        steps = ' '.join([*self.steps, *self.situation.client])
-        known = re.findall(r'(?:touch|wait|serve)=([\w.]+)|make (\w+)', steps)
+        steps = ' '.join([*self.steps, *self.situation.script,
+                          self.situation.input, *self.situation.client])
+        known = re.findall(r'(?:touch|wait|serve|hear)=([\w.]+)|make (\w+)', steps)
         names = {name for pair in known for name in pair} | {'end'}
         for name in sorted(set(os.listdir(self.here)) - names):
             mode = os.lstat(f'{self.here}/{name}').st_mode
@@ -244,6 +308,8 @@ class Play:
     def end(self):
         for client in self.clients.values():
             client.close()
+        if self.terminal != -1:
+            os.close(self.terminal)
         for _ in range(200):
             left = self.processes()
             if self.process is not None and not self.is_over():
@@ -300,9 +366,55 @@ class Play:
         """The service itself has ended."""
         self.wait(self.is_over)
 
+    def do_soon(self):
+        """Has it ended, soon?"""
+        over = self.wait(self.is_over, SHORT)
+        self.note('client: it ' + ('has ended' if over else 'still runs'))
+
     def do_end(self, name):
         if not self.is_over():
-            self.process.send_signal(signal.Signals['SIG' + name])
+            os.kill(self.caller(), signal.Signals['SIG' + name])
+
+    def caller(self):
+        """The process that would be portexec."""
+        if self.situation.around:
+            return next(descendants(self.process.pid))
+        return self.process.pid
+
+    def do_group(self, name):
+        os.killpg(self.caller(), signal.Signals['SIG' + name])
+
+    def do_timeout(self, name):
+        """As timeout(1) does: its child, and then the group."""
+        self.do_end(name)
+        self.do_group(name)
+
+    def do_tree(self, name):
+        pids = [self.caller(), *descendants(self.caller())]
+        begin = time.monotonic()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.Signals['SIG' + name])
+        if time.monotonic() - begin > 0.01:
+            raise TooSlow
+
+    def do_key(self, name):
+        os.write(self.terminal, {'INT': b'\x03', 'QUIT': b'\x1c'}[name])
+
+    def do_type(self, text):
+        os.write(self.terminal, text.encode() + b'\n')
+
+    def do_stopped(self):
+        """Is a process stopped, as one is that reads in the background?"""
+        def is_one():
+            for pid in self.processes():
+                with contextlib.suppress(OSError):
+                    if harness.state(pid) == 'T':
+                        return True
+            return False
+        stopped = self.wait(is_one, SHORT)
+        self.note('client: ' + ('it is stopped' if stopped else
+                                'it is not stopped'))
 
     def await_listener(self, where):
         """Or the end of the service.  A client that tries to connect before

@@ -8,7 +8,8 @@ in `documented`, with the sentence of the manual that says so.
 
 import socket
 
-from situation import ADOPT, DEFAULT, INHERIT, OPEN, RESERVE, Situation
+from situation import (ADOPT, BACKGROUND, DEFAULT, FOREGROUND, INHERIT,
+                       JOB_WITH_INPUT, OPEN, RESERVE, Situation)
 
 TCP = ('socket=tcp4', 'set=reuseaddr:1')
 TCP6 = ('socket=tcp6', 'set=reuseaddr:1', 'set=v6only:1')
@@ -60,7 +61,7 @@ ONLY_PORTS = ('Under reserve, and under adopt where no socket is passed, '
 CANNOT_READ = ("An ordinary user's portexec cannot read a process that has "
                'made itself undumpable')
 NOBODY_REFUSES = ('with a service that never takes the socket clients wait '
-                  'without end, where they would otherwise be refused.')
+                  'without end, where they would otherwise be refused; see -t.')
 MODE = 'The default is 0600.'
 BOUND_TWICE = ('So the second of two sockets that are bound before either of '
                'them listens fails at bind(2), and not at listen(2).')
@@ -84,6 +85,21 @@ CUT_SHORT = ('The other way round, where IPv4 was asked for and -l is *:0, '
              'that answers datagrams fails: use an IPv4 one.')
 LEFT_GETS_TERM = ('When it has ended, what is left of its descendants is '
                   'stopped')
+NO_MORE = ('no process is told more often than it would be without '
+           'portexec.')
+ALL_STOPPED = ('All that descends from portexec is stopped, the service and '
+               'whatever service or client have left')
+AS_THE_CLIENT = ('If portexec was told to stop, it is the client\'s, if it '
+                 'ended in time,')
+KILLED_ALIKE = ('one that is killed by a signal is portexec killed by the '
+                'same signal.')
+NOT_IGNORED = ("Where the caller ignores the signal, as a script's background "
+               'job ignores SIGINT, the service does not.')
+NOT_FORWARDED = 'and those that were ignored when it was started.'
+AS_THE_CALLER = ('signal mask and dispositions, and other open file '
+                 "descriptors are the caller's.")
+SILENT = ('That of the service is a pipe that stays open and silent until '
+          'portexec ends.')
 UNREADABLE = ('+error: portexec: process N cannot be read: Operation not '
               'permitted; nothing listens until it binds the port, or ends',)
 
@@ -813,6 +829,189 @@ LIVES = [
               handoffs=EVERY),
 ]
 
+HEAR = 'hear=up'
+ENDS_WITH_7 = instead('caller: killed by SIGTERM', 'caller: status 7')
+
+
+def relay(*steps):
+    return 'relay=name=leaf ' + ' '.join(steps)
+
+
+SIGNALS = [
+    *(Situation(f'{name} to {whom}', [OPEN, HEAR, 'exit=3'],
+                ['until up', f'{to} {name}'], handoffs=EVERY)
+      for to, whom in (('end', 'the caller'), ('group', 'its group'),
+                       ('tree', 'every process'))
+      for name in ('INT', 'TERM', 'HUP', 'QUIT')),
+    *(Situation(f'{name} to {whom}, that kills', [OPEN, 'touch=up',
+                                                  'wait=never'],
+                ['until up', f'{to} {name}'], handoffs=EVERY)
+      for to, whom in (('group', 'its group'), ('tree', 'every process'))
+      for name in ('INT', 'TERM', 'KILL')),
+    *(Situation(f'{name}, a key of the terminal', [OPEN, HEAR, 'exit=3'],
+                ['until up', f'key {name}'], handoffs=EVERY,
+                around=FOREGROUND, terminal=True)
+      for name in ('INT', 'QUIT')),
+    *(Situation(f'TERM to {whom} in a terminal', [OPEN, HEAR, 'exit=3'],
+                ['until up', f'{to} TERM'], handoffs=EVERY,
+                around=FOREGROUND, terminal=True)
+      for to, whom in (('end', 'the caller'), ('group', 'its group'),
+                       ('tree', 'every process'))),
+
+    *(Situation(f'TERM to {whom}, a wrapper that relays',
+                [OPEN, 'name=wrapper', relay(HEAR, 'exit=3'), 'exit=4'],
+                ['until up', f'{to} TERM'], handoffs=EVERY, documented=marks)
+      for to, whom, marks in (
+          ('end', 'the caller', {}),
+          ('group', 'its group', {BINDERS: (NO_MORE, instead(
+              'leaf: told TERM 2', 'leaf: told TERM 1'))}),
+          ('tree', 'every process', {}))),
+    *(Situation(f'TERM to {whom}, a wrapper that does not relay',
+                [OPEN, run('leaf', HEAR), 'join'],
+                ['until up', f'{to} TERM'], handoffs=EVERY, leaves=True,
+                documented=marks)
+      for to, whom, marks in (
+          ('end', 'the caller', {BINDERS: (LEFT_GETS_TERM, (
+              '+leaf: told TERM 1', '-left: process exe',
+              '-left: the port, at 127.0.0.1'))}),
+          ('group', 'its group', {}), ('tree', 'every process', {}))),
+    Situation('INT, a key, a wrapper that relays',
+              [OPEN, 'name=wrapper', relay(HEAR, 'exit=3'), 'exit=4'],
+              ['until up', 'key INT'], handoffs=EVERY, around=FOREGROUND,
+              terminal=True),
+    Situation('INT, a key, a shell that waits for what it runs',
+              [OPEN, HEAR, 'exit=3'], ['until up', 'key INT'],
+              handoffs=EVERY, around=FOREGROUND, terminal=True,
+              wrapper='"$@"; echo "after: $?"; exit 5'),
+    Situation('TERM, a shell with a trap that relays',
+              [OPEN, HEAR, 'exit=3'], ['until up', 'end TERM'],
+              handoffs=EVERY,
+              wrapper='trap "kill \\$!" TERM; "$@" & wait; wait $!; exit $?'),
+
+    *(Situation(f'TERM to {whom}, a service and a client',
+                ['name=service', OPEN, 'listen', HEAR],
+                ['until both', f'{to} TERM'], handoffs=EVERY, leaves=True,
+                script=['name=client', 'wait=up', 'hear=both', 'exit=7'],
+                documented={EVERY: (AS_THE_CLIENT, lines)})
+      for to, whom, lines in (
+          ('end', 'the caller', (
+              '+client: told TERM 1', '+service: told TERM 1',
+              '+caller: status 7', '-caller: killed by SIGTERM',
+              '-left: process binder', '-left: process binder',
+              '-left: the port, at 127.0.0.1')),
+          ('group', 'its group', ENDS_WITH_7),
+          ('tree', 'every process', ENDS_WITH_7))),
+    *(Situation(f'INT, a key, a service and a client, {what}',
+                ['name=service', OPEN, 'listen', HEAR],
+                ['until both', 'key INT'], handoffs=EVERY, leaves=True,
+                script=['name=client', 'wait=up', *steps],
+                around=FOREGROUND, terminal=True, documented=marks)
+      for what, steps, marks in (
+          ('which cleans up', ('hear=both', 'exit=7'),
+           {EVERY: (AS_THE_CLIENT, instead('caller: killed by SIGINT',
+                                           'caller: status 7'))}),
+          ('which dies', ('touch=both', 'wait=never'), {}))),
+    Situation('a client that ends, and a service that cleans up',
+              ['name=service', OPEN, 'listen', HEAR, 'touch=clean'],
+              handoffs=EVERY,
+              script=['name=client', 'wait=up', 'exit=7']),
+    Situation('a client that ends, a service behind a wrapper that relays',
+              ['name=wrapper', OPEN, 'listen', relay(HEAR, 'touch=clean')],
+              handoffs=EVERY,
+              script=['name=client', 'wait=up', 'exit=7']),
+    Situation('a client that ends, a service behind one that does not relay',
+              ['name=wrapper', OPEN, 'listen', run('leaf', HEAR), 'join'],
+              handoffs=EVERY, leaves=True,
+              script=['name=client', 'wait=up', 'exit=7'],
+              documented={EVERY: (ALL_STOPPED, (
+                  '+leaf: told TERM 1', '-left: process exe',
+                  '-left: the port, at 127.0.0.1'))}),
+    Situation('a client that is killed',
+              ['name=service', OPEN, 'listen', HEAR], handoffs=EVERY,
+              script=['name=client', 'wait=up', 'raise=9'],
+              documented={EVERY: (KILLED_ALIKE, (
+                  '-error: Killed', '-caller: status 137',
+                  '+caller: killed by SIGKILL'))}),
+
+    Situation('signals that the caller ignores',
+              [OPEN, 'ignored', 'touch=up', SERVE],
+              ['until up', 'end INT', 'end HUP'], handoffs=EVERY,
+              ignored='INT HUP'),
+    Situation('signals that the caller ignores, and the service does not',
+              [OPEN, HEAR, 'exit=3'],
+              ['until up', 'end INT', 'soon', 'end TERM'],
+              handoffs=EVERY, ignored='INT QUIT',
+              documented={BINDERS: (NOT_FORWARDED, (
+                  *instead('told INT 1', 'told TERM 1'),
+                  *instead('client: it has ended',
+                           'client: it still runs')))}),
+    Situation('INT to the group, that the caller ignores',
+              [OPEN, 'ignored', 'touch=up', SERVE],
+              ['until up', 'group INT'], handoffs=EVERY, ignored='INT QUIT'),
+    Situation('signals that the caller ignores, and -s',
+              [OPEN, 'ignored', 'touch=up', SERVE], ['until up'],
+              handoffs=EVERY, ignored='INT QUIT', options=('-s', 'INT'),
+              documented={EVERY: (NOT_IGNORED, ('-ignored INT',))}),
+    Situation('what the service of a script ignores',
+              ['name=service', OPEN, 'listen', 'ignored', HEAR],
+              handoffs=EVERY, script=['name=client', 'ignored', 'wait=up'],
+              documented={EVERY: (AS_THE_CALLER, (
+                  '-service: ignored INT', '-service: ignored QUIT'))}),
+]
+
+INPUT = [
+    Situation('a service that reads standard input',
+              [OPEN, 'input', 'input', 'input'], handoffs=EVERY,
+              input='one\ntwo\n'),
+    Situation('a service and a client that read standard input',
+              ['name=service', OPEN, 'listen', 'input=now', HEAR],
+              handoffs=EVERY, input='one\ntwo\n',
+              script=['name=client', 'wait=up', 'input', 'input', 'input'],
+              documented={EVERY: (SILENT, instead('service: input end',
+                                                  'service: input none'))}),
+    Situation('a service whose steps come by standard input',
+              [OPEN, 'listen', '-'], handoffs=EVERY,
+              input='say=read touch=up input exit=3\n'),
+    Situation('a service whose steps come by standard input, and a client',
+              ['name=service', OPEN, 'listen', '-'], handoffs=EVERY,
+              shell=JOB_WITH_INPUT, input=f'say=read {HEAR}\n',
+              script=['name=client', 'wait=up', 'input']),
+    Situation('a script that is read from standard input',
+              [OPEN, 'input', 'exit=3'], handoffs=EVERY, around=('sh', '-s'),
+              input='"$@"; echo "script: $?"\nsay=1\necho "script: next"\n'),
+    Situation('a script that is read from standard input, and a client',
+              ['name=service', OPEN, 'listen', 'input=now', HEAR],
+              handoffs=EVERY, around=('sh', '-s'),
+              input='"$@"; echo "script: $?"\nsay=1\necho "script: next"\n',
+              script=['name=client', 'wait=up', 'input'],
+              documented={EVERY: (SILENT, instead('service: input end',
+                                                  'service: input none'))}),
+    Situation('a service that reads the terminal',
+              [OPEN, 'touch=up', 'input', 'exit=3'],
+              ['until up', 'type word'], handoffs=EVERY, around=FOREGROUND,
+              terminal=True),
+    Situation('a service and a client that read the terminal',
+              ['name=service', OPEN, 'listen', 'input=now', HEAR],
+              ['until both', 'type word'], handoffs=EVERY, terminal=True,
+              around=FOREGROUND,
+              script=['name=client', 'wait=up', 'touch=both', 'input'],
+              documented={EVERY: (SILENT, instead('service: input end',
+                                                  'service: input none'))}),
+    Situation('a background job that reads the terminal',
+              [OPEN, 'touch=up', 'input', 'exit=3'],
+              ['until up', 'stopped', 'make fg', 'type word'],
+              handoffs=EVERY, around=BACKGROUND, terminal=True),
+    Situation('a background job whose client reads the terminal',
+              ['name=service', OPEN, 'listen', HEAR],
+              ['until both', 'stopped', 'make fg', 'type word'],
+              handoffs=EVERY, around=BACKGROUND, terminal=True,
+              script=['name=client', 'wait=up', 'touch=both', 'input']),
+    Situation('a background job that reads nothing, and a key',
+              [OPEN, HEAR, 'exit=3'],
+              ['until up', 'key INT', 'stopped', 'make fg', 'end TERM'],
+              handoffs=EVERY, around=BACKGROUND, terminal=True),
+]
+
 DATAGRAM_ROWS = [
     udp('UDP', [*UDP, HERE, 'where', 'touch=up', SERVE],
         ['until up', 'send a 127.0.0.1', 'send b 127.0.0.1']),
@@ -973,17 +1172,10 @@ UNIX_ROWS = [
 ]
 
 SITUATIONS = [*TCP_ROWS, *ADDRESSES, *LISTENED, *ERRORS, *SEEN, *PROCESSES,
-              *LIVES, *DATAGRAM_ROWS, *UNIX_ROWS]
+              *LIVES, *SIGNALS, *INPUT, *DATAGRAM_ROWS, *UNIX_ROWS]
 
 # Not played yet.
 TO_COME = [
-    'a signal to the process group, to the tree, from the terminal',
-    'a wrapper that relays signals',
-    'a signal with -c, to the client and to the service',
-    'signals that the caller ignores',
-    'a service that reads standard input, with -c and without',
-    'a script that is read from standard input',
-    'a background job that reads the terminal',
     'connect() to a port of --map, of service and client',
     'getpeername() behind a port of --map',
     'a probe by connect() of a port of --map',
