@@ -46,7 +46,7 @@ int	hang_step(struct run *run);
 
 /*
  * The run comes to its end: learns whether clients that were spoken of have
- * been taken meanwhile.  Call this before the listeners are closed, and before the
+ * been taken meanwhile.  Call this before the listeners are closed and the
  * service is stopped.  Once is enough.
  */
 void	hang_review(struct run *run);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -10,11 +9,10 @@
 #include <unistd.h>
 
 #include "adopt/holders.h"
+#include "process/descriptors.h"
 #include "process/tree.h"
 #include "supervise/client.h"
 #include "supervise/run.h"
-
-enum { FDS_MAX = 1 << 20 };	/* descriptors that are closed one by one */
 
 bool
 run_has_client(const struct run *run)
@@ -141,21 +139,6 @@ next_needed(const struct run *run, int from)
 }
 
 /*
- * Closes first and up, and below end.  Some containers refuse a system call
- * that is younger than they are.
- */
-static void
-close_between(const struct run *run, int first, int end)
-{
-	int fd, most = run->files.rlim_cur < FDS_MAX ?
-	    (int)run->files.rlim_cur : FDS_MAX;
-
-	if (first < end && syscall(SYS_close_range, first, end - 1, 0) == -1)
-		for (fd = first; fd < end && fd < most; fd++)
-			close(fd);
-}
-
-/*
  * If the keeper kept the write end of a pipe, the pipe's reader would see no
  * end-of-file.
  */
@@ -166,10 +149,10 @@ run_close_callers(const struct run *run)
 
 	replace_with_null(STDIN_FILENO, STDOUT_FILENO);
 	while ((next = next_needed(run, fd)) != INT_MAX) {
-		close_between(run, fd, next);
+		descriptors_close(fd, next, &run->files);
 		fd = next + 1;
 	}
-	close_between(run, fd, INT_MAX);
+	descriptors_close(fd, INT_MAX, &run->files);
 }
 
 static void

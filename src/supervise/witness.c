@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "process/descriptors.h"
 #include "process/procfs.h"
 #include "process/sigmask.h"
 #include "process/signals.h"
@@ -28,6 +30,7 @@ static _Noreturn void
 witness_main(int output, pid_t front)
 {
 	struct signalfd_siginfo signal;
+	struct rlimit limit;
 	unsigned char signo;
 	sigset_t all;
 	int signals;
@@ -39,7 +42,8 @@ witness_main(int output, pid_t front)
 	sigmask_fill(&all);
 	sigmask_change(SIG_BLOCK, &all, NULL);
 	dup2(output, STDIN_FILENO);
-	closefrom(STDOUT_FILENO);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	descriptors_close(STDOUT_FILENO, INT_MAX, &limit);
 	signals = sigmask_open(&all, 0);
 	while (read(signals, &signal, sizeof(signal)) == sizeof(signal)) {
 		signo = (unsigned char)signal.ssi_signo;
