@@ -28,7 +28,7 @@ RECIPES = dict(zip(PARTS[1::2], PARTS[2::2]))       # {heading: text}
 PARALLEL = '''
 : >started."$$"
 until [ "$(ls started.* | wc -l)" -ge 4 ]; do sleep 0.01; done
-curl -fsS -m 60 "$BASE_URL" && echo "$BASE_URL" >>urls
+curl -fsS -m 60 "$SERVICE_URL" && echo "$SERVICE_URL" >>urls
 '''
 
 # Says what the redis at $REDIS says.

@@ -113,7 +113,7 @@ esac
 
 # Not npx: a stub for a test that wants an answer.
 NPX = '''#!/bin/sh
-[ "$*" = jest ] && curl -fsS -m 60 "$BASE_URL"
+[ "$*" = jest ] && curl -fsS -m 60 "$SERVICE_URL"
 '''
 
 

@@ -29,6 +29,10 @@ events_watch(int events, struct event_source *source, int fd, uint32_t wanted)
 	operation = fd == former ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 	if (epoll_ctl(events, operation, fd, &event) == 0)
 		return 0;
+	/* EPOLL_CTL_DEL failed before. */
+	if (errno == EEXIST &&
+	    epoll_ctl(events, EPOLL_CTL_MOD, fd, &event) == 0)
+		return 0;
 	source->fd = -1;
 	return -1;
 }

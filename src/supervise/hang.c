@@ -113,15 +113,17 @@ compose(const struct run *run, const struct watch *watch, int64_t now,
 	const char *verb = run->launch->handoff == RESERVE ? "listen on" :
 	    run->launch->handoff == INHERIT || watch->given ? "accept on" :
 	    "bind";
-	char clients[48], seconds[24], port[8];
+	char clients[48], seconds[24], port[8], label[LABEL_MAX];
+	bool named = listener_label(listener, label)[0] != '\0';
 
 	format_seconds(now - watch->since, seconds);
 	format_clients(run, watch, clients);
 	snprintf(port, sizeof(port), "%u", listener->port);
-	snprintf(text, LOG_MAX, "still waiting for %s to %s %s (%s s%s)",
+	snprintf(text, LOG_MAX, "still waiting for %s to %s %s%s%s%s (%s s%s)",
 	    run->launch->command[0], verb,
-	    listener_is_unix(listener) ? listener->addr : port, seconds,
-	    clients);
+	    listener_is_unix(listener) ? listener->addr : port,
+	    named ? " (" : "", named ? listener->name : "", named ? ")" : "",
+	    seconds, clients);
 }
 
 /* Reports the clients that wait, where there is a new hint. */

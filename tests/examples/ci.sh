@@ -9,6 +9,6 @@
 set -eu
 cd "$(dirname "$0")"
 
-timeout 300 portexec -e 'BASE_URL=http://<addr>' \
-    -c 'curl -fsS -m 120 -o /dev/null {addr} && python3 smoke.py' \
-    -- python3 server.py --port '{port}'
+exec timeout 300 portexec -e SERVICE_URL=http://{addr} \
+    -c 'curl -fsS -m 120 --retry 60 -o /dev/null {addr} && python3 smoke.py' \
+    -- python3 server.py --port {port}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""A test of the service at BASE_URL, which is not patient."""
+"""A test of the service at SERVICE_URL, which is not patient."""
 
 import os
 import unittest
@@ -9,7 +9,7 @@ import urllib.request
 
 class Smoke(unittest.TestCase):
     def test_says_hello(self):
-        url = os.environ['BASE_URL'] + '/smoke'
+        url = os.environ['SERVICE_URL'] + '/smoke'
         with urllib.request.urlopen(url, timeout=5) as answer:
             self.assertEqual(answer.read(), b'hello from /smoke\n')
 
