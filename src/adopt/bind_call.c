@@ -65,6 +65,8 @@ choose_socket(struct adoption *adoption, const struct call *call,
 		return second_socket_make(listener, request);
 	if (datagrams && datagrams_prepare(adoption, listener, request) == -1)
 		return -1;
+	if (!meeting->taken)
+		kept_options_restore_sharing(adoption, listener);
 	return listener->fd;
 }
 
