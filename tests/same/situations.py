@@ -38,6 +38,8 @@ OUTLIVES = ('The queue outlives the service: while a file watcher or a '
             'script restarts it, clients wait and are not refused.')
 ONE_QUEUE = ('Sockets that several processes bind with SO_REUSEPORT, to have '
              'a queue each, are one socket with one queue.')
+ONE_NONBLOCK = ('Once one of them has O_NONBLOCK, all have, until it is '
+                'cleared.')
 NEEDS_REUSEADDR = ('the service, or a process that acts for it, can bind it, '
                    'on any address, if it sets SO_REUSEADDR first, as nearly '
                    'all do.')
@@ -187,6 +189,21 @@ TCP_ROWS = [
                   BINDERS: (ONE_QUEUE,
                             instead('client: crowd: some answered',
                                     'client: crowd: all answered'))}),
+    Situation('SO_REUSEPORT on both, the first does not block',
+              [first(*SHARE, HERE, 'listen'),
+               spawn('B', 'wait=go', *SHARE, HERE, 'listen', 'touch=both',
+                     'wait=end'), 'join', 'join'],
+              ['until up', ASK, 'make go', 'until both'], handoffs=BINDERS),
+    Situation('SO_REUSEPORT on both, the first does not block: the second',
+              [*SHARE, HERE, 'nonblock', 'listen', *SHARE, HERE,
+               'show=nonblock', 'listen'], handoffs=BINDERS,
+              documented={
+                  BINDERS: (ONE_NONBLOCK,
+                            instead('nonblock 0', 'nonblock 1'))}),
+    Situation('SO_REUSEPORT, again after close, O_NONBLOCK of the first',
+              [*SHARE, 'nonblock', HERE, 'listen', 'close', *SHARE, HERE,
+               'show=nonblock', 'listen', 'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS),
     Situation('SO_REUSEPORT on the second only',
               [first('socket=tcp4', HERE, 'listen'),
                second(*SHARE, HERE), 'join', 'join'],
