@@ -20,13 +20,13 @@ adoption_is_tcp(const struct listener *listener)
 }
 
 bool
-adoption_is_shared(const struct listener *listener)
+adoption_has(const struct listener *listener, int option)
 {
-	int shared = 0;
-	socklen_t length = sizeof(shared);
+	int value = 0;
+	socklen_t length = sizeof(value);
 
-	getsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &shared, &length);
-	return shared != 0;
+	getsockopt(listener->fd, SOL_SOCKET, option, &value, &length);
+	return value != 0;
 }
 
 void
@@ -119,9 +119,14 @@ bool
 adoption_listen(struct adoption *adoption, struct listener *listener)
 {
 	char label[LABEL_MAX];
+	int on = 1;
 
 	if (!adoption_can_listen(listener) || adoption->notify == -1)
 		return true;
+	/* The service may have cleared it; the reserve would be in the way. */
+	if (listener->reserve != -1)
+		setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on,
+		    sizeof(on));
 	if (listen(listener->fd, listener->backlog) == -1)
 		return false;
 	if (!adoption->stopping)

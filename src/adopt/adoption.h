@@ -45,6 +45,7 @@ struct watch {
 	int64_t			 seen_at;	/* since when, events_clock() */
 	struct kept_options	*options;	/* owned; see kept_options.h */
 	int			 flags;	/* F_GETFL, at the beginning */
+	bool			 share_port, share_address; /* likewise */
 };
 
 struct adoption {
@@ -82,8 +83,8 @@ bool	adoption_can_listen(const struct listener *listener);
 /* Whether the listener is open, and for TCP. */
 bool	adoption_is_tcp(const struct listener *listener);
 
-/* Whether the listener's socket has SO_REUSEPORT now. */
-bool	adoption_is_shared(const struct listener *listener);
+/* Whether the listener's socket has the option of SOL_SOCKET now. */
+bool	adoption_has(const struct listener *listener, int option);
 
 /* Sets the inode number of the listener's socket. */
 void	adoption_learn_socket(struct listener *listener);

@@ -65,7 +65,22 @@ choose_socket(struct adoption *adoption, const struct call *call,
 		return second_socket_make(listener, request);
 	if (datagrams && datagrams_prepare(adoption, listener, request) == -1)
 		return -1;
+	if (!meeting->taken)
+		kept_options_restore_sharing(adoption, listener);
 	return listener->fd;
+}
+
+/*
+ * Whether the socket, which others have, is not to begin to block: what takes
+ * clients there by accept(2) would wait for one that another process took.  Who
+ * has it is looked for only then.
+ */
+static bool
+stays_nonblocking(const struct meeting *meeting, int flags, int fd)
+{
+	return meeting->taken && (flags & O_NONBLOCK) == 0 &&
+	    (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 &&
+	    holders_who_holds(meeting->holder) != 0;
 }
 
 /* Records what was given, and says so. */
@@ -134,7 +149,7 @@ give(struct adoption *adoption, struct call *call, struct listener *listener)
 	    .copy = call->copy };
 	const struct request *request = &call->request;
 	struct meeting meeting;
-	int fd, status;
+	int fd, flags, status;
 
 	if ((holders_is_yielded(adoption, listener) &&
 	    !holders_reclaim(adoption, listener)) ||
@@ -148,8 +163,10 @@ give(struct adoption *adoption, struct call *call, struct listener *listener)
 	fd = choose_socket(adoption, call, listener, &meeting);
 	if (fd == -1 || (fd == listener->fd && !wake(adoption, listener)))
 		return errno == EADDRINUSE ? REFUSED : CONTINUED;
-	slot.flags = caller_flags(&call->caller, call->fd);
-	kept_options_hand_over(adoption, listener, call->copy, slot.flags,
+	slot.flags = flags = caller_flags(&call->caller, call->fd);
+	if (fd == listener->fd && stays_nonblocking(&meeting, flags, fd))
+		flags |= O_NONBLOCK;
+	kept_options_hand_over(adoption, listener, call->copy, flags,
 	    request->family, request->type, fd);
 	status = install_listener(&slot, fd);
 	if (slot.deaf)

@@ -88,7 +88,6 @@ change_family(struct adoption *adoption, struct listener *listener, int family)
 	if (fd == -1)
 		return -1;
 	set_option(fd, SO_REUSEADDR, 0);
-	set_option(fd, SO_REUSEPORT, adoption_is_shared(listener));
 	park(listener->fd, &listener->address, listener->length);
 	adoption_replace(adoption, listener, fd);
 	listener->address = address;

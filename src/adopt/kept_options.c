@@ -182,13 +182,33 @@ learn_base(struct adoption *adoption, const struct listener *listener)
 void
 kept_options_begin(struct adoption *adoption)
 {
+	const struct listener *listener;
+	struct watch *watch;
 	size_t i;
 
 	for (i = 0; i < adoption->listeners->count; i++) {
-		learn_base(adoption, &adoption->listeners->list[i]);
-		adoption->watches[i].flags =
-		    fcntl(adoption->listeners->list[i].fd, F_GETFL);
+		listener = &adoption->listeners->list[i];
+		watch = &adoption->watches[i];
+		learn_base(adoption, listener);
+		watch->flags = fcntl(listener->fd, F_GETFL);
+		watch->share_port = adoption_has(listener, SO_REUSEPORT);
+		watch->share_address = adoption_has(listener, SO_REUSEADDR);
 	}
+}
+
+void
+kept_options_restore_sharing(const struct adoption *adoption,
+    const struct listener *listener)
+{
+	const struct watch *watch = adoption_watch(adoption, listener);
+	int port = watch->share_port, address = watch->share_address;
+
+	if (!watch->touched || listener_is_unix(listener))
+		return;
+	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &port,
+	    sizeof(port));
+	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &address,
+	    sizeof(address));
 }
 
 /* known is true if fd is a listener's socket that nobody has had. */

@@ -30,4 +30,12 @@ void	kept_options_hand_over(struct adoption *adoption,
     struct listener *listener, int from, int flags, int family, int type,
     int to);
 
+/*
+ * Sets SO_REUSEPORT and SO_REUSEADDR of the listener's socket as they were at
+ * the beginning: a service that has had it before may have changed them.  Call
+ * this where no process holds the socket.
+ */
+void	kept_options_restore_sharing(const struct adoption *adoption,
+    const struct listener *listener);
+
 #endif

@@ -75,6 +75,9 @@ decide_ip(const struct request *request, const struct listeners *listeners,
 	    sizeof(struct sockaddr_in) :
 	    offsetof(struct sockaddr_in6, sin6_scope_id)))
 		return -1;
+	/* bind(2) fails with EINVAL: __inet6_bind(). */
+	if (request->v6only && address_is_mapped(&request->address))
+		return -1;
 	for (i = 0; i < listeners->count; i++) {
 		listener = &listeners->list[i];
 		if (listener->fd == -1 || listener_is_unix(listener) ||

@@ -36,7 +36,8 @@ struct request {
  *	the type is the same, and the protocol is a standard one;
  *	the port is the listener's, or --map maps it to the listener's port;
  *	the address is a wildcard, or the listener's; or it is a loopback
- *	address, and the listener's is loopback or a wildcard.
+ *	address, and the listener's is loopback or a wildcard;
+ *	it is no mapped address with IPV6_V6ONLY, which the kernel refuses.
  * If several match, the same address is preferred, then the same family.  A
  * socket for IPv6 that takes IPv4 as well counts as one for IPv4: clients of an
  * IPv4 listener may be waiting.

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
 #include "adopt/meeting.h"
 #include "process/procfs.h"
 
@@ -15,13 +17,20 @@ concerns(const struct holder *holder, const struct listener *listener)
 	    holder->listener->port == listener->port));
 }
 
-/* The kernel asks what the option is now, not what it was at bind(2). */
+/*
+ * The kernel asks what an option is now, not what it was at bind(2).  Ours has
+ * it only if it was set afterwards, or by -l: that it was cleared is not seen.
+ */
 static void
 learn_sharing(struct holder *holder)
 {
-	if (adoption_is_socket(holder->listener, holder->socket) &&
-	    adoption_is_shared(holder->listener))
-		holder->asked.share_port = true;
+	const struct listener *listener = holder->listener;
+
+	if (!adoption_is_socket(listener, holder->socket))
+		return;
+	holder->asked.share_port |= adoption_has(listener, SO_REUSEPORT);
+	holder->asked.share_address |= listener->type == SOCK_DGRAM &&
+	    adoption_has(listener, SO_REUSEADDR);
 }
 
 /*

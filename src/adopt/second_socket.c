@@ -47,7 +47,7 @@ second_socket_make(const struct listener *listener,
 	if (asked->family == AF_INET6)
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, asked->v6only);
 	set_option(fd, SOL_SOCKET, SO_REUSEPORT,
-	    asked->share_port || adoption_is_shared(listener));
+	    asked->share_port || adoption_has(listener, SO_REUSEPORT));
 	/* On TCP the reserve socket needs it. */
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR,
 	    listener->type == SOCK_STREAM || asked->share_address);

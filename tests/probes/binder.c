@@ -322,7 +322,10 @@ do_show(struct machine *machine, const char *value)
 		number = fd;
 	else
 		number = get_option(fd, find_option(value, strlen(value)));
-	say("%s %d", value, number);
+	if (number < 0)
+		say("%s %s", value, strerrorname_np(-number));
+	else
+		say("%s %d", value, number);
 }
 
 static int

@@ -6,8 +6,10 @@ import contextlib
 import difflib
 import multiprocessing
 import os
+import queue
 import re
 import tempfile
+import time
 
 import harness
 from situation import NATIVE, Play, Programs, TooSlow
@@ -125,7 +127,19 @@ def play(situation, programs, other, text):
     return verdict
 
 
-def work(directory, tasks, results):
+def next_result(results, workers):
+    """Fails at once where a worker has died."""
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            return results.get(timeout=1)
+        except queue.Empty:
+            if (any(worker.exitcode for worker in workers) or
+                    time.monotonic() > deadline):
+                raise RuntimeError('a worker has died, or hangs') from None
+
+
+def work(programs, tasks, results):
     """A worker, which ends at None; the first result is why it cannot."""
     try:
         harness.enter_namespace()
@@ -133,7 +147,7 @@ def work(directory, tasks, results):
         results.put(str(error))
         return
     results.put(None)
-    programs, text = Programs(directory), manual()
+    text = manual()
     with harness.listening() as stray:
         other = stray.getsockname()[1]
         while (number := tasks.get()) is not None:
@@ -158,26 +172,28 @@ def play_all(words, verbose):
     counts = collections.Counter({'to come': len(TO_COME)})
     failures = []
     with tempfile.TemporaryDirectory(prefix='portexec-same-') as directory:
-        os.chmod(directory, 0o755)
-        workers = []
-        for number in range(WORKERS):
-            own = f'{directory}/{number}'
-            os.mkdir(own)
-            workers.append(context.Process(target=work,
-                                           args=(own, tasks, results)))
-            workers[-1].start()
+        programs = Programs(directory)
+        workers = [context.Process(target=work,
+                                   args=(programs, tasks, results))
+                   for _ in range(WORKERS)]
         verdicts = []
-        for _ in range(WORKERS + len(chosen)):
-            result = results.get(timeout=300)
-            if isinstance(result, str):
-                for worker in workers:
+        try:
+            for worker in workers:
+                worker.start()
+            for _ in range(WORKERS + len(chosen)):
+                result = next_result(results, workers)
+                if isinstance(result, str):
+                    raise NoNamespace(result)
+                if result is not None:
+                    verdicts.append(result)
+                    if verbose:
+                        for line in result.shown:
+                            print(line, flush=True)
+        except BaseException:
+            for worker in workers:
+                if worker.is_alive():
                     worker.terminate()
-                raise NoNamespace(result)
-            if result is not None:
-                verdicts.append(result)
-                if verbose:
-                    for line in result.shown:
-                        print(line, flush=True)
+            raise
         for worker in workers:
             worker.join()
     for verdict in verdicts:

@@ -39,6 +39,8 @@ OUTLIVES = ('The queue outlives the service: while a file watcher or a '
             'script restarts it, clients wait and are not refused.')
 ONE_QUEUE = ('Sockets that several processes bind with SO_REUSEPORT, to have '
              'a queue each, are one socket with one queue.')
+ONE_NONBLOCK = ('Once one of them has O_NONBLOCK, all have, until it is '
+                'cleared.')
 NEEDS_REUSEADDR = ('the service, or a process that acts for it, can bind it, '
                    'on any address, if it sets SO_REUSEADDR first, as nearly '
                    'all do.')
@@ -70,7 +72,8 @@ ACCEPTS_AGAIN = ('What was shut down accepts again then, at the old '
 TAKES_BOTH = ('A service that asks for [::] and takes IPv4 as well, or for a '
               'mapped address, is given the TCP socket at 127.0.0.1, where '
               'clients may be waiting: it listens there and not at [::1], '
-              'and is told IPv4 addresses as such.')
+              'is told IPv4 addresses as such, and finds no option of IPv6 '
+              'there.')
 NO_OTHER = ('which takes IPv4 and IPv6, the kernel allows no other at that '
             'port: that socket is given to a service that asks for IPv4, and '
             'a second address is refused.')
@@ -83,6 +86,11 @@ BECOMES_IPV6 = ('A UDP socket is replaced for such a service by an IPv6 one, '
 CUT_SHORT = ('The other way round, where IPv4 was asked for and -l is *:0, '
              'addresses of clients are wrong or cut short, and a service '
              'that answers datagrams fails: use an IPv4 one.')
+NOT_CLEARED = ('An option that was set before bind(2) counts even where the '
+               'service clears it afterwards, because the new socket does '
+               'not have it.')
+PATH_EXISTS = ('The path exists before the service starts: a socket of '
+               'another type cannot be bound to it, until it is unlinked.')
 LEFT_GETS_TERM = ('When it has ended, what is left of its descendants is '
                   'stopped')
 NO_MORE = ('no process is told more often than it would be without '
@@ -203,6 +211,21 @@ TCP_ROWS = [
                   BINDERS: (ONE_QUEUE,
                             instead('client: crowd: some answered',
                                     'client: crowd: all answered'))}),
+    Situation('SO_REUSEPORT on both, the first does not block',
+              [first(*SHARE, HERE, 'listen'),
+               spawn('B', 'wait=go', *SHARE, HERE, 'listen', 'touch=both',
+                     'wait=end'), 'join', 'join'],
+              ['until up', ASK, 'make go', 'until both'], handoffs=BINDERS),
+    Situation('SO_REUSEPORT on both, the first does not block: the second',
+              [*SHARE, HERE, 'nonblock', 'listen', *SHARE, HERE,
+               'show=nonblock', 'listen'], handoffs=BINDERS,
+              documented={
+                  BINDERS: (ONE_NONBLOCK,
+                            instead('nonblock 0', 'nonblock 1'))}),
+    Situation('SO_REUSEPORT, again after close, O_NONBLOCK of the first',
+              [*SHARE, 'nonblock', HERE, 'listen', 'close', *SHARE, HERE,
+               'show=nonblock', 'listen', 'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS),
     Situation('SO_REUSEPORT on the second only',
               [first('socket=tcp4', HERE, 'listen'),
                second(*SHARE, HERE), 'join', 'join'],
@@ -211,6 +234,17 @@ TCP_ROWS = [
               [first(*SHARE, HERE, 'listen'),
                second('socket=tcp4', HERE), 'join', 'join'],
               ['until both', ASK], handoffs=BINDERS),
+    Situation('SO_REUSEPORT is cleared on the first after its bind',
+              [first(*SHARE, HERE, 'set=reuseport:0', 'listen'),
+               spawn('B', 'wait=up', *SHARE, HERE, 'close', 'touch=both'),
+               'join', 'join'],
+              ['until both', ASK], handoffs=BINDERS,
+              documented={BINDERS: (NOT_CLEARED, instead(
+                  'B: bind EADDRINUSE', 'B: bind 0'))}),
+    Situation('SO_REUSEPORT is set on the first after its bind',
+              [first('socket=tcp4', HERE, 'set=reuseport:1', 'listen'),
+               second(*SHARE, HERE, 'listen'), 'join', 'join'],
+              ['until both', 'crowd 127.0.0.1 60'], handoffs=BINDERS),
     Situation('again after close',
               [*TCP, HERE, 'listen', 'close', *TCP, HERE, 'listen', SERVE],
               [ASK]),
@@ -364,6 +398,11 @@ ADDRESSES = [
               ['until up', 'call ::1']),
     Situation('127.0.0.1: who the client is',
               [*TCP, HERE, 'listen', 'greet'], [ASK]),
+    Situation('V6ONLY of [::]',
+              [*DUAL, ALL6, 'show=v6only', 'listen', 'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS,
+              documented={BINDERS: (TAKES_BOTH,
+                          instead('v6only 0', 'v6only EOPNOTSUPP'))}),
     Situation('a mapped address',
               [*DUAL, 'bind=[::ffff:127.0.0.1]:{port}', 'where', 'listen',
                'greet'], [ASK],
@@ -372,6 +411,12 @@ ADDRESSES = [
                            'where AF_INET 127.0.0.1:{port}'),
                   *instead('peer AF_INET6 ::ffff:127.0.0.1',
                            'peer AF_INET 127.0.0.1')))}),
+    Situation('a mapped address with V6ONLY, then ::1 on the same socket',
+              [*TCP6, 'bind=[::ffff:127.0.0.1]:{port}', HERE6, 'listen',
+               'touch=up', SERVE], ['until up', ASK6], handoffs=BINDERS),
+    Situation('all mapped addresses with V6ONLY',
+              [*TCP6, 'bind=[::ffff:0.0.0.0]:{port}', *TCP, HERE, 'listen',
+               'touch=up', SERVE], ['until up', ASK], handoffs=BINDERS),
     Situation('a mapped address, beside it ::1',
               [*DUAL, 'bind=[::ffff:127.0.0.1]:{port}', 'listen', *TCP6,
                HERE6, 'listen', 'touch=up', SERVE],
@@ -760,6 +805,16 @@ LIVES = [
               [run('first', *TCP, 'nonblock', HERE, 'listen'), 'join',
                run('second', *TCP, HERE, 'show=nonblock', 'listen',
                    'touch=up', SERVE), 'join'], ['until up', ASK]),
+    Situation('restart, SO_REUSEPORT of the predecessor',
+              [run('first', *TCP, HERE, 'set=reuseport:1', 'listen'), 'join',
+               run('second', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               run('third', 'wait=up', *SHARE, HERE, 'touch=both'), 'join',
+               'join'], ['until both', ASK], handoffs=BINDERS),
+    Situation('restart, the predecessor has cleared SO_REUSEADDR',
+              [run('first', *TCP, HERE, 'listen', 'set=reuseaddr:0',
+                   'shutdown'), 'join',
+               run('second', *TCP, HERE, 'listen', 'touch=up', SERVE),
+               'join'], ['until up', ASK], handoffs=BINDERS),
     Situation('restart, the predecessor has shut it down',
               [run('first', *TCP, HERE, 'listen', 'shutdown'), 'join',
                run('second', *TCP, HERE, 'listen', 'touch=up', SERVE),
@@ -1069,6 +1124,32 @@ DATAGRAM_ROWS = [
         [first(*UDP, 'set=reuseport:1', HERE),
          second(*UDP, 'set=reuseaddr:1', HERE), 'join', 'join'],
         ['until both', 'flock 127.0.0.1 20']),
+    udp('UDP with SO_REUSEADDR, which the first sets after its bind',
+        [*UDP, HERE, 'set=reuseaddr:1', *UDP, 'set=reuseaddr:1', HERE,
+         'touch=up', SERVE], ['until up', 'flock 127.0.0.1 20']),
+    udp('UDP with SO_REUSEPORT, which the first sets after its bind',
+        [*UDP, HERE, 'set=reuseport:1', *UDP, 'set=reuseport:1', HERE,
+         'touch=up', SERVE], ['until up', 'flock 127.0.0.1 40']),
+    udp('UDP with SO_REUSEPORT, which the first clears after its bind',
+        [*UDP, 'set=reuseport:1', HERE, 'set=reuseport:0',
+         *UDP, 'set=reuseport:1', HERE, 'touch=up', 'wait=end'],
+        ['until up'],
+        documented={
+            BINDERS: (NOT_CLEARED, instead('bind EADDRINUSE', 'bind 0'))}),
+    udp('UDP with SO_REUSEADDR, which the first clears after its bind',
+        [*UDP, 'set=reuseaddr:1', HERE, 'set=reuseaddr:0',
+         *UDP, 'set=reuseaddr:1', HERE, 'touch=up', 'wait=end'],
+        ['until up'],
+        documented={
+            BINDERS: (NOT_CLEARED, instead('bind EADDRINUSE', 'bind 0'))}),
+    udp('UDP restart, SO_REUSEADDR of the predecessor',
+        [run('first', *UDP, HERE, 'set=reuseaddr:1'), 'join',
+         *UDP, HERE, 'show=reuseaddr', *UDP, 'set=reuseaddr:1', HERE,
+         'use=0', 'touch=up', SERVE], ['until up', 'send a 127.0.0.1']),
+    udp('UDP restart, SO_REUSEPORT of the predecessor',
+        [run('first', *UDP, HERE, 'set=reuseport:1'), 'join',
+         *UDP, HERE, 'show=reuseport', *UDP, 'set=reuseport:1', HERE,
+         'use=0', 'touch=up', SERVE], ['until up', 'send a 127.0.0.1']),
     udp('UDP: one socket a client',
         [*UDP, 'set=reuseaddr:1', HERE, 'touch=up', 'latch', *UDP,
          'set=reuseaddr:1', HERE, 'touch=both', SERVE],
@@ -1163,6 +1244,11 @@ UNIX_ROWS = [
                       SERVE), 'join'], ['until up', 'ask ./s']),
     unix('unix: it unlinks its path at its end',
          ['socket=unix', THERE, 'listen', 'touch=up', SERVE, 'unlink={addr}']),
+    unix('unix: a datagram socket at the path of a stream socket',
+         ['socket=unixgram', THERE, 'touch=up', 'wait=end'], ['until up'],
+         documented={
+             BINDERS: (PATH_EXISTS,
+                       instead('bind 0', 'bind EADDRINUSE'))}),
     unix('unix: a path that is a file',
          ['socket=unix', 'touch=./file', 'bind=./file', THERE, 'listen',
           'touch=up', SERVE]),

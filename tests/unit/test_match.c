@@ -238,13 +238,25 @@ END_TEST
 
 START_TEST(ipv6_only_is_for_ipv6)
 {
-	const struct place all = { "::", 4001 };
+	static const struct {
+		struct place	asked;
+		int		expected;
+	} rows[] = {
+		{ { "::", 4001 }, LO6 },
+		{ { "::1", 4001 }, LO6 },
+		{ { "::ffff:127.0.0.1", 4001 }, NONE },	/* EINVAL */
+		{ { "::ffff:0.0.0.0", 4001 }, NONE },
+	};
 	struct request request;
+	int i;
 
 	make_listeners();
-	request = make_request(T, &all);
-	request.v6only = true;
-	ck_assert_int_eq(match_listener(&request, &listeners, &maps), LO6);
+	for (i = 0; i < LENGTH(rows); i++) {
+		request = make_request(T, &rows[i].asked);
+		request.v6only = true;
+		ck_assert_int_eq(match_listener(&request, &listeners, &maps),
+		    rows[i].expected);
+	}
 }
 END_TEST
 
