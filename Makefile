@@ -31,16 +31,18 @@ export PWD := $(CURDIR)
 anywhere = '-ffile-prefix-map=$(CURDIR)=.'
 # With musl (CC=musl-gcc) nothing of libbsd is needed.  Its compiler does not
 # know where the kernel's headers are, and makes a dynamic program of
-# -static-pie without a word.
+# -static-pie without a word.  What it makes is to be small: nobody unwinds its
+# stack, and code and constants share a page.
 musl = $(findstring musl,$(CC))
 bsd = $(if $(musl),,libbsd-overlay)
 kernel = $(if $(musl),$(BUILD)/kernel)
 musl_static_pie = -static -nostartfiles -l:rcrt1.o \
-	-Wl,-pie,--no-dynamic-linker,-z,text
+	-Wl,-pie,--no-dynamic-linker,-z,text,-z,noseparate-code
+small = $(if $(musl),-fno-asynchronous-unwind-tables)
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
-	$(anywhere) $(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
+	$(small) $(anywhere) $(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
 	-Isrc $(addprefix -idirafter ,$(kernel)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 harden = -Wl,-z,relro,-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
