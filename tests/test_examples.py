@@ -172,13 +172,13 @@ class Examples(harness.Tree):
         lines = [[line.strip() for line in text_of(name).splitlines()]
                  for name in NAMES]
         starts = [text.index('exec timeout 300 portexec -e '
-                             'SERVICE_URL=http://{addr} \\')
+                             "'SERVICE_URL=http://{addr}' \\")
                   for text in lines]
         found = [text[start:start + 3] for text, start in zip(lines, starts)]
         self.assertEqual(found, found[:1] * len(NAMES))
         for name in ('github.yml', 'gitlab.yml'):
             scripts = commands(name, text_of(name))
-            self.assertIn("-- python3 server.py --port {port}",
+            self.assertIn("-- python3 server.py --port '{port}'",
                           scripts[-1][-1])
             self.assertIn('make -C portexec deps install', scripts[0][-1])
 

@@ -351,8 +351,8 @@ port_files_write(struct port_files *files, const struct signals *signals,
 	*signo = 0;
 	for (i = 0; i < files->count; i++)
 		if (write_report(&files->list[i], signals, signo) == -1)
-			return *signo != 0 ? -1 : fail(failure, errno, "write %s",
-			    files->list[i].name);
+			return *signo != 0 ? -1 : fail(failure, errno,
+			    "write %s", files->list[i].name);
 	return 0;
 }
 

@@ -114,7 +114,7 @@ int
 signals_await(const struct signals *signals, int timeout)
 {
 	const struct timespec time = { timeout / 1000,
-	    timeout % 1000 * 1000000 };
+	    timeout % 1000 * 1000000L };
 	int signo;
 
 	do

@@ -33,7 +33,7 @@ struct front {
 	pid_t		 keeper;
 	struct witness	 witness;
 	int		 channel;	/* to the keeper; owned */
-	int		 signals;	/* signalfd(2); owned; front_run() opens it */
+	int		 signals;	/* signalfd(2) of front_run(); owned */
 };
 
 /*

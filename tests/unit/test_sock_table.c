@@ -25,27 +25,27 @@
 static const struct {
 	const char	*line;
 	int		 family;
-	const char	*local, *remote;
 	unsigned	 state;
+	const char	*local, *remote;
 	ino_t		 inode;
 	const char	*path;
 } rows[] = {
 	{ "   0: " LOOPBACK ":1F90 00000000:0000 0A" END "1603 1 0 100 0 0 10",
-	    AF_INET, "127.0.0.1:8080", "0.0.0.0:0", TCP_LISTEN, 1603, "" },
+	    AF_INET, TCP_LISTEN, "127.0.0.1:8080", "0.0.0.0:0", 1603, "" },
 	{ " 123: " LOOPBACK ":FFFF " LOOPBACK ":0050 01" END "0 1 0 20 4 30",
-	    AF_INET, "127.0.0.1:65535", "127.0.0.1:80", TCP_ESTABLISHED, 0,
+	    AF_INET, TCP_ESTABLISHED, "127.0.0.1:65535", "127.0.0.1:80", 0,
 	    "" },
 	{ "   1: " LOOPBACK6 ":1F90 " NONE ":0000 0A" END "42 1 0 100 0 0 10 0",
-	    AF_INET6, "[::1]:8080", "[::]:0", TCP_LISTEN, 42, "" },
+	    AF_INET6, TCP_LISTEN, "[::1]:8080", "[::]:0", 42, "" },
 	{ "   1: " MAPPED ":1F90 " MAPPED ":0001 08" END "42 1 0 20 0 0 10 0",
-	    AF_INET6, "[::ffff:127.0.0.1]:8080", "[::ffff:127.0.0.1]:1",
-	    TCP_CLOSE_WAIT, 42, "" },
+	    AF_INET6, TCP_CLOSE_WAIT, "[::ffff:127.0.0.1]:8080", "[::ffff:127.0.0.1]:1",
+	    42, "" },
 	{ "000000000ad31206: 00000002 00000000 00010000 0001 01 17 /run/a b",
-	    AF_UNIX, NULL, NULL, 1, 17, "/run/a b" },
+	    AF_UNIX, 1, NULL, NULL, 17, "/run/a b" },
 	{ "0000000000000000: 00000002 00000000 00000000 0001 02     0 @x",
-	    AF_UNIX, NULL, NULL, SOCK_ROW_QUEUED, 0, "@x" },
+	    AF_UNIX, SOCK_ROW_QUEUED, NULL, NULL, 0, "@x" },
 	{ "0000000000000000: 00000003 00000000 00000000 0005 03 232605489",
-	    AF_UNIX, NULL, NULL, SOCK_ROW_ACCEPTED, 232605489, "" },
+	    AF_UNIX, SOCK_ROW_ACCEPTED, NULL, NULL, 232605489, "" },
 };
 
 START_TEST(reads_a_row)

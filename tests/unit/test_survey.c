@@ -9,28 +9,28 @@
 
 static const struct {
 	unsigned	 port;
-	const char	*argument, *node_options;	/* or NULL */
 	bool		 aside;
+	const char	*argument, *node_options;	/* or NULL */
 } ports[] = {
-	{ 9229, NULL, NULL, true },
-	{ 9239, NULL, NULL, true },
-	{ 9228, NULL, NULL, false },
-	{ 9240, NULL, NULL, false },
-	{ 5005, NULL, NULL, true },
-	{ 4369, NULL, NULL, true },
-	{ 3000, "--inspect", NULL, false },
-	{ 3000, "--inspect=3000", NULL, true },
-	{ 300, "--inspect=3000", NULL, false },
-	{ 3000, "--inspect=300", NULL, false },
-	{ 3000, "--inspect-brk=127.0.0.1:3000", NULL, true },
-	{ 127, "--inspect-brk=127.0.0.1:3000", NULL, true },	/* harmless */
-	{ 3000, "--port=3000", NULL, false },
-	{ 3000, "3000", NULL, false },
-	{ 3000, NULL, "--no-warnings --inspect=[::1]:3000 --x=1", true },
-	{ 1, NULL, "--no-warnings --inspect=[::1]:3000 --x=2", true },
-	{ 2, NULL, "--no-warnings --inspect=[::1]:3000 --x=2", false },
-	{ 3000, NULL, "--inspect --inspect-port=3000", true },
-	{ 3000, NULL, "", false },
+	{ 9229, true, NULL, NULL },
+	{ 9239, true, NULL, NULL },
+	{ 9228, false, NULL, NULL },
+	{ 9240, false, NULL, NULL },
+	{ 5005, true, NULL, NULL },
+	{ 4369, true, NULL, NULL },
+	{ 3000, false, "--inspect", NULL },
+	{ 3000, true, "--inspect=3000", NULL },
+	{ 300, false, "--inspect=3000", NULL },
+	{ 3000, false, "--inspect=300", NULL },
+	{ 3000, true, "--inspect-brk=127.0.0.1:3000", NULL },
+	{ 127, true, "--inspect-brk=127.0.0.1:3000", NULL },	/* harmless */
+	{ 3000, false, "--port=3000", NULL },
+	{ 3000, false, "3000", NULL },
+	{ 3000, true, NULL, "--no-warnings --inspect=[::1]:3000 --x=1" },
+	{ 1, true, NULL, "--no-warnings --inspect=[::1]:3000 --x=2" },
+	{ 2, false, NULL, "--no-warnings --inspect=[::1]:3000 --x=2" },
+	{ 3000, true, NULL, "--inspect --inspect-port=3000" },
+	{ 3000, false, NULL, "" },
 };
 
 START_TEST(knows_what_is_aside)
