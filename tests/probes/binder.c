@@ -8,8 +8,13 @@
  * Steps work on the current socket, the last that was made unless "use"
  * says otherwise; sockets are numbered from 0 as they are made.
  *
- *	socket=KIND	tcp4 tcp6 mptcp4 udp4 udp6 unix unixgram netlink
+ *	socket=KIND	tcp4 tcp6 mptcp4 udp4 udp6 unix unixgram unixpacket
+ *			netlink
  *	dup		one more number for it, not the current one
+ *	over=N		dup2(2) onto the descriptor of socket N, which is the
+ *			current one then
+ *	flight, land	sends it to ourselves (SCM_RIGHTS) and closes it;
+ *			receives it as one more, the current one
  *	use=N		makes socket N the current one
  *	cloexec, nonblock	set with fcntl(2)
  *	set=NAME:VALUE	a socket option of the table below
@@ -21,7 +26,7 @@
  *	unlink=PATH	says nothing
  *	listen[=N]	says "listen EINVAL" if it fails
  *	shutdown, close
- *	where		says what getsockname(2) does
+ *	where, peer	says what getsockname(2) does, and getpeername(2)
  *	move=FD		the current socket is that descriptor from now on
  *	take=FD		the same with one that was inherited
  *	connect=ADDRESS, disconnect
@@ -30,6 +35,7 @@
  *			number
  *	greet[=N]	the same; says who they are, or why there is none
  *	glance		one accept(2) that does not wait: says what came of it
+ *	client=NAME	takes a client, and shows that option of its socket
  *	tally		the same until there is none: were there some?
  *	latch		answers one datagram, connected to who sent it
  *	serve=FILE	the same on all sockets, without blocking, until FILE
@@ -43,6 +49,7 @@
  *	event[=0]	waits for one, or not: "event DATA" or "event none"
  *	fork, split	goes on in a child, or in both
  *	spawn=STEPS	a child that does these, with blanks in between
+ *	vfork=STEPS	the same with our memory, while we wait, as vfork(2)
  *	run=STEPS	the same, as a new program
  *	exec=STEPS	becomes a new program
  *	join		waits for a spawned child, the last first, and says how
@@ -120,6 +127,7 @@ struct machine {
 	int	sockets[SOCKETS_MAX];
 	int	count, current;
 	int	epoll;
+	int	flight[2];	/* a pair, whose second has what was sent */
 	timer_t	timer;
 	pid_t	child;		/* of split */
 	pid_t	children[CHILDREN_MAX];
@@ -150,6 +158,7 @@ static const struct kind {
 	{ "udp6", AF_INET6, SOCK_DGRAM, 0 },
 	{ "unix", AF_UNIX, SOCK_STREAM, 0 },
 	{ "unixgram", AF_UNIX, SOCK_DGRAM, 0 },
+	{ "unixpacket", AF_UNIX, SOCK_SEQPACKET, 0 },
 	{ "netlink", AF_NETLINK, SOCK_RAW, 0 },
 };
 
@@ -242,6 +251,72 @@ do_dup(struct machine *machine, const char *value)
 {
 	(void)value;
 	append(machine, dup(current(machine)));
+}
+
+static void
+do_over(struct machine *machine, const char *value)
+{
+	int number = atoi(value);
+
+	if (dup2(current(machine), machine->sockets[number]) == -1)
+		err(1, "over=%s", value);
+	machine->current = number;
+}
+
+/* A message of one byte, with room for one descriptor. */
+struct parcel {
+	char		byte;
+	struct iovec	vector;
+	union {
+		struct cmsghdr	header;
+		char		room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr	message;
+};
+
+static struct cmsghdr *
+wrap(struct parcel *parcel)
+{
+	memset(parcel, 0, sizeof(*parcel));
+	parcel->vector = (struct iovec){ &parcel->byte, 1 };
+	parcel->message = (struct msghdr){ .msg_iov = &parcel->vector,
+	    .msg_iovlen = 1, .msg_control = &parcel->control,
+	    .msg_controllen = sizeof(parcel->control) };
+	return CMSG_FIRSTHDR(&parcel->message);
+}
+
+static void
+do_flight(struct machine *machine, const char *value)
+{
+	struct parcel parcel;
+	struct cmsghdr *header = wrap(&parcel);
+
+	(void)value;
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &machine->sockets[machine->current],
+	    sizeof(int));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+	    machine->flight) == -1 ||
+	    sendmsg(machine->flight[0], &parcel.message, 0) == -1)
+		err(1, "flight");
+	close(current(machine));
+}
+
+static void
+do_land(struct machine *machine, const char *value)
+{
+	struct parcel parcel;
+	struct cmsghdr *header = wrap(&parcel);
+	int fd;
+
+	(void)value;
+	if (recvmsg(machine->flight[1], &parcel.message, 0) == -1)
+		err(1, "land");
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	append(machine, fd);
+	machine->current = machine->count - 1;
 }
 
 static void
@@ -520,6 +595,21 @@ do_where(struct machine *machine, const char *value)
 }
 
 static void
+do_peer(struct machine *machine, const char *value)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	(void)value;
+	memset(&address, 0, sizeof(address));
+	if (getpeername(current(machine), (struct sockaddr *)&address,
+	    &length) == -1)
+		say("peer %s", strerrorname_np(errno));
+	else
+		say_address("peer", &address, length, true);
+}
+
+static void
 do_move(struct machine *machine, const char *value)
 {
 	int fd = dup2(current(machine), atoi(value));
@@ -649,6 +739,18 @@ do_glance(struct machine *machine, const char *value)
 	client = accept(fd, NULL, NULL);
 	say("accept %s", client == -1 ? strerrorname_np(errno) : "0");
 	fcntl(fd, F_SETFL, flags);
+}
+
+static void
+do_client(struct machine *machine, const char *value)
+{
+	int client = accept(current(machine), NULL, NULL);
+
+	if (client == -1)
+		err(1, "client");
+	say("client %s %d", value, get_option(client, find_option(value,
+	    strlen(value))));
+	close(client);
 }
 
 static void
@@ -872,6 +974,28 @@ do_spawn(struct machine *machine, const char *value)
 	machine->next = split_words(value);
 	run(machine);
 	_exit(0);
+}
+
+static int
+run_steps(void *context)
+{
+	run(context);
+	_exit(0);
+}
+
+static void
+do_vfork(struct machine *machine, const char *value)
+{
+	static char stack[1 << 18] __attribute__((aligned(64)));
+	struct machine own = *machine;
+
+	own.children_count = 0;
+	own.next = split_words(value);
+	if (machine->children_count == CHILDREN_MAX ||
+	    (machine->children[machine->children_count++] = clone(run_steps,
+	    stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
+	    &own)) == -1)
+		err(1, "vfork");
 }
 
 static void
@@ -1357,6 +1481,7 @@ static const struct step {
 	{ "answer", do_answer },
 	{ "bind", do_bind },
 	{ "cloexec", do_cloexec },
+	{ "client", do_client },
 	{ "close", do_close },
 	{ "connect", do_connect },
 	{ "disconnect", do_disconnect },
@@ -1368,6 +1493,7 @@ static const struct step {
 	{ "exec", do_exec },
 	{ "exit", do_exit },
 	{ "foreign", do_foreign },
+	{ "flight", do_flight },
 	{ "fork", do_fork },
 	{ "glance", do_glance },
 	{ "greet", do_greet },
@@ -1375,6 +1501,7 @@ static const struct step {
 	{ "ignored", do_ignored },
 	{ "input", do_input },
 	{ "join", do_join },
+	{ "land", do_land },
 	{ "latch", do_latch },
 	{ "leave", do_leave },
 	{ "listen", do_listen },
@@ -1384,6 +1511,8 @@ static const struct step {
 	{ "name", do_name },
 	{ "namespace", do_namespace },
 	{ "nonblock", do_nonblock },
+	{ "over", do_over },
+	{ "peer", do_peer },
 	{ "powerless", do_powerless },
 	{ "raise", do_raise },
 	{ "relay", do_relay },
@@ -1408,6 +1537,7 @@ static const struct step {
 	{ "unlink", do_unlink },
 	{ "unspecified", do_unspecified },
 	{ "use", do_use },
+	{ "vfork", do_vfork },
 	{ "visit", do_visit },
 	{ "wait", do_wait },
 	{ "where", do_where },

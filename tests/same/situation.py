@@ -300,10 +300,15 @@ class Play:
             self.note_port()
 
     def note_port(self):
-        for host, port in sockets(*('udp', 'udp6') if self.is_udp else
-                                  ('tcp', 'tcp6')):
-            if port == self.port:
-                self.note(f'left: the port, at {host}')
+        """A process that ends has no memory, and so no environ, a moment
+        before its sockets are closed."""
+        def left():
+            return [host for host, port in sockets(
+                *('udp', 'udp6') if self.is_udp else ('tcp', 'tcp6'))
+                    if port == self.port]
+        self.wait(lambda: not left(), SHORT)
+        for host in left():
+            self.note(f'left: the port, at {host}')
 
     def end(self):
         for client in self.clients.values():

@@ -63,7 +63,8 @@ ONLY_PORTS = ('Under reserve, and under adopt where no socket is passed, '
 CANNOT_READ = ("An ordinary user's portexec cannot read a process that has "
                'made itself undumpable')
 NOBODY_REFUSES = ('with a service that never takes the socket clients wait '
-                  'without end, where they would otherwise be refused.')
+                  'without end, where they would otherwise be refused; see '
+                  '-t.')
 MODE = 'The default is 0600.'
 BOUND_TWICE = ('So the second of two sockets that are bound before either of '
                'them listens fails at bind(2), and not at listen(2).')
@@ -86,6 +87,12 @@ BECOMES_IPV6 = ('A UDP socket is replaced for such a service by an IPv6 one, '
 CUT_SHORT = ('The other way round, where IPv4 was asked for and -l is *:0, '
              'addresses of clients are wrong or cut short, and a service '
              'that answers datagrams fails: use an IPv4 one.')
+IN_FLIGHT = ('A descriptor that was sent over a unix socket and not received '
+             'yet, and a file that is registered with io_uring, do not count '
+             'as held.')
+CAME_BEFORE = ('The connection of a client that came before the service bound '
+               "has none of the service's options;")
+NO_CLIENT = 'And a service that binds a port to connect from it cannot.'
 NOT_CLEARED = ('An option that was set before bind(2) counts even where the '
                'service clears it afterwards, because the new socket does '
                'not have it.')
@@ -226,6 +233,21 @@ TCP_ROWS = [
               [*SHARE, 'nonblock', HERE, 'listen', 'close', *SHARE, HERE,
                'show=nonblock', 'listen', 'touch=up', SERVE],
               ['until up', ASK], handoffs=BINDERS),
+    Situation('SO_REUSEPORT: a worker binds it anew after fork',
+              [*SHARE, HERE, 'listen',
+               *[spawn('W', 'close', *SHARE, HERE, 'listen', 'use=1',
+                       SERVE)] * 3, 'touch=up', SERVE, *['join'] * 3],
+              ['until up', 'crowd 127.0.0.1 60'], handoffs=BINDERS),
+    Situation('SO_REUSEPORT: a worker goes on, then one without it',
+              [*SHARE, HERE, 'listen',
+               spawn('W', 'close', *SHARE, HERE, 'listen', 'touch=serves',
+                     'use=1', SERVE),
+               'wait=serves', 'close', *TCP, HERE, 'touch=up', 'wait=end',
+               'join'], ['until up', ASK], handoffs=BINDERS),
+    Situation('SO_REUSEPORT: the worker has ended, then one without it',
+              [*SHARE, HERE, 'listen', spawn('W', *SHARE, HERE, 'listen'),
+               'join', 'close', *TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS),
     Situation('SO_REUSEPORT on the second only',
               [first('socket=tcp4', HERE, 'listen'),
                second(*SHARE, HERE), 'join', 'join'],
@@ -304,6 +326,12 @@ TCP_ROWS = [
     Situation('a port finder: bind and listen without SO_REUSEADDR, close',
               ['socket=tcp4', HERE, 'listen', 'close', *TCP, HERE, 'listen',
                SERVE], [ASK], handoffs=BINDERS),
+    Situation('a port to connect from',
+              [*TCP, HERE, 'connect=127.0.0.1:{other}', 'where', 'touch=up',
+               'wait=end'], ['until up'], handoffs=BINDERS,
+              documented={
+                  BINDERS: (NO_CLIENT,
+                            instead('connect 0', 'connect EISCONN'))}),
     Situation('a port finder: connect, then bind',
               ['socket=tcp4', 'connect=127.0.0.1:{port}', *TCP, HERE,
                'listen', SERVE], [ASK],
@@ -629,6 +657,23 @@ SEEN = [
               [*TCP, HERE, 'set=nodelay:1', 'set=defer:1', 'show=nodelay',
                'show=defer', 'listen', 'touch=up', 'wait=end'],
               ['until up']),
+    Situation('options of a client\'s socket',
+              [*TCP, 'set=keepalive:1', 'set=nodelay:1', 'set=linger:9',
+               'set=tos:16', HERE, 'listen', 'touch=up', 'client=keepalive',
+               'client=nodelay', 'client=linger', 'client=tos'],
+              ['until up', 'ask 127.0.0.1 4'], handoffs=BINDERS),
+    Situation('options of the socket of a client that waited',
+              ['wait=go', *TCP, 'set=nodelay:1', HERE, 'listen', 'touch=up',
+               'client=nodelay', 'wait=end'],
+              ['knock 127.0.0.1', 'make go', 'until up',
+               'gather 127.0.0.1 1'], handoffs=BINDERS,
+              documented={
+                  BINDERS: (CAME_BEFORE, (
+                      *instead('client nodelay 1', 'client nodelay 0'),
+                      *instead('client: knock 127.0.0.1: refused',
+                               'client: knock 127.0.0.1: connected')))}),
+    Situation('getpeername before and after listen',
+              [*TCP, 'peer', HERE, 'peer', 'listen', 'peer', SERVE], [ASK]),
     Situation('IPv6 options',
               [*TCP6, 'set=tclass:16', 'set=hops:33', HERE6, 'show=tclass',
                'show=hops', 'listen', 'touch=up', 'wait=end'],
@@ -723,6 +768,50 @@ PROCESSES = [
     Situation('dup after bind, the original is closed',
               [*TCP, HERE, 'dup', 'close', 'use=1', 'listen', 'greet'],
               [ASK]),
+    Situation('dup2 of the listener onto another socket',
+              [*TCP, HERE, 'listen', *TCP, 'use=0', 'over=1', 'use=0',
+               'close', *TCP, HERE, 'use=1', 'where', 'touch=up', 'greet'],
+              ['until up', ASK], handoffs=BINDERS),
+    Situation('dup2 of another socket onto the listener',
+              [*TCP, HERE, 'listen', *TCP, 'over=0', 'where', *TCP, HERE,
+               'listen', 'touch=up', 'greet'],
+              ['until up', ASK], handoffs=BINDERS),
+    Situation('dup2 onto its own duplicate',
+              [*TCP, 'dup', HERE, 'listen', 'over=1', 'use=0', 'close',
+               *TCP, HERE, 'use=1', 'where', 'touch=up', 'greet'],
+              ['until up', ASK], handoffs=BINDERS),
+    Situation('in flight while another socket is bound',
+              [*TCP, HERE, 'listen', 'flight', *TCP, HERE, 'close', 'land',
+               'where', 'touch=up', 'greet'],
+              ['until up', ASK], handoffs=BINDERS,
+              documented={
+                  BINDERS: (IN_FLIGHT,
+                            instead('bind EADDRINUSE', 'bind 0'))}),
+    Situation('in flight, and landed before another is bound',
+              [*TCP, HERE, 'listen', 'flight', 'land', 'where', *TCP, HERE,
+               'use=1', 'touch=up', 'greet'],
+              ['until up', ASK], handoffs=BINDERS),
+    Situation('a duplicate in flight is not bound',
+              [*TCP, 'dup', 'flight', 'use=1', HERE, 'land', 'where',
+               'use=1', 'listen', 'touch=up', 'greet'],
+              ['until up', ASK], handoffs=BINDERS,
+              documented={
+                  BINDERS: (CALLER_ONLY,
+                            instead('where AF_INET 127.0.0.1:{port}',
+                                    'where AF_INET 0.0.0.0:0'))}),
+    Situation('the child of vfork binds, then its parent',
+              ['vfork=' + ' '.join([*TCP, HERE, 'listen', 'where']), 'join',
+               *TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS),
+    Situation('the parent has it, the child of vfork binds',
+              [*TCP, HERE, 'listen', 'vfork=' + ' '.join([*TCP, HERE]),
+               'join', 'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS),
+    Situation('a thread, the child of its vfork binds, then it',
+              ['thread=waits',
+               'vfork=' + ' '.join([*TCP, HERE, 'listen', 'where']), 'join',
+               *TCP, HERE, 'listen', 'touch=up', SERVE],
+              ['until up', ASK], handoffs=BINDERS),
     Situation('another network between socket and bind',
               [*TCP, 'namespace', HERE, 'where', 'listen', 'touch=up', SERVE],
               ['until up', ASK]),
@@ -1110,6 +1199,11 @@ DATAGRAM_ROWS = [
     udp('UDP with SO_REUSEPORT, three sockets',
         [*(*UDP, 'set=reuseport:1', HERE) * 3, 'touch=up', SERVE],
         ['until up', 'flock 127.0.0.1 60']),
+    udp('UDP with SO_REUSEPORT: a worker binds it anew after fork',
+        [*UDP, 'set=reuseport:1', HERE,
+         spawn('W', 'close', *UDP, 'set=reuseport:1', HERE, 'touch=up',
+               SERVE), 'wait=up', SERVE, 'join'],
+        ['until up', 'flock 127.0.0.1 40']),
     udp('UDP with SO_REUSEPORT at ::1',
         [*(*UDP6, 'set=reuseport:1', HERE6) * 2, 'touch=up', SERVE],
         ['until up', 'flock ::1 40']),
@@ -1249,6 +1343,19 @@ UNIX_ROWS = [
          documented={
              BINDERS: (PATH_EXISTS,
                        instead('bind 0', 'bind EADDRINUSE'))}),
+    unix('unix: a SOCK_SEQPACKET socket at the path of a stream socket',
+         ['socket=unixpacket', THERE, 'touch=up', 'wait=end'], ['until up'],
+         documented={
+             BINDERS: (PATH_EXISTS,
+                       instead('bind 0', 'bind EADDRINUSE'))}),
+    unix('unix: getpeername, and getsockname',
+         ['socket=unix', THERE, 'peer', 'where', 'listen', 'peer',
+          'touch=up', SERVE]),
+    unix('unix: in flight while another socket is bound',
+         ['socket=unix', THERE, 'listen', 'flight', 'socket=unix', THERE,
+          'close', 'land', 'where', 'touch=up', 'greet'],
+         ['until up', 'ask ./s'], documented={
+             BINDERS: (IN_FLIGHT, instead('bind EADDRINUSE', 'bind 0'))}),
     unix('unix: a path that is a file',
          ['socket=unix', 'touch=./file', 'bind=./file', THERE, 'listen',
           'touch=up', SERVE]),
@@ -1265,6 +1372,5 @@ TO_COME = [
     'connect() to a port of --map, of service and client',
     'getpeername() behind a port of --map',
     'a probe by connect() of a port of --map',
-    'a descriptor in flight (SCM_RIGHTS)',
     'bind() by way of io_uring',
 ]
