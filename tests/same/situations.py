@@ -63,8 +63,7 @@ ONLY_PORTS = ('Under reserve, and under adopt where no socket is passed, '
 CANNOT_READ = ("An ordinary user's portexec cannot read a process that has "
                'made itself undumpable')
 NOBODY_REFUSES = ('with a service that never takes the socket clients wait '
-                  'without end, where they would otherwise be refused; see '
-                  '-t.')
+                  'without end, where they would otherwise be refused.')
 MODE = 'The default is 0600.'
 BOUND_TWICE = ('So the second of two sockets that are bound before either of '
                'them listens fails at bind(2), and not at listen(2).')
