@@ -267,10 +267,7 @@ do_over(struct machine *machine, const char *value)
 struct parcel {
 	char		byte;
 	struct iovec	vector;
-	union {
-		struct cmsghdr	header;
-		char		room[CMSG_SPACE(sizeof(int))];
-	} control;
+	_Alignas(struct cmsghdr) char	control[CMSG_SPACE(sizeof(int))];
 	struct msghdr	message;
 };
 
@@ -280,7 +277,7 @@ wrap(struct parcel *parcel)
 	memset(parcel, 0, sizeof(*parcel));
 	parcel->vector = (struct iovec){ &parcel->byte, 1 };
 	parcel->message = (struct msghdr){ .msg_iov = &parcel->vector,
-	    .msg_iovlen = 1, .msg_control = &parcel->control,
+	    .msg_iovlen = 1, .msg_control = parcel->control,
 	    .msg_controllen = sizeof(parcel->control) };
 	return CMSG_FIRSTHDR(&parcel->message);
 }
