@@ -35,6 +35,11 @@ DEFAULT, ADOPT, RESERVE, INHERIT = 'default', 'adopt', 'reserve', 'inherit'
 PATIENCE, SHORT = 30, 0.7
 IS_ROOT = harness.is_root()     # and not only of a user namespace
 
+# Of a child of vfork(2) that calls _exit(2).
+ASAN_WARNS = re.compile(r'==\d+==WARNING: ASan is ignoring requested |'
+                        'False positive error reports may follow|'
+                        'For details see ')
+
 # In a service: a socket that listens; under inherit the one at fd 3.
 OPEN = 'OPEN'
 OPENED = ('socket=tcp4', 'set=reuseaddr:1', 'bind=127.0.0.1:{port}',
@@ -332,6 +337,8 @@ class Play:
     def said(self):
         lines = self.text('stdout').splitlines()
         for line in self.text('stderr').splitlines():
+            if ASAN_WARNS.match(line):
+                continue
             if not re.match(r'portexec: (\S+: )?((listening on|inherited) .*, '
                             r'(fds? \d|until )|\d+ reserved)|'
                             r'portexec: process \d+ .* cannot bind |'
