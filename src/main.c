@@ -30,7 +30,7 @@
 #include "socket/bind.h"
 #include "supervise/background.h"
 #include "supervise/front.h"
-#include "survey.h"
+#include "trial.h"
 
 static int
 show(void (*print)(FILE *), struct failure *failure)
@@ -328,7 +328,7 @@ act(struct launch *launch, int argc, char *argv[], struct failure *failure)
 		outcome.status = show(print_version, failure);
 		return outcome;
 	case CHECK:
-		outcome.status = survey_print(launch, failure);
+		outcome.status = trial_print(launch, failure);
 		return outcome;
 	case RUN:
 		break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SURVEY_H
-#define SURVEY_H
+#ifndef TRIAL_H
+#define TRIAL_H
 
 /*
  * --check: which handoffs work here, and what is in the way.
@@ -14,6 +14,6 @@
  * Returns EXIT_SUCCESS if adopt works; else STATUS_FAILED, with the reason in
  * failure if standard output could not be written.
  */
-int	survey_print(struct launch *launch, struct failure *failure);
+int	trial_print(struct launch *launch, struct failure *failure);
 
 #endif

@@ -12,7 +12,7 @@
 #include "process/procfs.h"
 #include "socket/bind.h"
 #include "supervise/front.h"
-#include "survey.h"
+#include "trial.h"
 
 /* What stands for COMMAND, and for the client's script: nothing is executed. */
 static char command[] = "true";
@@ -130,7 +130,7 @@ check_yama(void)
 }
 
 int
-survey_print(struct launch *launch, struct failure *failure)
+trial_print(struct launch *launch, struct failure *failure)
 {
 	char *words[] = { command, NULL };
 	struct utsname system;
