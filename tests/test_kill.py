@@ -342,8 +342,14 @@ class Background(Tree):
             stderr=subprocess.DEVNULL, cwd=directory)
         moment = chance.random() * chance.choice(
             (0.05, 0.1) if harness.SANITIZED else (0.001, 0.004))
-        time.sleep(max(0, begin + moment - time.monotonic()))
-        victim = self.victim(process.pid, who)
+        if int(part.partition('-')[0]) % 2 == 0:
+            time.sleep(max(0, begin + moment - time.monotonic()))
+            victim = self.victim(process.pid, who)
+        else:       # from the moment when it is there
+            while (victim := self.victim(process.pid, who)) is None:
+                if process.poll() is not None:
+                    break
+            time.sleep(moment / 4)
         if victim is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, number)

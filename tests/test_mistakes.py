@@ -310,19 +310,20 @@ class Mistakes(harness.Tree):
                           'ipv4.ip_unprivileged_port_start=80, or --map 80 '
                           'without -l')])
 
-    def test_no_descriptors(self):
-        """One line, and not a promise before it."""
-        for options, status in (['-p', 'port'], 125), ([], 0), (['-p', '-'],
-                                                                0):
-            lines = self.run_it(
-                ['-c', 'ulimit -n 5; exec "$@"', 'sh', PORTEXEC, *options,
-                 '--', 'true', '{port}'], status, program='/bin/sh')
-            self.assertEqual(len(lines), 1, lines)
-            self.assertEqual(' so reserve: ' in lines[0], status == 0)
-            if status:
-                self.assertEqual(lines[0], harness.said(
-                    'portexec: adopt: socketpair: Too many open files; '
-                    'reserve: Too many open files'))
+    if not harness.COUNTED:     # gcov takes descriptors
+        def test_no_descriptors(self):
+            """One line, and not a promise before it."""
+            for options, status in ((['-p', 'port'], 125), ([], 0),
+                                    (['-p', '-'], 0)):
+                lines = self.run_it(
+                    ['-c', 'ulimit -n 5; exec "$@"', 'sh', PORTEXEC, *options,
+                     '--', 'true', '{port}'], status, program='/bin/sh')
+                self.assertEqual(len(lines), 1, lines)
+                self.assertEqual(' so reserve: ' in lines[0], status == 0)
+                if status:
+                    self.assertEqual(lines[0], harness.said(
+                        'portexec: adopt: socketpair: Too many open files; '
+                        'reserve: Too many open files'))
 
     def test_portexec_in_portexec(self):
         said = ['portexec: adopt: another seccomp listener is there already: '
