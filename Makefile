@@ -104,6 +104,7 @@ help: ## list the targets
 	@echo '  TESTS="NAME ..."    with check and asan: these only, "sockets" say;'
 	@echo '                      with check-servers "redis"'
 	@echo '  NO_SKIP=1           with check: a test that is skipped has failed'
+	@echo '  JOBS=1              with check: one module of the tests at a time'
 	@echo '  QUICK=1             with bench: a few rounds, not for docs/'
 	@echo '  BENCH="NAME ..."    with bench: these only, not for docs/'
 	@echo '  SECONDS=60          with fuzz: for each target'
@@ -189,7 +190,7 @@ check-fresh: ## run README's commands on a new Debian, as root and as a user
 	@tests/fresh
 
 check-servers: $(filter $(PROGRAM),$(PORTEXEC)) ## run services as they are
-	@PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
+	@JOBS=1 PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
 	$(or $(addprefix services.,$(TESTS)),services together)
 
 check-servers-mutant: | $(before) ## the same without portexec: all fail

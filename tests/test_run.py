@@ -52,6 +52,19 @@ class First(unittest.TestCase):
     def test(self):
         pass
 '''
+# It passes while another module runs it too.
+MEETS = '''
+import os, time, unittest
+
+class First(unittest.TestCase):
+    def test(self):
+        open(__name__, 'w').close()
+        for _ in range(1000):
+            if os.path.exists('test_one') and os.path.exists('test_two'):
+                return
+            time.sleep(0.01)
+        self.fail('alone')
+'''
 # As those of tests/test_services.py where there is no portexec.
 SERVICES = '''
 import unittest
@@ -72,9 +85,9 @@ class Run(Case):
         for name in ('run', 'harness.py', 'without'):
             shutil.copy(os.path.join(TOP, 'tests', name), self.directory)
 
-    def run_tests(self, *names, status=0, program='run', **changes):
+    def run_tests(self, *names, status=0, program='run', cwd=None, **changes):
         done = subprocess.run(
-            [sys.executable, self.path(program), *names], text=True,
+            [sys.executable, self.path(program), *names], text=True, cwd=cwd,
             stdin=subprocess.DEVNULL, capture_output=True,
             env=harness.environment(**{'NO_SKIP': None, **changes}))
         self.assertEqual((done.returncode, done.stderr), (status, ''))
@@ -120,6 +133,16 @@ class Run(Case):
         self.assertEqual(
             self.run_tests('sample', status=1, NO_SKIP='1').splitlines()[-1],
             '1 passed, 7 failed, 4 skipped')
+
+    def test_modules_run_side_by_side(self):
+        """As many at a time as JOBS says."""
+        for name in 'one', 'two':
+            self.write(f'test_{name}.py', MEETS)
+        output = self.run_tests('one', 'two', JOBS=2, cwd=self.directory)
+        self.assertEqual(sorted(output.split()[i] for i in (0, 5)),
+                         ['one:', 'two:'])
+        self.assertEqual(output.splitlines()[-1],
+                         '2 passed, 0 failed, 0 skipped')
 
     def test_without(self):
         """It finds a failure that is of something else, the last too."""

@@ -431,8 +431,8 @@ class Daemons(Supervised):
         """The keeper holds neither output nor other pipes of the caller's."""
         reading, writing = os.pipe()
         with open(reading) as pipe:
-            self.leave_daemon(before=f'exec {writing}>&-;',
-                              pass_fds=(writing,))
+            self.leave_daemon(before='exec 9>&-;',
+                              **harness.arrange({9: writing}))
             os.close(writing)
             self.assertEqual(pipe.read(), '')
         self.assertEqual(len(self.left()), 2)
