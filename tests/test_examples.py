@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import textwrap
 
@@ -40,6 +41,20 @@ def is_awaited(port):
 
 while not is_awaited(int(sys.argv[2])):
     pass
+'''
+
+# Before server.py: 503 for the first request.
+COLD = '''
+import http.server
+
+class Cold(http.server.BaseHTTPRequestHandler):
+    asked = 0
+
+    def send_response(self, code, message=None):
+        Cold.asked += 1
+        super().send_response(503 if Cold.asked == 1 else code, message)
+
+http.server.BaseHTTPRequestHandler = Cold
 '''
 
 
@@ -159,6 +174,29 @@ class Examples(harness.Tree):
             with self.subTest(name=name):
                 self.run_example(name, 0,
                                  server=LOADS + text_of('server.py'))
+
+    def test_the_service_is_cold(self):
+        """It says 503 to the first request."""
+        for name in NAMES:
+            with self.subTest(name=name):
+                self.assertIn('Ran 1 test', self.run_example(
+                    name, 0, server=COLD + text_of('server.py')))
+
+    def test_the_step_is_cancelled(self):
+        """GitHub's runner tells the step's shell alone: INT, TERM after 7.5
+        s, and after 2.5 s more KILL.  Nobody is left at the first one."""
+        self.write('server.py', text_of('server.py'))
+        self.write('smoke.py', 'import signal\nprint("waits", flush=True)\n'
+                   'signal.pause()\n')
+        script = commands('github.yml', text_of('github.yml'))[-1][-1]
+        self.write('step.sh', script)
+        step = self.launch('-e', 'step.sh', program='bash', env=self.env,
+                           start_new_session=True, stderr=subprocess.DEVNULL)
+        while step.stdout.readline() != 'waits\n':
+            self.assertIsNone(step.poll())
+        step.send_signal(signal.SIGINT)
+        self.assertEqual(step.wait(DEADLINE), -signal.SIGINT)
+        self.assert_nothing_left()
 
     def test_the_service_never_answers(self):
         for name in NAMES:
