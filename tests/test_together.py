@@ -31,6 +31,12 @@ process.on("SIGUSR2", () => {       // it drains: a client is being answered
 });
 '''
 
+COVERED = '''
+require("http").createServer((_, answer) => answer.end("here"))
+    .listen(process.env.PORT, "127.0.0.1");
+process.on("SIGINT", () => process.exit());
+'''
+
 BOTH = '''
 import asyncio, sys
 async def answer(reader, writer):
@@ -127,6 +133,15 @@ class Together(harness.Binding):
         process.terminate()
         process.wait(DEADLINE)
         self.assert_nothing_left()
+
+    def test_c8_writes_its_report(self):
+        """It makes it at the end of what it runs, which ends at INT."""
+        self.write('covered.js', COVERED)
+        self.run_portexec(
+            '-q', '-s', 'INT', '-e', 'PORT', '-c', 'curl -fsS {addr} -o got',
+            '--', 'c8', '-r', 'json', 'node', 'covered.js', env=self.env)
+        self.assertEqual(self.read('got'), 'here')
+        self.assertIn('covered.js', self.read('coverage/coverage-final.json'))
 
     def test_nodemon_starts_the_new_one_while_the_old_one_drains(self):
         """Natively, too, with --exec, it fails then."""
