@@ -301,19 +301,40 @@ class Late(unittest.TestCase):
             run.close()
 
 
+@contextlib.contextmanager
+def load():
+    """Two processors have other things to do."""
+    loops = [subprocess.Popen(['sh', '-c', 'while :; do :; done'])
+             for _ in range(2)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
 class Matrix(unittest.TestCase):
     AT_ONCE = 6
-    # All of them: 540 runs, two minutes.
+    # All of them: 540 runs, two minutes; and a part again under load.
     ALL = 'PORTEXEC_SIGNALS' in os.environ
 
     def test_every_process_is_told_once(self):
+        self.play(self.ALL)
+
+    if ALL:
+        def test_under_load(self):
+            with load():
+                self.play(False)
+
+    def play(self, everything):
         with concurrent.futures.ThreadPoolExecutor(self.AT_ONCE) as pool:
             for wrapper in WRAPPERS:
-                self.play_all(pool, wrapper)
+                self.play_all(pool, wrapper, everything)
 
-    def play_all(self, pool, wrapper):
+    def play_all(self, pool, wrapper, everything):
         native = {pair: pool.submit(natively, wrapper, *pair)
-                  for pair in combinations(self.ALL)}
+                  for pair in combinations(everything)}
         rows = {}
         for pair, handoff, client in itertools.product(
                 native, harness.HANDOFFS, (False, True)):
