@@ -169,6 +169,15 @@ class Waits(Session):
                                 status=-signal.SIGTERM)
         self.assertEqual(done.stdout, 'told\n')
 
+    def test_kill_0_of_the_service_reaches_the_client_once(self):
+        """A wrapper script ends what it has started so; the run ends."""
+        client = 'trap "echo told; exit 7" TERM; touch marks/client; ' \
+            'while :; do sleep 0.01; done'
+        service = 'signal.signal(signal.SIGTERM, signal.SIG_DFL)\nlisten()\n' \
+            'wait("client")\nos.kill(0, signal.SIGTERM)'
+        done = self.run_session('adopt', client, service, status=7)
+        self.assertEqual(done.stdout, 'told\n')
+
 
 class Input(Session):
     SERVE = 'listen()\nmark("service")\nserve()'
