@@ -83,8 +83,9 @@ witness_end(struct witness *witness)
 {
 	if (witness->pid == 0)
 		return;
-	kill(witness->pid, SIGKILL);
-	while (waitpid(witness->pid, NULL, 0) == -1 && errno == EINTR)
+	/* One that cannot be killed ends with the front, of PDEATHSIG. */
+	while (kill(witness->pid, SIGKILL) == 0 &&
+	    waitpid(witness->pid, NULL, 0) == -1 && errno == EINTR)
 		;
 	close(witness->fd);
 	witness->pid = 0;
