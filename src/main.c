@@ -99,8 +99,8 @@ is_occupied(const struct launch *launch)
 	size_t fd = FIRST_FD + launch->listeners.count;
 	size_t end = fd + launch->options->spec_count;
 
-	if (end == FIRST_FD)
-		end++;	/* the default socket */
+	if (end == FIRST_FD)	/* the default: open_sockets() */
+		end += launch->options->maps.count > 0 ? 2 : 1;
 	for (; fd < end; fd++)
 		if (fcntl((int)fd, F_GETFD) != -1 &&
 		    !is_named(launch->options, fd))
@@ -142,7 +142,8 @@ open_sockets(struct launch *launch, struct failure *failure)
 	if (options->background || leaves_paths(options))
 		signals_hold(&launch->signals);
 	if (options->spec_count == 0 && launch->listeners.count == 0 &&
-	    value_listen(options, "0", failure) == -1)
+	    value_listen(options, options->maps.count > 0 ? "localhost:0" :
+	    "0", failure) == -1)
 		return -1;
 	return listeners_bind(&launch->listeners, options->specs,
 	    options->spec_count, failure);

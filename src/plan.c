@@ -152,11 +152,14 @@ plan_maps(const struct maps *maps, const struct listeners *listeners,
 		listener = listeners_find(listeners, map->name,
 		    map->name == NULL ? 0 : strlen(map->name));
 		if (listener == NULL)
-			return fail(failure, 0, "-m %u=%s: there is no such "
-			    "socket", map->port, map->name);
+			return fail(failure, 0, "-m %s: there is no such "
+			    "socket", map->text);
 		if (listener_is_unix(listener))
-			return fail(failure, 0, "-m %u: %s is a unix socket",
-			    map->port, listener->addr);
+			return fail(failure, 0, "-m %s: %s is a unix socket",
+			    map->text, listener->addr);
+		if (map->is_any && listener->type != SOCK_STREAM)
+			return fail(failure, 0, "-m %s: %s is not for TCP",
+			    map->text, listener->addr);
 		map->socket = (size_t)(listener - listeners->list);
 	}
 	return 0;

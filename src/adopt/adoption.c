@@ -121,7 +121,7 @@ adoption_listen(struct adoption *adoption, struct listener *listener)
 	char label[LABEL_MAX];
 	int on = 1;
 
-	if (!adoption_can_listen(listener) || adoption->notify == -1)
+	if (!adoption_can_listen(listener) || adoption->services.notify == -1)
 		return true;
 	/* The service may have cleared it; the reserve would be in the way. */
 	if (listener->reserve != -1)

@@ -48,18 +48,32 @@ struct watch {
 	bool			 share_port, share_address; /* likewise */
 };
 
+/* Where a filter reports calls. */
+struct reporter {
+	int	 notify;	/* owned; -1: nobody is under that filter */
+	bool	 is_clients;	/* the client's, and not the service's */
+	bool	 killable;	/* see filter_install() */
+	pid_t	 caller;	/* the thread that called last; or 0 */
+	unsigned in_a_row;	/* see choose_wakeup() */
+};
+
+enum { BESIDE_MAX = 8 };
+
+/* Under --map any: ports that were bound by number after the one was taken. */
+struct beside {
+	unsigned	 ports[BESIDE_MAX];	/* 0: it was spoken of */
+	size_t		 count;
+};
+
 struct adoption {
-	/* The filter's notification descriptor; owned; -1: none. */
-	int			 notify;
-	bool			 killable;	/* see filter_install() */
-	pid_t			 caller;	/* its thread, the last; or 0 */
-	unsigned		 in_a_row;	/* see choose_wakeup() */
+	struct reporter		 services, clients;
 	struct listeners	*listeners;
-	const struct maps	*maps;
+	struct maps		*maps;
 	bool			 has_unix;	/* one of listeners is */
 	bool			 passes;	/* listeners, at fd 3 and up */
 	const struct log	*log;
-	const char		*service;	/* COMMAND, for messages */
+	char *const		*command;	/* COMMAND and its arguments */
+	const char		*node_options;	/* see aside.h; or NULL */
 	int			 events;	/* see events_open() */
 	uint64_t		 network;	/* SO_NETNS_COOKIE; or 0 */
 	ino_t			 namespace;	/* see caller_network() */
@@ -69,9 +83,11 @@ struct adoption {
 	struct option_kind	*kinds;	/* owned; see kept_options.h */
 	bool			 waits_changed;	/* see hang_step() */
 	unsigned		 calls;	/* of bind(2) that were seen */
+	struct beside		 beside;
 	bool			 has_ring;	/* io_uring_setup(2) was seen */
 	bool			 said_unreadable;	/* it is said once */
 	bool			 said_deaf;	/* likewise, of epoll */
+	bool			 said_unmet;	/* likewise, of connect(2) */
 	bool			 stopping;	/* no line about what goes on */
 	pid_t			 said_refused;	/* of whom it was said last */
 	int64_t			 adopted_at;	/* events_clock(); 0: never */

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "adopt/any_port.h"
 #include "adopt/bind_call.h"
 #include "adopt/caller.h"
 #include "adopt/datagrams.h"
@@ -23,8 +24,6 @@
 #include "adopt/waiting.h"
 #include "adopt/yield.h"
 
-#define ALONE	8	/* calls of one thread in a row */
-
 static const int probe_of_memory = 0x70657865;
 
 int
@@ -37,12 +36,6 @@ bind_call_try(pid_t child)
 	    (unsigned long long)(uintptr_t)&probe_of_memory, &value,
 	    sizeof(value));
 }
-
-enum answer {
-	CONTINUED,	/* the kernel handles the call */
-	GIVEN,		/* a socket of ours is in the place of the service's */
-	REFUSED		/* EADDRINUSE */
-};
 
 /*
  * Returns the socket that the calling process is to be given: the listener's
@@ -83,6 +76,17 @@ stays_nonblocking(const struct meeting *meeting, int flags, int fd)
 	    holders_who_holds(meeting->holder) != 0;
 }
 
+/* From now on the service's own connect(2) meets the listener too. */
+static void
+note_maps(struct adoption *adoption, unsigned port)
+{
+	size_t i;
+
+	for (i = 0; i < adoption->maps->count; i++)
+		if (adoption->maps->list[i].port == port)
+			adoption->maps->list[i].is_bound = true;
+}
+
 /* Records what was given, and says so. */
 static void
 record(struct adoption *adoption, struct call *call, struct listener *listener,
@@ -101,6 +105,7 @@ record(struct adoption *adoption, struct call *call, struct listener *listener,
 	log_debug(adoption->log, "process %d bound %s: given %s%s",
 	    call->caller.process, asked, own ? "" : "a companion of ",
 	    listener->addr);
+	note_maps(adoption, address_port(&request->address));
 	holders_add(adoption, listener, status.st_ino, &call->caller, call->fd,
 	    request);
 	waiting_bound(adoption, listener, own);
@@ -141,10 +146,10 @@ renew(struct adoption *adoption, struct listener *listener)
 }
 
 /* Puts a socket of ours in the place of the calling process's, if it may. */
-static enum answer
+static int
 give(struct adoption *adoption, struct call *call, struct listener *listener)
 {
-	struct slot slot = { .notify = adoption->notify, .id = call->id,
+	struct slot slot = { .notify = call->reporter->notify, .id = call->id,
 	    .caller = &call->caller, .fd = call->fd, .inode = call->socket,
 	    .copy = call->copy };
 	const struct request *request = &call->request;
@@ -154,15 +159,15 @@ give(struct adoption *adoption, struct call *call, struct listener *listener)
 	if ((holders_is_yielded(adoption, listener) &&
 	    !holders_reclaim(adoption, listener)) ||
 	    !renew(adoption, listener))
-		return CONTINUED;
+		return CONTINUE_CALL;
 	meeting_look(adoption, call, listener, &meeting);
 	if (meeting.conflict == IN_USE) {
 		meeting_say(adoption, call, &meeting);
-		return REFUSED;
+		return EADDRINUSE;
 	}
 	fd = choose_socket(adoption, call, listener, &meeting);
 	if (fd == -1 || (fd == listener->fd && !wake(adoption, listener)))
-		return errno == EADDRINUSE ? REFUSED : CONTINUED;
+		return errno == EADDRINUSE ? EADDRINUSE : CONTINUE_CALL;
 	slot.flags = flags = caller_flags(&call->caller, call->fd);
 	if (fd == listener->fd && stays_nonblocking(&meeting, flags, fd))
 		flags |= O_NONBLOCK;
@@ -176,7 +181,7 @@ give(struct adoption *adoption, struct call *call, struct listener *listener)
 		record(adoption, call, listener, fd);
 	if (fd != listener->fd)
 		close(fd);
-	return status == 0 ? GIVEN : CONTINUED;
+	return status == 0 ? 0 : CONTINUE_CALL;
 }
 
 /*
@@ -210,28 +215,7 @@ is_issued_again(const struct adoption *adoption, const struct call *call)
 	struct holder_key key = { .process = call->caller.process,
 	    .asked = &call->request.address };
 
-	return !adoption->killable && holders_find(adoption, &key) != NULL;
-}
-
-static enum answer
-answer(struct adoption *adoption, struct call *call)
-{
-	struct listener *list = adoption->listeners->list;
-	struct holder_key given = { .socket = call->socket };
-	enum answer answer = CONTINUED;
-	int match;
-
-	if (adoption_find(adoption, call->socket) != NULL ||
-	    holders_find(adoption, &given) != NULL)
-		return is_issued_again(adoption, call) ? GIVEN : CONTINUED;
-	match = match_listener(&call->request, adoption->listeners,
-	    adoption->maps);
-	/* bind(2) fails then, and what it is bound to must not be lost. */
-	if (match != -1 && !call->is_bound)
-		answer = give(adoption, call, &list[match]);
-	if (answer == CONTINUED)
-		continue_bind(adoption, call);
-	return answer;
+	return !call->reporter->killable && holders_find(adoption, &key) != NULL;
 }
 
 void
@@ -241,54 +225,25 @@ bind_call_begin(struct adoption *adoption)
 	kept_options_begin(adoption);
 }
 
-/*
- * The keeper and a thread that calls again and again take turns.  Threads that
- * call at once do not: each would be woken on the keeper's processor.
- */
-static void
-choose_wakeup(struct adoption *adoption, pid_t caller)
+int
+bind_call_decide(struct adoption *adoption, struct call *call)
 {
-	bool alone = adoption->in_a_row >= ALONE;
+	struct listener *list = adoption->listeners->list;
+	struct holder_key given = { .socket = call->socket };
+	int decision = CONTINUE_CALL;
+	int match;
 
-	if (caller != adoption->caller)
-		adoption->in_a_row = 0;
-	else if (!alone)
-		adoption->in_a_row++;
-	adoption->caller = caller;
-	if (alone != (adoption->in_a_row >= ALONE))
-		filter_take_turns(adoption->notify, !alone);
-}
-
-void
-bind_call_answer(struct adoption *adoption)
-{
-	/* A newer kernel's structures may be longer: seccomp_unotify(2). */
-	union {
-		struct seccomp_notif notification;
-		char room[1024];
-	} in = { .room = { 0 } };
-	union {
-		struct seccomp_notif_resp response;
-		char room[1024];
-	} out = { .room = { 0 } };
-	struct call call = { .caller.pidfd = -1, .copy = -1 };
-	enum answer answered;
-
-	if (ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_RECV,
-	    &in.notification) == -1)
-		return;
-	adoption->calls++;
-	out.response.id = call.id = in.notification.id;
-	answered = examine_call(adoption, &in.notification, &call) ?
-	    answer(adoption, &call) : CONTINUED;
-	if (answered == CONTINUED)
-		out.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else if (answered == REFUSED)
-		out.response.error = -EADDRINUSE;
-	/* With our copy open, the old socket would outlive the call. */
-	if (call.copy != -1)
-		close(call.copy);
-	caller_close(&call.caller);
-	choose_wakeup(adoption, (pid_t)in.notification.pid);
-	ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_SEND, &out.response);
+	if (adoption_find(adoption, call->socket) != NULL ||
+	    holders_find(adoption, &given) != NULL)
+		return is_issued_again(adoption, call) ? 0 : CONTINUE_CALL;
+	do
+		match = match_listener(&call->request, adoption->listeners,
+		    adoption->maps);
+	while (match == -1 && any_port_take(adoption, call));
+	/* bind(2) fails then, and what it is bound to must not be lost. */
+	if (match != -1 && !call->is_bound)
+		decision = give(adoption, call, &list[match]);
+	if (decision == CONTINUE_CALL)
+		continue_bind(adoption, call);
+	return decision;
 }

@@ -3,7 +3,7 @@
 #define BIND_CALL_H
 
 /*
- * One bind(2) of the service, from the notification to the answer.
+ * What one bind(2) of the service is answered with.
  *
  * The service runs under a filter (filter.h) that reports bind(2) to the
  * keeper.  If the call matches a listener (match.h), the listener's socket
@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "adopt/adoption.h"
+#include "adopt/examine.h"
 
 /*
  * Tries to read the memory of child, which was forked from this process and
@@ -29,9 +30,10 @@ int	bind_call_try(pid_t child);
 void	bind_call_begin(struct adoption *adoption);
 
 /*
- * Answers one bind(2), or takes note of an io_uring_setup(2), which goes on.
- * Call this when adoption->notify is readable.
+ * Puts a socket of ours in the place of the calling process's own, if the
+ * bind(2) is for one.  Returns what the call is to return: 0, EADDRINUSE, or
+ * CONTINUE_CALL.
  */
-void	bind_call_answer(struct adoption *adoption);
+int	bind_call_decide(struct adoption *adoption, struct call *call);
 
 #endif

@@ -143,7 +143,7 @@ examine_path(struct call *call)
 }
 
 /*
- * Reads the arguments of bind().  socketcall(2) has them in an array in the
+ * Reads the arguments of the call.  socketcall(2) has them in an array in the
  * process's memory.  Returns 0, or -1 and errno.
  */
 static int
@@ -175,9 +175,9 @@ read_arguments(const struct caller *caller, const struct seccomp_data *data,
  * have got the pid, and have been read instead: seccomp_unotify(2).
  */
 static bool
-is_valid(const struct adoption *adoption, const struct call *call)
+is_valid(const struct call *call)
 {
-	return ioctl(adoption->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
+	return ioctl(call->reporter->notify, SECCOMP_IOCTL_NOTIF_ID_VALID,
 	    &call->id) == 0;
 }
 
@@ -186,11 +186,11 @@ is_valid(const struct adoption *adoption, const struct call *call)
  * wait any more.  Leaves errno alone.
  */
 static bool
-identify(const struct adoption *adoption, struct call *call)
+identify(struct call *call)
 {
 	int error = errno;
 	bool known = caller_identify(&call->caller, call->caller.thread) &&
-	    is_valid(adoption, call);
+	    is_valid(call);
 
 	errno = error;
 	return known;
@@ -219,8 +219,8 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 	    length : sizeof(request->address));
 	if (!known || caller_read(&call->caller, arguments[1],
 	    &request->address, request->length) == -1) {
-		if (errno != EFAULT && errno != ESRCH &&
-		    identify(adoption, call))
+		if (call->kind == REPORTED_BIND && errno != EFAULT &&
+		    errno != ESRCH && identify(call))
 			yield_to_unreadable(adoption, &call->caller, length);
 		return false;
 	}
@@ -229,12 +229,12 @@ read_request(struct adoption *adoption, const struct seccomp_data *data,
 }
 
 /*
- * Whether the kernel is to handle the call, whatever socket it is for.  Most
- * bind(2) calls are decided here, from the address alone.  Under -v a call for
- * another port is examined all the same, and logged.
+ * Whether the kernel is to handle the bind(2), whatever socket it is for.  Most
+ * are decided here, from the address alone.  Under -v a call for another port
+ * is examined all the same, and logged; under --map any it may be the one.
  */
 static bool
-is_foreign(const struct adoption *adoption, const union address *address)
+is_foreign_bind(const struct adoption *adoption, const union address *address)
 {
 	const struct listeners *listeners = adoption->listeners;
 	const struct maps *maps = adoption->maps;
@@ -258,17 +258,36 @@ is_foreign(const struct adoption *adoption, const union address *address)
 		if (listeners->list[i].port == port)
 			return false;
 	for (i = 0; port != 0 && i < maps->count; i++)
-		if (maps->list[i].port == port)
+		if (port == maps->list[i].port || maps->list[i].is_any)
 			return false;
 	return port == 0 || adoption->log->verbosity != VERBOSE;
 }
 
 static bool
-makes_ring(const struct seccomp_data *data)
+is_foreign(const struct adoption *adoption, const struct call *call)
 {
-	const struct architecture *architecture = filter_find(data->arch);
+	const struct request *request = &call->request;
 
-	return architecture != NULL && data->nr == architecture->ring;
+	return call->kind == REPORTED_CONNECT ?
+	    !match_may_meet(&request->address, request->length, adoption->maps,
+	    call->reporter->is_clients) :
+	    is_foreign_bind(adoption, &request->address);
+}
+
+/* Only with a copy can the connection be made: pidfd_getfd(2) was refused. */
+static void
+say_unmet(struct adoption *adoption, const struct call *call)
+{
+	const char *why = strerror(errno);
+	char asked[ADDR_MAX];
+
+	if (adoption->said_unmet || errno == EBADF)
+		return;
+	adoption->said_unmet = true;
+	address_format(&call->request.address, call->request.length, asked);
+	log_info(adoption->log, "process %d connects to %s itself: "
+	    "pidfd_getfd: %s; tell it the port", call->caller.process, asked,
+	    why);
 }
 
 bool
@@ -277,16 +296,21 @@ examine_call(struct adoption *adoption,
 {
 	struct request *request = &call->request;
 
-	if (makes_ring(&notification->data)) {
+	call->kind = filter_kind(&notification->data);
+	if (call->kind == REPORTED_RING) {
 		adoption->has_ring = true;
 		return false;
 	}
 	call->caller.thread = (pid_t)notification->pid;
 	if (!read_request(adoption, &notification->data, call) ||
-	    is_foreign(adoption, &request->address) ||
+	    is_foreign(adoption, call) ||
 	    !caller_identify(&call->caller, call->caller.thread))
 		return false;
 	call->copy = caller_copy(&call->caller, call->fd);
+	if (call->copy == -1 && call->kind == REPORTED_CONNECT) {
+		say_unmet(adoption, call);
+		return false;
+	}
 	if (!(call->copy != -1 ? examine_copy : examine_link)(adoption, call))
 		return false;
 	/*
@@ -298,5 +322,5 @@ examine_call(struct adoption *adoption,
 	    request->address.in.sin_addr.s_addr == htonl(INADDR_ANY))
 		request->address.any.sa_family = AF_INET;
 	examine_path(call);
-	return is_valid(adoption, call);
+	return is_valid(call);
 }

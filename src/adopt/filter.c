@@ -60,17 +60,17 @@
 #define X32_BIT	0x40000000	/* __X32_SYSCALL_BIT of asm/unistd.h */
 
 static const struct architecture architectures[] = {
-	{ AUDIT_ARCH_X86_64, 49, X32_BIT | 49, -1, 425, 8 },
-	{ AUDIT_ARCH_I386, 361, 361, 102, 425, 4 },
-	{ AUDIT_ARCH_AARCH64, 200, 200, -1, 425, 8 },
-	{ AUDIT_ARCH_ARM, 282, 282, -1, 425, 4 },
-	{ AUDIT_ARCH_RISCV64, 200, 200, -1, 425, 8 },
-	{ AUDIT_ARCH_PPC64LE, 327, 327, 102, 425, 8 },
-	{ AUDIT_ARCH_S390X, 361, 361, 102, 425, 8 },
-	{ AUDIT_ARCH_S390, 361, 361, 102, 425, 4 },
-	{ AUDIT_ARCH_MIPSEL64, 5048, 5048, -1, 5425, 8 },
-	{ AUDIT_ARCH_MIPSEL64N32, 6048, 6048, -1, 6425, 4 },
-	{ AUDIT_ARCH_MIPSEL, 4169, 4169, 4102, 4425, 4 },
+	{ AUDIT_ARCH_X86_64, 49, 42, X32_BIT, -1, 425, 8 },
+	{ AUDIT_ARCH_I386, 361, 362, 0, 102, 425, 4 },
+	{ AUDIT_ARCH_AARCH64, 200, 203, 0, -1, 425, 8 },
+	{ AUDIT_ARCH_ARM, 282, 283, 0, -1, 425, 4 },
+	{ AUDIT_ARCH_RISCV64, 200, 203, 0, -1, 425, 8 },
+	{ AUDIT_ARCH_PPC64LE, 327, 328, 0, 102, 425, 8 },
+	{ AUDIT_ARCH_S390X, 361, 362, 0, 102, 425, 8 },
+	{ AUDIT_ARCH_S390, 361, 362, 0, 102, 425, 4 },
+	{ AUDIT_ARCH_MIPSEL64, 5048, 5041, 0, -1, 5425, 8 },
+	{ AUDIT_ARCH_MIPSEL64N32, 6048, 6041, 0, -1, 6425, 4 },
+	{ AUDIT_ARCH_MIPSEL, 4169, 4170, 0, 4102, 4425, 4 },
 };
 
 const struct architecture *
@@ -100,6 +100,35 @@ low_half(size_t argument)
 	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
 }
 
+enum reported
+filter_kind(const struct seccomp_data *data)
+{
+	const struct architecture *row = filter_find(data->arch);
+
+	if (row == NULL || data->nr == row->ring)
+		return REPORTED_RING;
+	if (data->nr == row->socketcall)
+		return (int)data->args[0] == SYS_CONNECT ? REPORTED_CONNECT :
+		    REPORTED_BIND;
+	return (data->nr & ~row->x32) == row->connect ? REPORTED_CONNECT :
+	    REPORTED_BIND;
+}
+
+static void
+append(struct sock_filter *filter, size_t *at, uint16_t code, uint32_t value)
+{
+	filter[(*at)++] = (struct sock_filter)BPF_STMT(code, value);
+}
+
+/* Appends a jump to the instruction to, if the accumulator has the value. */
+static void
+append_jump(struct sock_filter *filter, size_t *at, int value, size_t to)
+{
+	filter[*at] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+	    (uint32_t)value, (uint8_t)(to - *at - 1), 0);
+	++*at;
+}
+
 /*
  * Appends the instructions for one architecture, and returns how many.  On
  * entry the accumulator has the call's architecture.  If that is not this
@@ -107,67 +136,78 @@ low_half(size_t argument)
  */
 static size_t
 append_row(struct sock_filter *filter, const struct architecture *row,
-    uint32_t shortest)
+    uint32_t shortest, unsigned reports)
 {
-	const uint8_t more = row->socketcall == -1 ? 0 : 5;
-	const struct sock_filter instructions[] = {
-		/* Another architecture: to the next row. */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, row->audit, 0, 8 + more),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->ring, 4, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->bind, 1, 0),
-		/* Not bind(2): to ALLOW, or to the socketcall test. */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->x32, 0,
-		    more == 0 ? 3 : 4),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half(2)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, shortest, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		/*
-		 * socketcall(2) has its arguments in memory, which a filter
-		 * cannot read, so the length is not tested.
-		 */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)row->socketcall,
-		    0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half(0)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_BIND, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
+	const uint16_t load = BPF_LD | BPF_W | BPF_ABS, end = BPF_RET | BPF_K;
+	const size_t binds = (reports & REPORT_BIND) != 0;
+	const size_t connects = (reports & REPORT_CONNECT) != 0;
+	const size_t test = 3 + 3 * binds + 2 * connects +
+	    (row->socketcall == -1 ? 0 : 3 + binds + connects);
+	const size_t notify = test + 2, next = test + 4;
+	size_t at = 1;
 
-	_Static_assert(sizeof(instructions) / sizeof(instructions[0]) ==
-	    FILTER_ROW, "a row of the filter outgrew its room");
-	/* Without socketcall(2), what follows overwrites the unused tail. */
-	memcpy(filter, instructions, sizeof(instructions));
-	return 9U + more;
+	/* Another architecture: to the next row. */
+	filter[0] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+	    row->audit, 0, (uint8_t)(next - 1));
+	append(filter, &at, load, offsetof(struct seccomp_data, nr));
+	if (binds) {
+		append_jump(filter, &at, row->ring, notify);
+		append_jump(filter, &at, row->bind, test);
+		append_jump(filter, &at, row->bind | row->x32, test);
+	}
+	if (connects) {
+		append_jump(filter, &at, row->connect, test);
+		append_jump(filter, &at, row->connect | row->x32, test);
+	}
+	/*
+	 * socketcall(2) has its arguments in memory, which a filter cannot
+	 * read, so the length is not tested.
+	 */
+	if (row->socketcall != -1) {
+		append_jump(filter, &at, row->socketcall, at + 2);
+		append(filter, &at, end, SECCOMP_RET_ALLOW);
+		append(filter, &at, load, low_half(0));
+		if (binds)
+			append_jump(filter, &at, SYS_BIND, notify);
+		if (connects)
+			append_jump(filter, &at, SYS_CONNECT, notify);
+	}
+	append(filter, &at, end, SECCOMP_RET_ALLOW);
+	append(filter, &at, load, low_half(2));
+	filter[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
+	    shortest, 0, 1);
+	append(filter, &at, end, SECCOMP_RET_USER_NOTIF);
+	append(filter, &at, end, SECCOMP_RET_ALLOW);
+	return at;
 }
 
 size_t
 filter_make(struct sock_filter filter[FILTER_MAX],
-    const struct architecture *rows, size_t count, bool with_unix)
+    const struct architecture *rows, size_t count, unsigned reports)
 {
 	/* A listener's address is never shorter than this. */
-	uint32_t shortest = with_unix ? 3 : sizeof(struct sockaddr_in);
+	uint32_t shortest = (reports & REPORT_UNIX) != 0 ? 3 :
+	    sizeof(struct sockaddr_in);
 	size_t i, length = 0;
 
 	filter[length++] = (struct sock_filter)BPF_STMT(
 	    BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
 	for (i = 0; i < count; i++)
-		length += append_row(filter + length, &rows[i], shortest);
+		length += append_row(filter + length, &rows[i], shortest,
+		    reports);
 	filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 	    SECCOMP_RET_ALLOW);
 	return length;
 }
 
 int
-filter_install(bool with_unix, bool *killable, bool *privileged)
+filter_install(unsigned reports, bool *killable, bool *privileged)
 {
 	struct sock_filter filter[FILTER_MAX];
 	const struct architecture *rows;
 	size_t count = filter_native(&rows);
 	struct sock_fprog program = {
-		(unsigned short)filter_make(filter, rows, count, with_unix),
+		(unsigned short)filter_make(filter, rows, count, reports),
 		filter
 	};
 	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |

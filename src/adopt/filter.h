@@ -3,28 +3,40 @@
 #define FILTER_H
 
 /*
- * The seccomp filter that a service runs under: it reports bind() (seccomp(2),
- * SECCOMP_RET_USER_NOTIF; seccomp_unotify(2)), and io_uring_setup(2), by which
- * a process may come to bind unseen.  Linux 5.9 or later.
+ * The seccomp filters that service and client run under: they report system
+ * calls to the keeper (seccomp(2), SECCOMP_RET_USER_NOTIF; seccomp_unotify(2)).
+ * Linux 5.9 or later.
  */
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* How programs of one architecture call bind(). */
+/* What is reported. */
+enum {
+	REPORT_BIND = 1,	/* bind(2), and what may hide one from us:
+				   io_uring_setup(2) */
+	REPORT_CONNECT = 2,	/* connect(2) */
+	REPORT_UNIX = 4		/* both with the addresses of unix sockets too */
+};
+
+/* A reported call. */
+enum reported { REPORTED_BIND, REPORTED_CONNECT, REPORTED_RING };
+
+/* How programs of one architecture make these calls. */
 struct architecture {
 	uint32_t audit;		/* AUDIT_ARCH_* of linux/audit.h */
-	int	 bind;		/* number of bind(2) */
-	int	 x32;		/* likewise, of x32 programs; or as bind */
+	int	 bind, connect;	/* numbers of bind(2) and connect(2) */
+	int	 x32;		/* bit in the numbers of x32 programs; or 0 */
 	int	 socketcall;	/* number of socketcall(2); -1: it has none */
 	int	 ring;		/* number of io_uring_setup(2) */
 	size_t	 word;	/* bytes of each argument in socketcall(2)'s array */
 };
 
 enum {
-	FILTER_ROW = 14,	/* instructions for an architecture */
+	FILTER_ROW = 17,	/* instructions for an architecture, at most */
 	FILTER_ROWS = 3,	/* most architectures that one kernel runs */
 	FILTER_MAX = FILTER_ROWS * FILTER_ROW + 2
 };
@@ -39,26 +51,29 @@ const struct architecture *filter_find(uint32_t audit);
  */
 size_t	filter_native(const struct architecture **rows);
 
-/*
- * Stores the instructions of a filter for count architectures, and returns how
- * many they are.  The filter reports a bind() whose address is at least as long
- * as the shortest that a listener can have.  with_unix lowers that limit.  It
- * reports every bind() made through socketcall(2), because it cannot see the
- * length there, and every io_uring_setup(2).
- */
-size_t	filter_make(struct sock_filter filter[FILTER_MAX],
-    const struct architecture *rows, size_t count, bool with_unix);
+/* Returns which call it is that was reported. */
+enum reported	filter_kind(const struct seccomp_data *data);
 
 /*
- * Installs the filter in this process, which is to become the service, and for
- * all its descendants.  Sets no_new_privs only if the kernel demands it.
- * *privileged is true if it was not needed.  *killable is true if only a fatal
- * signal can interrupt a reported call once the keeper has received it.
- * Returns the notification descriptor, close-on-exec, which the calling
- * function closes; or -1 and errno, which is EOPNOTSUPP if the architecture is
- * unknown.
+ * Stores the instructions of a filter for count architectures, and returns how
+ * many they are.  reports is a set of REPORT_*.  The filter reports a bind(2)
+ * or connect(2) whose address is at least as long as the shortest that a
+ * listener can have.  It reports every one that is made through socketcall(2),
+ * because it cannot see the length there.
  */
-int	filter_install(bool with_unix, bool *killable, bool *privileged);
+size_t	filter_make(struct sock_filter filter[FILTER_MAX],
+    const struct architecture *rows, size_t count, unsigned reports);
+
+/*
+ * Installs the filter in this process, which is to become the service or the
+ * client, and for all its descendants.  Sets no_new_privs only if the kernel
+ * demands it.  *privileged is true if it was not needed.  *killable is true if
+ * only a fatal signal can interrupt a reported call once the keeper has
+ * received it.  Returns the notification descriptor, close-on-exec, which the
+ * calling function closes; or -1 and errno, which is EOPNOTSUPP if the
+ * architecture is unknown.
+ */
+int	filter_install(unsigned reports, bool *killable, bool *privileged);
 
 /*
  * Returns whether the kernel can put a descriptor in the place of a service's

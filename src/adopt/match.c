@@ -60,6 +60,15 @@ is_mapped(unsigned port, size_t index, const struct listeners *listeners,
 	return false;
 }
 
+/* The shortest that the kernel takes: SIN6_LEN_RFC2133 in its net/ipv6.h. */
+static bool
+is_whole(const union address *address, socklen_t length)
+{
+	return length >= (address->any.sa_family == AF_INET ?
+	    sizeof(struct sockaddr_in) :
+	    offsetof(struct sockaddr_in6, sin6_scope_id));
+}
+
 static int
 decide_ip(const struct request *request, const struct listeners *listeners,
     const struct maps *maps)
@@ -70,10 +79,8 @@ decide_ip(const struct request *request, const struct listeners *listeners,
 	int match = -1;
 	size_t i;
 
-	if (port == 0 || !request->standard || request->length <
-	    (request->address.any.sa_family == AF_INET ?
-	    sizeof(struct sockaddr_in) :
-	    offsetof(struct sockaddr_in6, sin6_scope_id)))
+	if (port == 0 || !request->standard ||
+	    !is_whole(&request->address, request->length))
 		return -1;
 	/* bind(2) fails with EINVAL: __inet6_bind(). */
 	if (request->v6only && address_is_mapped(&request->address))
@@ -151,6 +158,72 @@ match_suits(const struct request *request, const struct listener *listener)
 		return true;
 	return is_for_ipv4(listener) ? takes_ipv4(request) :
 	    takes_ipv6(request);
+}
+
+bool
+match_may_meet(const union address *address, socklen_t length,
+    const struct maps *maps, bool from_client)
+{
+	unsigned port;
+	size_t i;
+
+	if ((address->any.sa_family != AF_INET &&
+	    address->any.sa_family != AF_INET6) || !is_whole(address, length))
+		return false;
+	port = address_port(address);
+	for (i = 0; port != 0 && i < maps->count; i++)
+		if (maps->list[i].port == port &&
+		    (from_client || maps->list[i].is_bound))
+			return address_is_loopback(address) ||
+			    address_is_wildcard(address);
+	return false;
+}
+
+/* The listener's own address, in the form that was asked for. */
+static void
+translate(const union address *asked, const struct listener *listener,
+    union address *target)
+{
+	struct in6_addr ours = address_as_ipv6(&listener->address);
+
+	*target = *asked;
+	if (!address_is_wildcard(&listener->address)) {
+		if (asked->any.sa_family == AF_INET6)
+			target->in6.sin6_addr = ours;
+		else
+			memcpy(&target->in.sin_addr, &ours.s6_addr[12],
+			    sizeof(target->in.sin_addr));
+	}
+	address_set_port(target, listener->port);
+}
+
+bool
+match_target(const struct request *request, const struct listeners *listeners,
+    const struct maps *maps, union address *target)
+{
+	const union address *asked = &request->address;
+	bool ipv4 = asked->any.sa_family == AF_INET ||
+	    address_is_mapped(asked), found = false;
+	const struct listener *listener;
+	size_t i;
+
+	if (!request->same_network || !request->standard)
+		return false;
+	for (i = 0; i < listeners->count; i++) {
+		listener = &listeners->list[i];
+		if (listener_is_unix(listener) ||
+		    listener->type != request->type ||
+		    !is_mapped(address_port(asked), i, listeners, maps))
+			continue;
+		if (is_for_ipv4(listener) == ipv4) {
+			translate(asked, listener, target);
+			return true;
+		}
+		*target = *asked;
+		address_set_port(target, listener->port);
+		found = true;
+	}
+	return found;
 }
 
 /* Whether both are for clients of one family. */

@@ -4,7 +4,7 @@
 
 /*
  * Which bind(2) is answered, with which listener, and whether two of them can
- * both succeed.  Makes no system call.
+ * both succeed; which connect(2) meets a listener.  Makes no system call.
  */
 
 #include <stdbool.h>
@@ -13,9 +13,12 @@
 #include "cli/options.h"
 #include "socket/listener.h"
 
-/* A bind(2) as the filter reports it, and what is known of its socket. */
+/*
+ * A bind(2) or connect(2) as the filter reports it, and what is known of its
+ * socket.
+ */
 struct request {
-	union address	 address;	/* passed to bind(2) */
+	union address	 address;	/* passed to it */
 	socklen_t	 length;	/* of address, in bytes */
 	int		 type;		/* SOCK_STREAM, ...; 0: unknown */
 	int		 family;	/* of the socket */
@@ -54,6 +57,26 @@ int	match_listener(const struct request *request,
  */
 bool	match_suits(const struct request *request,
     const struct listener *listener);
+
+/*
+ * Whether a connect(2) to the address, of length bytes, may be for a listener:
+ * --map has its port, and it is a loopback or wildcard address.  One of the
+ * service's own is only after the service has bound that port: until then it is
+ * refused, as on a free port.
+ */
+bool	match_may_meet(const union address *address, socklen_t length,
+    const struct maps *maps, bool from_client);
+
+/*
+ * Stores in *target the address at which the request, a connect(2) that may be
+ * for a listener, meets it.  The family of clients is kept, so a client of
+ * ::1 is refused where the service is for 127.0.0.1 alone.  Returns false if
+ * the kernel is to handle the call: no listener has its type, or the socket is
+ * in another network namespace.
+ */
+bool	match_target(const struct request *request,
+    const struct listeners *listeners, const struct maps *maps,
+    union address *target);
 
 /* What the kernel makes of a bind(2), beside a socket that is bound already. */
 enum conflict {

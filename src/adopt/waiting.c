@@ -38,7 +38,7 @@ handle_listener(void *context, uint32_t events)
 			note_client(watch);
 		return;
 	}
-	if (adoption->notify == -1 || !adoption_is_tcp(watch->listener)) {
+	if (adoption->services.notify == -1 || !adoption_is_tcp(watch->listener)) {
 		watch->settled = true;
 		return;
 	}
@@ -66,7 +66,7 @@ waiting_begin(struct adoption *adoption)
 		watch->source = (struct event_source){
 		    .handle = handle_listener, .context = watch, .fd = -1 };
 		watch->first = -1;
-		watch->held_back = adoption->notify != -1 &&
+		watch->held_back = adoption->services.notify != -1 &&
 		    watch->listener->optional &&
 		    adoption_is_tcp(watch->listener);
 		adoption_learn_socket(watch->listener);
@@ -156,7 +156,7 @@ choose_events(struct watch *watch)
 	    holders_is_yielded(watch->adoption, listener);
 	bool for_clients = !watch->settled && watch->since == 0;
 	bool for_shutdown = adoption_is_tcp(listener) &&
-	    watch->adoption->notify != -1;
+	    watch->adoption->services.notify != -1;
 
 	/* EPOLLHUP is always reported. */
 	events_watch(watch->adoption->events, &watch->source,

@@ -66,8 +66,8 @@ static const struct row {
 	{ 'w', value_write, "write", "FILE=TEMPLATE",
 	    "write TEMPLATE, or with @IN the file IN, to FILE; repeatable" },
 	{ 'm', value_map, "map", "PORT[=SOCKET]",
-	    "hand SOCKET (default the first) to whoever binds PORT; "
-	    "repeatable" },
+	    "when the service binds PORT or any, hand it SOCKET (default the "
+	    "first); who connects to PORT meets it; repeatable" },
 	{ 'c', value_client, "client", "SCRIPT",
 	    "run SCRIPT with sh -c against the service, then stop that" },
 	{ 'H', value_handoff, "handoff", "MODE",

@@ -30,9 +30,12 @@ struct assignments {
 
 /* -m PORT[=SOCKET] */
 struct map {
-	unsigned	 port;
+	unsigned	 port;		/* 0: any, and none is known yet */
 	const char	*name;		/* SOCKET, in argv; NULL: the first */
 	size_t		 socket;	/* its index; plan_maps() sets it */
+	bool		 is_any;
+	bool		 is_bound;	/* the service has bound the port */
+	const char	*text;		/* all of it, in argv */
 };
 
 struct maps {

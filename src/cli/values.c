@@ -108,25 +108,41 @@ value_port_file(struct options *options, const char *file,
 	return 0;
 }
 
+/* Returns where PORT, of -m PORT[=SOCKET], ends; or NULL if it is none. */
+static const char *
+parse_map_port(const char *text, struct map *map)
+{
+	size_t length = strcspn(text, "=");
+
+	map->is_any = length == 3 && strncmp(text, "any", length) == 0;
+	if (map->is_any)
+		return text + length;
+	map->port = length > 5 ? 0 : (unsigned)strtoul(text, NULL, 10);
+	return length == 0 || strspn(text, "0123456789") != length ||
+	    map->port == 0 || map->port > 65535 ? NULL : text + length;
+}
+
 int
 value_map(struct options *options, const char *text, struct failure *failure)
 {
-	size_t digits = strspn(text, "0123456789");
-	struct map *list;
-	unsigned long port = digits > 5 ? 0 : strtoul(text, NULL, 10);
+	struct map *list, map = { .text = text };
+	const char *end = parse_map_port(text, &map);
+	size_t i;
 
-	if (digits == 0 || port == 0 || port > 65535 ||
-	    (text[digits] != '\0' && text[digits] != '=') ||
-	    strcmp(text + digits, "=") == 0)
+	if (end == NULL || strcmp(end, "=") == 0)
 		return fail(failure, 0, "-m '%s': not PORT[=SOCKET], PORT "
-		    "being a number from 1 to 65535", text);
+		    "being a number from 1 to 65535, or any", text);
+	for (i = 0; map.is_any && i < options->maps.count; i++)
+		if (options->maps.list[i].is_any)
+			return fail(failure, 0, "-m '%s': any is there "
+			    "already, as %s", text, options->maps.list[i].text);
+	map.name = *end == '=' ? end + 1 : NULL;
 	list = reallocarray(options->maps.list, options->maps.count + 1,
 	    sizeof(*list));
 	if (list == NULL)
 		return fail(failure, 0, "out of memory");
 	options->maps.list = list;
-	list[options->maps.count++] = (struct map){ (unsigned)port,
-	    text[digits] == '=' ? text + digits + 1 : NULL, 0 };
+	list[options->maps.count++] = map;
 	return 0;
 }
 

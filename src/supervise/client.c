@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "adopt/notification.h"
 #include "process/procfs.h"
 #include "process/tree.h"
 #include "socket/sock_table.h"
@@ -140,13 +141,42 @@ may_start(struct run *run)
 	return steady;
 }
 
+/* EPOLLHUP: no process is under the client's filter any more. */
+static void
+handle_connections(void *context, uint32_t events)
+{
+	struct run *run = context;
+	struct reporter *reporter = &run->adoption.clients;
+
+	if ((events & EPOLLIN) != 0) {
+		notification_answer(&run->adoption, reporter);
+		return;
+	}
+	events_watch(run->adoption.events, &run->clients_source, -1, 0);
+	close(reporter->notify);
+	reporter->notify = -1;
+}
+
+static int
+watch_connections(struct run *run)
+{
+	run->clients_source = (struct event_source){
+	    .handle = handle_connections, .context = run };
+	if (events_watch(run->adoption.events, &run->clients_source,
+	    run->adoption.clients.notify, EPOLLIN) == 0)
+		return 0;
+	return fail(run->failure, errno, "keeper");
+}
+
 static void
 start(struct run *run)
 {
 	struct child *client = &run->client;
+	struct reporter *reporter = &run->adoption.clients;
 
 	if (child_execute(client, run->launch, run->front, run->group,
-	    &run->files, run->failure) == 0) {
+	    &run->files, reporter, run->failure) == 0 &&
+	    watch_connections(run) == 0) {
 		client->started_at = events_clock();
 		run->children_left = true;
 		log_debug(&run->launch->log, "started the client as process "
@@ -202,7 +232,7 @@ is_service_over(const struct run *run)
 	if (run->service.status != 0)
 		return true;
 	if (run->launch->handoff == ADOPT)
-		return run->adoption.notify == -1;
+		return run->adoption.services.notify == -1;
 	tree_visit(search_one, &search);
 	return !search.found;
 }

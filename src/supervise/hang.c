@@ -252,8 +252,7 @@ look(struct run *run, int64_t now)
 		    (limit <= 0 || limit > SHORT_LIMIT_MS)))
 			continue;
 		if (!surveyed) {
-			survey_take(&survey, run->client.pid,
-			    adoption->listeners, run->launch->command);
+			survey_take(&survey, run->client.pid, adoption);
 			note_progress(run, &survey, now);
 			run->hang.last[0] = '\0';
 		}
@@ -335,8 +334,7 @@ hang_client_ended(struct run *run)
 
 	if (may_be_reached(run))
 		return;
-	survey_take(&survey, run->client.pid, run->adoption.listeners,
-	    run->launch->command);
+	survey_take(&survey, run->client.pid, &run->adoption);
 	if (survey.place_count == 0 ||
 	    queue_was_reached(run->adoption.listeners))
 		return;

@@ -10,8 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adopt/aside.h"
 #include "adopt/bind_call.h"
 #include "adopt/holders.h"
+#include "adopt/notification.h"
 #include "adopt/waiting.h"
 #include "process/sigmask.h"
 #include "process/tree.h"
@@ -180,12 +182,12 @@ handle_notify(void *context, uint32_t events)
 	struct adoption *adoption = &run->adoption;
 
 	if ((events & EPOLLIN) != 0) {
-		bind_call_answer(adoption);
+		notification_answer(adoption, &adoption->services);
 		return;
 	}
 	run->notify_source.fd = -1;
-	close(adoption->notify);
-	adoption->notify = -1;
+	close(adoption->services.notify);
+	adoption->services.notify = -1;
 	adoption->look_at = 0;
 }
 
@@ -202,6 +204,7 @@ choose_timeout(struct run *run)
 	int timeout = sooner(hang_step(run), waiting_step(&run->adoption));
 
 	timeout = sooner(timeout, outside_step(run));
+	timeout = sooner(timeout, further_step(run));
 	return sooner(timeout, client_timeout(run));
 }
 
@@ -232,7 +235,7 @@ keep_on(struct run *run)
 		return false;
 	if (handle_ends(run))
 		return run->state != RUN_STOPPING || stop_goes_on(&run->stop);
-	return run->adoption.notify != -1;
+	return run->adoption.services.notify != -1;
 }
 
 /* What the front would have removed, if it were there. */
@@ -339,7 +342,7 @@ start_service(struct run *run)
 		run_close_callers(run);
 	log_debug(&run->launch->log, "started %s as process %d",
 	    run->launch->command[0], service->pid);
-	if (run->adoption.notify != -1)
+	if (run->adoption.services.notify != -1)
 		bind_call_begin(&run->adoption);
 }
 
@@ -367,7 +370,7 @@ watch_all(struct run *run)
 	    watch(run, &run->front_source, handle_front, run->front) == -1)
 		return -1;
 	run->notify_source = (struct event_source){ .handle = handle_notify,
-	    .context = run, .fd = run->adoption.notify, .wanted = EPOLLIN };
+	    .context = run, .fd = run->adoption.services.notify, .wanted = EPOLLIN };
 	return waiting_begin(&run->adoption);
 }
 
@@ -411,8 +414,11 @@ keeper_main(struct launch *launch, int channel, const struct witness *witness,
 		.reap = true,
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .log = &launch->log,
-		    .service = launch->command[0], .notify = -1,
+		    .command = launch->command, .node_options =
+		    aside_node_options(&launch->options->settings),
 		    .events = -1,
+		    .services.notify = -1, .clients = { .notify = -1,
+		    .is_clients = true },
 		    .passes = launch->audience == AUDIENCE_WITH_FDS,
 		    .has_unix = listeners_have_unix(&launch->listeners) },
 		.service = { .channel = -1, .silence = -1 },

@@ -133,7 +133,8 @@ next_needed(const struct run *run, int from)
 	lower(&least, from, run->signals);
 	lower(&least, from, run->witness.fd);
 	lower(&least, from, run->service.silence);
-	lower(&least, from, run->adoption.notify);
+	lower(&least, from, run->adoption.services.notify);
+	lower(&least, from, run->adoption.clients.notify);
 	lower(&least, from, run->adoption.events);
 	return least;
 }

@@ -11,6 +11,7 @@
 #include "handoff/launch.h"
 #include "process/events.h"
 #include "supervise/channel.h"
+#include "supervise/further.h"
 #include "supervise/hang.h"
 #include "supervise/outside.h"
 #include "supervise/spawn.h"
@@ -38,8 +39,8 @@ struct run {
 	struct failure	*failure;	/* room for a reason; not owned */
 	struct adoption	 adoption;
 	int		 front;		/* channel; owned; -1: front is gone */
-	struct event_source	 front_source, notify_source, signals_source,
-				 witness_source;
+	struct event_source	 front_source, notify_source, clients_source,
+				 signals_source, witness_source;
 	unsigned	 failures;	/* of events_wait(), in a row */
 	bool		 reap;		/* SIGCHLD came: a child has ended */
 	bool		 children_left;	/* when children were last reaped */
@@ -60,6 +61,7 @@ struct run {
 	struct pids	 told;		/* have got a stop signal */
 	struct stop	 client_stop, stop;
 	struct hang	 hang;
+	struct further	 further;
 };
 
 /* Whether the run has a client: -c. */

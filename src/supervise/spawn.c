@@ -165,7 +165,9 @@ service_main(struct launch *launch, int channel, struct failure *failure)
 	}
 	channel = high;
 	if (launch->handoff == ADOPT) {
-		notify = filter_install(listeners_have_unix(&launch->listeners),
+		notify = filter_install(REPORT_BIND |
+		    (launch->options->maps.count > 0 ? REPORT_CONNECT : 0) |
+		    (listeners_have_unix(&launch->listeners) ? REPORT_UNIX : 0),
 		    &killable, &privileged);
 		if (notify == -1) {
 			explain(failure, errno);
@@ -228,7 +230,7 @@ child_try(const struct child *service, const struct launch *launch,
 	bool visible = tree_is_visible();
 
 	if (channel_receive(service->channel, &message,
-	    &adoption->notify) != 1)
+	    &adoption->services.notify) != 1)
 		return channel_fail(failure, SERVICE);
 	if (message.kind != MSG_READY)
 		return -1;
@@ -239,10 +241,10 @@ child_try(const struct child *service, const struct launch *launch,
 		return client_try(failure);
 	if (launch->handoff != ADOPT)
 		return 0;
-	if (!filter_can_add(adoption->notify))
+	if (!filter_can_add(adoption->services.notify))
 		return fail(failure, 0, "this kernel cannot hand a socket "
 		    "over: that takes Linux 5.9");
-	adoption->killable = (message.value & KILLABLE) != 0;
+	adoption->services.killable = (message.value & KILLABLE) != 0;
 	if ((message.value & PRIVILEGED) == 0 && exec_is_set_id(launch))
 		return fail(failure, 0, "%s is set-user-ID or set-group-ID",
 		    launch->command[0]);
@@ -273,11 +275,28 @@ child_release(struct child *service, struct failure *failure)
 
 struct client_start {
 	struct launch		*launch;
-	int			 front;
+	int			 front, channel;
 	pid_t			 group;
 	const struct rlimit	*files;
 	struct failure		*failure;
 };
+
+/* Has the keeper make the client's connections to the ports of --map. */
+static int
+report_connections(const struct client_start *start)
+{
+	struct message message = { .kind = MSG_READY };
+	bool killable, privileged;
+	int notify = filter_install(REPORT_CONNECT, &killable, &privileged);
+
+	if (notify == -1)
+		return explain(start->failure, errno);
+	message.value = killable ? KILLABLE : 0;
+	if (channel_send(start->channel, &message, notify) == -1)
+		return fail(start->failure, errno, "the keeper");
+	close(notify);
+	return 0;
+}
 
 static int
 client_main(void *context)
@@ -294,26 +313,23 @@ client_main(void *context)
 	if (start->launch->input == INPUT_SERVICES &&
 	    (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1)
 		dup2(null, STDIN_FILENO);
-	exec_client(start->launch, start->failure);
+	if (start->channel == -1 || report_connections(start) == 0)
+		exec_client(start->launch, start->failure);
 	return STATUS_FAILED;
 }
 
 /* As vfork(2) does, but the child has a stack of its own. */
-int
-child_execute(struct child *client, struct launch *launch, int front,
-    pid_t group, const struct rlimit *files, struct failure *failure)
+static int
+run_client_main(struct child *client, struct client_start *start)
 {
-	struct client_start start = { launch, front, group, files, failure };
-	char **inherited = environ, *stack;
+	char **inherited = environ, *stack = malloc(STACK_SIZE);
+	struct failure *failure = start->failure;
 
-	if (exec_prepare(launch, true, failure) == -1)
-		return -1;
-	stack = malloc(STACK_SIZE);
 	if (stack == NULL)
 		return fail(failure, 0, "out of memory");
 	failure->text[0] = '\0';
 	client->pid = clone(client_main, stack + STACK_SIZE,
-	    CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
+	    CLONE_VM | CLONE_VFORK | SIGCHLD, start);
 	environ = inherited;
 	if (client->pid == -1) {
 		client->pid = 0;
@@ -321,6 +337,43 @@ child_execute(struct child *client, struct launch *launch, int front,
 	}
 	free(stack);
 	return failure->text[0] == '\0' ? 0 : -1;
+}
+
+/* The client has sent it before it was executed. */
+static int
+receive_reporter(int channel, struct reporter *reporter,
+    struct failure *failure)
+{
+	struct message message = { .kind = MSG_FAILED };
+
+	if (channel_receive(channel, &message, &reporter->notify) != 1)
+		return channel_fail(failure, "the client");
+	reporter->killable = (message.value & KILLABLE) != 0;
+	return 0;
+}
+
+int
+child_execute(struct child *client, struct launch *launch, int front,
+    pid_t group, const struct rlimit *files, struct reporter *reporter,
+    struct failure *failure)
+{
+	struct client_start start = { launch, front, -1, group, files,
+	    failure };
+	int ends[2], status;
+
+	if (exec_prepare(launch, true, failure) == -1)
+		return -1;
+	if (launch->options->maps.count == 0)
+		return run_client_main(client, &start);
+	if (channel_open(ends) == -1)
+		return fail(failure, errno, "socketpair");
+	start.channel = ends[1];
+	status = run_client_main(client, &start);
+	close(ends[1]);
+	if (status == 0)
+		status = receive_reporter(ends[0], reporter, failure);
+	close(ends[0]);
+	return status;
 }
 
 /* After a child was reaped, another process may get its pid. */

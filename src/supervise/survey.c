@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/stat.h>
 
-#include <ctype.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "adopt/aside.h"
 #include "process/tree.h"
 #include "socket/sock_table.h"
 #include "supervise/survey.h"
@@ -23,47 +23,12 @@ struct sockets {
 
 struct visit {
 	struct survey		*survey;
-	const struct listeners	*listeners;
-	char *const		*command;
+	const struct adoption	*adoption;
 	struct sockets		 sockets;	/* in our network */
 	struct sockets		*kept;		/* where they are kept */
 	ino_t			 network;
 	pid_t			 pid;
 };
-
-static bool
-names_port(const char *text, unsigned port)
-{
-	const char *at = text == NULL ? NULL : strstr(text, "--inspect"), *end;
-
-	for (; at != NULL; at = strstr(end, "--inspect")) {
-		end = at + strcspn(at, " ");
-		at += strcspn(at, "= ");
-		while (at < end && *at != '\0') {
-			at++;
-			if (isdigit((unsigned char)*at) &&
-			    !isdigit((unsigned char)at[-1]) &&
-			    strtoul(at, NULL, 10) == port)
-				return true;
-		}
-	}
-	return false;
-}
-
-bool
-survey_is_aside(unsigned port, char *const command[], const char *node_options)
-{
-	enum { NODE = 9229, NODE_LAST = 9239, JAVA = 5005, ERLANG = 4369 };
-	size_t i;
-
-	if ((port >= NODE && port <= NODE_LAST) || port == JAVA ||
-	    port == ERLANG || names_port(node_options, port))
-		return true;
-	for (i = 1; command[0] != NULL && command[i] != NULL; i++)
-		if (names_port(command[i], port))
-			return true;
-	return false;
-}
 
 void
 survey_add(struct survey *survey, const struct place *place)
@@ -96,8 +61,8 @@ keep_socket(ino_t inode, void *context)
 	ino_t *list;
 	size_t i;
 
-	for (i = 0; i < visit->listeners->count; i++)
-		if (visit->listeners->list[i].socket == inode)
+	for (i = 0; i < visit->adoption->listeners->count; i++)
+		if (visit->adoption->listeners->list[i].socket == inode)
 			return;
 	if (sockets->count == sockets->room) {
 		list = reallocarray(sockets->list, 2 * sockets->room + 16,
@@ -127,16 +92,17 @@ static void
 find_place(const struct sock_row *row, void *context)
 {
 	struct visit *visit = context;
+	const struct adoption *adoption = visit->adoption;
 	struct place place = { row->local, row->inode };
 	unsigned port = address_port(&row->local);
 	size_t i;
 
 	if (!listens(visit, row))
 		return;
-	for (i = 0; i < visit->listeners->count; i++)
-		if (visit->listeners->list[i].port == port)
+	for (i = 0; i < adoption->listeners->count; i++)
+		if (adoption->listeners->list[i].port == port)
 			return;
-	if (survey_is_aside(port, visit->command, getenv("NODE_OPTIONS")))
+	if (aside_is_port(port, adoption->command, adoption->node_options))
 		visit->survey->aside = true;
 	else
 		survey_add(visit->survey, &place);
@@ -227,10 +193,9 @@ look_at_process(pid_t pid, pid_t parent, void *context)
 
 void
 survey_take(struct survey *survey, pid_t client,
-    const struct listeners *listeners, char *const command[])
+    const struct adoption *adoption)
 {
-	struct visit visit = { .survey = survey, .listeners = listeners,
-	    .command = command };
+	struct visit visit = { .survey = survey, .adoption = adoption };
 	struct stat status;
 
 	memset(survey, 0, sizeof(*survey));

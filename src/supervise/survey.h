@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "adopt/adoption.h"
 #include "process/procfs.h"
 #include "socket/listener.h"
 
@@ -36,18 +37,10 @@ struct survey {
 /*
  * Takes the survey.  client is the root of the processes that are left out, or
  * 0.  What listens on a port of the listeners is none of the places, nor what
- * is_aside() says.  Without memory no places are found.
+ * aside_is_port() says.  Without memory no places are found.
  */
 void	survey_take(struct survey *survey, pid_t client,
-    const struct listeners *listeners, char *const command[]);
-
-/*
- * Whether a port is one that a service may have beside its own long before that
- * one: an inspector's.  command and the value of NODE_OPTIONS, or NULL, may
- * name it.  Makes no system call.
- */
-bool	survey_is_aside(unsigned port, char *const command[],
-    const char *node_options);
+    const struct adoption *adoption);
 
 /* Adds a place, unless its port is there already. */
 void	survey_add(struct survey *survey, const struct place *place);

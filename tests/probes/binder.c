@@ -31,6 +31,10 @@
  *	take=FD		the same with one that was inherited
  *	connect=ADDRESS, disconnect
  *			the current one; says what came of it
+ *	patience=MS	SO_SNDTIMEO
+ *	ready		waits until it is connected, or is not, and says which
+ *	ask		says what it is sent until the end
+ *	crowd=ADDRESS	four clients, which nobody takes
  *	answer[=N]	to N clients "K\n", K being the name and the socket's
  *			number
  *	greet[=N]	the same; says who they are, or why there is none
@@ -73,7 +77,8 @@
  *			"now" perhaps "input none"
  *	-		goes on with the steps that standard input has
  *	timer=MODE	from now on a signal every 200 us, whose handler has
- *			a call "restart", or does "interrupt" it; or "off"
+ *			a call "restart", or does "interrupt" it; or "off";
+ *			or one signal that interrupts, after 0.3 s: "once"
  *	storm=THREADS,COUNT,ADDRESS
  *			makes COUNT sockets in all, with SO_REUSEPORT, bound
  *			to port 0 and to ADDRESS in turn; says "storm COUNT"
@@ -184,6 +189,7 @@ static const struct option {
 	{ "nodelay", IPPROTO_TCP, TCP_NODELAY },
 	{ "maxseg", IPPROTO_TCP, TCP_MAXSEG },
 	{ "fastopen", IPPROTO_TCP, TCP_FASTOPEN },
+	{ "fastconnect", IPPROTO_TCP, TCP_FASTOPEN_CONNECT },
 	{ "timeout", IPPROTO_TCP, TCP_USER_TIMEOUT },
 	{ "tos", IPPROTO_IP, IP_TOS },
 	{ "ttl", IPPROTO_IP, IP_TTL },
@@ -649,6 +655,68 @@ do_disconnect(struct machine *machine, const char *value)
 
 	(void)value;
 	say_connect("disconnect", current(machine), &address);
+}
+
+static void
+do_patience(struct machine *machine, const char *value)
+{
+	struct timeval time = { .tv_usec = 1000 * atoi(value) };
+
+	if (setsockopt(current(machine), SOL_SOCKET, SO_SNDTIMEO, &time,
+	    sizeof(time)) == -1)
+		err(1, "patience");
+}
+
+static void
+do_ready(struct machine *machine, const char *value)
+{
+	struct pollfd one = { .fd = current(machine), .events = POLLOUT };
+	socklen_t length = sizeof(int);
+	int error = 0;
+
+	(void)value;
+	if (poll(&one, 1, -1) != 1 || getsockopt(one.fd, SOL_SOCKET, SO_ERROR,
+	    &error, &length) == -1)
+		err(1, "ready");
+	say("ready %s", error == 0 ? "0" : strerrorname_np(error));
+}
+
+static void
+do_ask(struct machine *machine, const char *value)
+{
+	int fd = current(machine);
+	char answer[64];
+	size_t size = 0;
+	ssize_t count;
+
+	(void)value;
+	fcntl(fd, F_SETFL, O_RDWR);
+	if (write(fd, "?", 1) == -1)
+		say("ask %s", strerrorname_np(errno));
+	while ((count = read(fd, answer + size, sizeof(answer) - 1 -
+	    size)) > 0 && memchr(answer, '\n', size + (size_t)count) == NULL)
+		size += (size_t)count;
+	answer[count > 0 ? size + (size_t)count : size] = '\0';
+	answer[strcspn(answer, "\n")] = '\0';
+	say("ask %s", answer);
+}
+
+static void
+do_crowd(struct machine *machine, const char *value)
+{
+	struct address address;
+	int i, fd;
+
+	(void)machine;
+	parse(value, &address);
+	for (i = 0; i < 4; i++) {
+		fd = socket(address.u.any.sa_family,
+		    SOCK_STREAM | SOCK_NONBLOCK, 0);
+		if (fd == -1 || (connect(fd, &address.u.any,
+		    address.length) == -1 && errno != EINPROGRESS))
+			err(1, "crowd=%s", value);
+	}
+	usleep(50000);
 }
 
 static bool
@@ -1179,6 +1247,8 @@ do_timer(struct machine *machine, const char *value)
 	}
 	if (strcmp(value, "restart") == 0)
 		action.sa_flags = SA_RESTART;
+	if (strcmp(value, "once") == 0)
+		times = (struct itimerspec){ .it_value = { 0, 300000000 } };
 	if (sigaction(SIGUSR1, &action, NULL) == -1 ||
 	    timer_create(CLOCK_MONOTONIC, &event, &machine->timer) == -1 ||
 	    timer_settime(machine->timer, 0, &times, NULL) == -1)
@@ -1476,11 +1546,13 @@ static const struct step {
 	{ "-", do_dash },
 	{ "accept", do_accept },
 	{ "answer", do_answer },
+	{ "ask", do_ask },
 	{ "bind", do_bind },
 	{ "cloexec", do_cloexec },
 	{ "client", do_client },
 	{ "close", do_close },
 	{ "connect", do_connect },
+	{ "crowd", do_crowd },
 	{ "disconnect", do_disconnect },
 	{ "dumpable", do_dumpable },
 	{ "dup", do_dup },
@@ -1509,9 +1581,11 @@ static const struct step {
 	{ "namespace", do_namespace },
 	{ "nonblock", do_nonblock },
 	{ "over", do_over },
+	{ "patience", do_patience },
 	{ "peer", do_peer },
 	{ "powerless", do_powerless },
 	{ "raise", do_raise },
+	{ "ready", do_ready },
 	{ "relay", do_relay },
 	{ "run", do_run },
 	{ "say", do_say },

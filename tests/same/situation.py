@@ -3,8 +3,10 @@
 
 The service is a list of steps of tests/probes/binder.c.  Natively {port} in
 them is a port that was found by bind and close; under portexec it is its own
-placeholder.  The client is a list of what Play's methods do_* say.  What
-came of it is a list of lines, the same for all who play it.
+placeholder.  {wired} is the port that a service has wired in: natively the
+same, under portexec another, which -m maps.  The client is a list of what
+Play's methods do_* say.  What came of it is a list of lines, the same for all
+who play it.
 
 Where there is a script, a list of steps too, it is the client of -c;
 natively a shell runs it and has the service as its job.
@@ -155,6 +157,10 @@ class Play:
         self.is_udp = any('udp' in word for word in situation.options)
         self.port, self.process, self.terminal = None, None, -1
         opened = TAKEN if handoff == INHERIT else OPENED
+        kind = socket.SOCK_DGRAM if self.is_udp else socket.SOCK_STREAM
+        self.wired = find_port(kind)
+        if handoff == NATIVE:
+            self.port = self.wired
         self.steps = [step.replace('{other}', str(other))
                       for word in situation.service
                       for step in (opened if word == OPEN else (word,))]
@@ -180,8 +186,6 @@ class Play:
     def command(self):
         script = shlex.join([self.programs.binder, *self.situation.script])
         if self.handoff == NATIVE:
-            self.port = find_port(socket.SOCK_DGRAM if self.is_udp else
-                                  socket.SOCK_STREAM)
             command = [word.replace('{port}', str(self.port)).replace(
                 '{addr}', './s') for word in self.service()]
             if self.situation.script:
@@ -194,7 +198,8 @@ class Play:
                       else ())
             command = [self.programs.portexec, *chosen, *client,
                        *self.situation.options, '--', *self.service()]
-        return [*self.situation.around, *command]
+        return [word.replace('{wired}', str(self.wired))
+                for word in (*self.situation.around, *command)]
 
     def service(self):
         wrapper = (('sh', '-c', self.situation.wrapper, 'sh')
@@ -358,6 +363,8 @@ class Play:
         line = re.sub(r'bind (own|given)$', 'bind 0', line)
         line = re.sub(r'process \d+', 'process N', line)
         line = line.replace(self.programs.binder, 'binder')
+        if 'wired' in ' '.join(self.steps):
+            line = re.sub(rf'\b{self.wired}\b', '{wired}', line)
         if self.port:
             line = re.sub(rf'\b{self.port}\b', '{port}', line)
         return line

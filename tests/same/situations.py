@@ -114,6 +114,8 @@ AS_THE_CALLER = ('signal mask and dispositions, and other open file '
                  "descriptors are the caller's.")
 SILENT = ('That of the service is a pipe that stays open and silent until '
           'portexec ends.')
+SENDTIME = 'SO_SNDTIMEO that runs out says EALREADY, and not EINPROGRESS.'
+REAL_PORT = 'getpeername(2) and getsockname(2) show the port of portexec.'
 UNREADABLE = ('+error: portexec: process N cannot be read: Operation not '
               'permitted; nothing listens until it binds the port, or ends',)
 
@@ -1363,13 +1365,104 @@ UNIX_ROWS = [
           SERVE]),
 ]
 
+
+def mapped(name, service, script, **others):
+    """Both ends have the port wired in; -m maps it."""
+    return Situation(name, service, ['until met'],
+                     script=['wait=up', *script, 'touch=met'],
+                     **{'options': ('-m', '{wired}'), 'handoffs': BINDERS,
+                        **others})
+
+
+# The service that most of these meet.
+WIRED = [*TCP, 'bind=127.0.0.1:{wired}', 'listen', 'touch=up', SERVE]
+NOBODY = [*TCP, 'bind=127.0.0.1:{wired}', 'listen=0', 'touch=up', 'wait=end']
+TO = 'connect=127.0.0.1:{wired}'
+TO6 = 'connect=[::1]:{wired}'
+GOES = [TO, 'ask']
+
+MAPPED = [
+    mapped('-m: connect', WIRED, ['socket=tcp4', *GOES]),
+    mapped('-m: connect, twice on one socket', WIRED,
+           ['socket=tcp4', TO, TO, 'ask']),
+    mapped('-m: connect to 0.0.0.0', WIRED,
+           ['socket=tcp4', 'connect=0.0.0.0:{wired}', 'ask']),
+    mapped('-m: connect as IPv4-mapped', WIRED,
+           ['socket=tcp6', 'connect=[::ffff:127.0.0.1]:{wired}', 'ask']),
+    mapped('-m: connect as IPv4-mapped, IPV6_V6ONLY', WIRED,
+           ['socket=tcp6', 'set=v6only:1',
+            'connect=[::ffff:127.0.0.1]:{wired}']),
+    mapped('-m: connect to ::1, the service is at 127.0.0.1', WIRED,
+           ['socket=tcp6', TO6]),
+    mapped('-m: connect to ::1', [
+        *TCP6, 'bind=[::1]:{wired}', 'listen', 'touch=up', SERVE],
+           ['socket=tcp6', TO6, 'ask']),
+    mapped('-m: connect to both', [
+        *TCP, 'bind=127.0.0.1:{wired}', 'listen', *TCP6, 'bind=[::1]:{wired}',
+        'listen', 'touch=up', SERVE],
+           ['socket=tcp6', TO6, 'ask', 'socket=tcp4', *GOES]),
+    mapped('-m: connect to the other family of a socket', WIRED,
+           ['socket=tcp6', TO, 'socket=tcp4', TO6]),
+    mapped('-m: connect of a socket that listens', WIRED,
+           ['socket=tcp4', 'bind=127.0.0.1:0', 'listen', TO]),
+    mapped('-m: connect after bind', WIRED,
+           ['socket=tcp4', 'bind=127.0.0.1:0', *GOES]),
+    mapped('-m: connect in progress', WIRED,
+           ['socket=tcp4', 'nonblock', TO, 'ready', TO, TO,
+            'show=nonblock', 'ask']),
+    mapped('-m: connect, and the flags are what they were', WIRED,
+           ['socket=tcp4', 'cloexec', TO, 'show=nonblock', 'show=cloexec',
+            'ask']),
+    mapped('-m: connect in progress, refused',
+           [*TCP, 'bind=127.0.0.1:{wired}', 'listen', 'close', 'touch=up',
+            'wait=end'], ['socket=tcp4', 'nonblock', TO, 'ready'],
+           documented={BINDERS: (OUTLIVES, instead('ready ECONNREFUSED',
+                                                   'ready 0'))}),
+    mapped('-m: connect to a full queue, SO_SNDTIMEO', NOBODY,
+           ['crowd=127.0.0.1:{wired}', 'socket=tcp4', 'patience=200', TO],
+           documented={BINDERS: (SENDTIME, instead('connect EINPROGRESS',
+                                                   'connect EALREADY'))}),
+    mapped('-m: connect to a full queue, a signal', NOBODY,
+           ['crowd=127.0.0.1:{wired}', 'socket=tcp4', 'timer=once', TO]),
+    mapped('-m: connect to a full queue, without waiting', NOBODY,
+           ['crowd=127.0.0.1:{wired}', 'socket=tcp4', 'nonblock', TO, TO]),
+    mapped('-m: connect of a thread beside another that waits', WIRED,
+           ['thread=waits', 'socket=tcp4', *GOES]),
+    mapped('-m: connect of a child', WIRED,
+           [run('A', 'socket=tcp4', *GOES), 'join']),
+    mapped('-m: connect with TCP_FASTOPEN_CONNECT', WIRED,
+           ['socket=tcp4', 'set=fastconnect:1', *GOES]),
+    mapped('-m: connect with Multipath TCP', WIRED,
+           ['socket=mptcp4', *GOES],
+           needs=(socket.AF_INET, socket.SOCK_STREAM, 262)),
+    mapped('-m: getpeername, and getsockname', WIRED,
+           ['socket=tcp4', TO, 'peer', 'ask'],
+           documented={BINDERS: (REAL_PORT, instead(
+               'peer AF_INET 127.0.0.1:{wired}',
+               'peer AF_INET 127.0.0.1:{port}'))}),
+    mapped('-m: another port is left alone', WIRED,
+           ['socket=tcp4', 'connect=127.0.0.1:1']),
+    mapped('-m: a bad address', WIRED,
+           ['socket=tcp4', 'connect=255.255.255.255:{wired}']),
+    mapped('-m: a unix socket', WIRED, ['socket=unix', 'connect=./nobody']),
+    mapped('-m: the service probes its port before it binds it', [
+        'socket=tcp4', TO, *TCP, 'bind=127.0.0.1:{wired}', 'listen',
+        'touch=up', SERVE], ['socket=tcp4', *GOES]),
+    mapped('-m: the service meets itself', [
+        *TCP, 'bind=127.0.0.1:{wired}', 'listen', 'socket=tcp4', TO, 'use=0',
+        'touch=up', SERVE], ['socket=tcp4', *GOES]),
+    mapped('-m: the client binds the port', WIRED,
+           ['socket=tcp4', 'bind=127.0.0.2:{wired}']),
+    mapped('-m: datagrams', [
+        *UDP, 'bind=127.0.0.1:{wired}', 'touch=up', SERVE],
+           ['socket=udp4', *GOES, 'connect=127.0.0.1:9', TO, 'ask'],
+           options=('-l', 'udp:0', '-m', '{wired}')),
+]
+
 SITUATIONS = [*TCP_ROWS, *ADDRESSES, *LISTENED, *ERRORS, *SEEN, *PROCESSES,
-              *LIVES, *SIGNALS, *INPUT, *DATAGRAM_ROWS, *UNIX_ROWS]
+              *LIVES, *SIGNALS, *INPUT, *DATAGRAM_ROWS, *UNIX_ROWS, *MAPPED]
 
 # Not played yet.
 TO_COME = [
-    'connect() to a port of --map, of service and client',
-    'getpeername() behind a port of --map',
-    'a probe by connect() of a port of --map',
     'bind() by way of io_uring',
 ]

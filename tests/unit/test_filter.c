@@ -16,20 +16,27 @@
 /* As Linux numbers them: asm/unistd.h, linux/audit.h. */
 static const struct {
 	uint32_t	audit;
-	int		bind, socketcall, ring;
+	int		bind, connect, socketcall, ring;
 	size_t		word;
 } known[] = {
-	{ 0xc000003e, 49, -1, 425, 8 },	/* x86-64 */
-	{ 0x40000003, 361, 102, 425, 4 },	/* i386 */
-	{ 0xc00000b7, 200, -1, 425, 8 },	/* arm64 */
-	{ 0x40000028, 282, -1, 425, 4 },	/* arm */
-	{ 0xc00000f3, 200, -1, 425, 8 },	/* riscv64 */
-	{ 0xc0000015, 327, 102, 425, 8 },	/* ppc64le */
-	{ 0x80000016, 361, 102, 425, 8 },	/* s390x */
-	{ 0x00000016, 361, 102, 425, 4 },	/* s390 */
-	{ 0xc0000008, 5048, -1, 5425, 8 },	/* mips64el, n64 */
-	{ 0xe0000008, 6048, -1, 6425, 4 },	/* n32 */
-	{ 0x40000008, 4169, 4102, 4425, 4 },	/* o32 */
+	{ 0xc000003e, 49, 42, -1, 425, 8 },	/* x86-64 */
+	{ 0x40000003, 361, 362, 102, 425, 4 },	/* i386 */
+	{ 0xc00000b7, 200, 203, -1, 425, 8 },	/* arm64 */
+	{ 0x40000028, 282, 283, -1, 425, 4 },	/* arm */
+	{ 0xc00000f3, 200, 203, -1, 425, 8 },	/* riscv64 */
+	{ 0xc0000015, 327, 328, 102, 425, 8 },	/* ppc64le */
+	{ 0x80000016, 361, 362, 102, 425, 8 },	/* s390x */
+	{ 0x00000016, 361, 362, 102, 425, 4 },	/* s390 */
+	{ 0xc0000008, 5048, 5041, -1, 5425, 8 },	/* mips64el, n64 */
+	{ 0xe0000008, 6048, 6041, -1, 6425, 4 },	/* n32 */
+	{ 0x40000008, 4169, 4170, 4102, 4425, 4 },	/* o32 */
+};
+
+/* Every set that is used, and all of them at once. */
+static const unsigned sets[] = {
+	REPORT_BIND, REPORT_BIND | REPORT_UNIX, REPORT_CONNECT,
+	REPORT_BIND | REPORT_CONNECT,
+	REPORT_BIND | REPORT_CONNECT | REPORT_UNIX
 };
 
 /* The classic BPF that is needed; anything else fails the test. */
@@ -71,64 +78,92 @@ run(const struct sock_filter *filter, size_t count,
 
 #define NOTIFY	SECCOMP_RET_USER_NOTIF
 #define ALLOW	SECCOMP_RET_ALLOW
+#define NEVER	(1U << 31)
+#define BIND_UNIX	(REPORT_BIND | REPORT_UNIX)
 
 /* Of the architecture. */
-enum { BIND = -2, SOCKETCALL = -3, RING = -4, X32 = -5 };
+enum { BIND = -2, SOCKETCALL = -3, RING = -4, X32 = -5, CONNECT = -6,
+    X32_CONNECT = -7 };
 
 static const struct {
 	int		nr;
 	uint64_t	first, length;
-	uint32_t	expected, with_unix;
+	unsigned	needs;		/* all of it: then it is reported */
+	enum reported	kind;
 } calls[] = {
-	{ BIND, 16, 0, ALLOW, ALLOW },
-	{ BIND, 16, 2, ALLOW, ALLOW },	/* autobind of unix */
-	{ BIND, 16, 3, ALLOW, NOTIFY },
-	{ BIND, 16, 12, ALLOW, NOTIFY },	/* netlink */
-	{ BIND, 16, 15, ALLOW, NOTIFY },
-	{ BIND, 16, 16, NOTIFY, NOTIFY },
-	{ BIND, 16, 28, NOTIFY, NOTIFY },
-	{ BIND, 16, 110, NOTIFY, NOTIFY },
-	{ BIND, 16, 128, NOTIFY, NOTIFY },
+	{ BIND, 16, 0, NEVER, 0 },
+	{ BIND, 16, 2, NEVER, 0 },		/* autobind of unix */
+	{ BIND, 16, 3, BIND_UNIX, REPORTED_BIND },
+	{ BIND, 16, 12, BIND_UNIX, REPORTED_BIND },	/* netlink */
+	{ BIND, 16, 15, BIND_UNIX, REPORTED_BIND },
+	{ BIND, 16, 16, REPORT_BIND, REPORTED_BIND },
+	{ BIND, 16, 28, REPORT_BIND, REPORTED_BIND },
+	{ BIND, 16, 110, REPORT_BIND, REPORTED_BIND },
+	{ BIND, 16, 128, REPORT_BIND, REPORTED_BIND },
 	/* An int for the kernel: what is above is not its. */
-	{ BIND, 16, 0xffffffff, NOTIFY, NOTIFY },
-	{ BIND, 16, 0x100000010, NOTIFY, NOTIFY },
-	{ BIND, 16, 0x100000002, ALLOW, ALLOW },
+	{ BIND, 16, 0xffffffff, REPORT_BIND, REPORTED_BIND },
+	{ BIND, 16, 0x100000010, REPORT_BIND, REPORTED_BIND },
+	{ BIND, 16, 0x100000002, NEVER, 0 },
+	{ CONNECT, 16, 0, NEVER, 0 },
+	{ CONNECT, 16, 2, NEVER, 0 },		/* AF_UNSPEC */
+	{ CONNECT, 16, 16, REPORT_CONNECT, REPORTED_CONNECT },
+	{ CONNECT, 16, 28, REPORT_CONNECT, REPORTED_CONNECT },
+	{ CONNECT, 16, 0x100000010, REPORT_CONNECT, REPORTED_CONNECT },
 	/* The length is in its array. */
-	{ SOCKETCALL, 2, 0, NOTIFY, NOTIFY },
-	{ SOCKETCALL, 0x100000002, 16, NOTIFY, NOTIFY },
-	{ SOCKETCALL, 1, 16, ALLOW, ALLOW },	/* socket */
-	{ SOCKETCALL, 3, 16, ALLOW, ALLOW },	/* connect */
-	{ SOCKETCALL, 4, 16, ALLOW, ALLOW },	/* listen */
-	{ RING, 8, 0, NOTIFY, NOTIFY },
-	{ 0, 2, 16, ALLOW, ALLOW },
-	{ 3, 2, 4096, ALLOW, ALLOW },
-	{ -1, 2, 16, ALLOW, ALLOW },
-	{ X32, 16, 0, ALLOW, ALLOW },
-	{ X32, 16, 16, NOTIFY, NOTIFY },
+	{ SOCKETCALL, 2, 0, REPORT_BIND, REPORTED_BIND },
+	{ SOCKETCALL, 0x100000002, 16, REPORT_BIND, REPORTED_BIND },
+	{ SOCKETCALL, 1, 16, NEVER, 0 },	/* socket */
+	{ SOCKETCALL, 3, 16, REPORT_CONNECT, REPORTED_CONNECT },
+	{ SOCKETCALL, 0x100000003, 0, REPORT_CONNECT, REPORTED_CONNECT },
+	{ SOCKETCALL, 4, 16, NEVER, 0 },	/* listen */
+	{ RING, 8, 0, REPORT_BIND, REPORTED_RING },
+	{ 0, 2, 16, NEVER, 0 },
+	{ 3, 2, 4096, NEVER, 0 },
+	{ -1, 2, 16, NEVER, 0 },
+	{ X32, 16, 0, NEVER, 0 },
+	{ X32, 16, 16, REPORT_BIND, REPORTED_BIND },
+	{ X32_CONNECT, 16, 16, REPORT_CONNECT, REPORTED_CONNECT },
 };
+
+static int
+number_of(int row, int nr)
+{
+	switch (nr) {
+	case BIND:
+		return known[row].bind;
+	case CONNECT:
+		return known[row].connect;
+	case SOCKETCALL:
+		return known[row].socketcall;
+	case RING:
+		return known[row].ring;
+	case X32:
+		return 0x40000000 + known[row].bind;
+	case X32_CONNECT:
+		return 0x40000000 + known[row].connect;
+	default:
+		return nr;
+	}
+}
 
 static struct seccomp_data
 make_call(int row, int call)
 {
-	int nr = calls[call].nr;
-
 	return (struct seccomp_data){ .arch = known[row].audit,
-	    .nr = nr == BIND ? known[row].bind :
-	    nr == SOCKETCALL ? known[row].socketcall :
-	    nr == RING ? known[row].ring :
-	    nr == X32 ? 0x40000000 + known[row].bind : nr,
-	    .instruction_pointer = 16,
+	    .nr = number_of(row, calls[call].nr), .instruction_pointer = 16,
 	    .args = { calls[call].first, 16, calls[call].length, 16, 16, 16 } };
 }
 
 static uint32_t
-expect(int row, int call, bool with_unix)
+expect(int row, int call, unsigned reports)
 {
-	if (calls[call].nr == SOCKETCALL && known[row].socketcall == -1)
+	int nr = calls[call].nr;
+
+	if ((nr == SOCKETCALL && known[row].socketcall == -1) ||
+	    ((nr == X32 || nr == X32_CONNECT) &&
+	    known[row].audit != AUDIT_ARCH_X86_64))
 		return ALLOW;
-	if (calls[call].nr == X32 && known[row].audit != AUDIT_ARCH_X86_64)
-		return ALLOW;
-	return with_unix ? calls[call].with_unix : calls[call].expected;
+	return (calls[call].needs & ~reports) == 0 ? NOTIFY : ALLOW;
 }
 
 /* Each architecture, and each call of it. */
@@ -138,15 +173,17 @@ START_TEST(filters)
 	const struct architecture *found = filter_find(known[row].audit);
 	struct seccomp_data data = make_call(row, call);
 	struct sock_filter filter[FILTER_MAX];
-	size_t count;
-	int with_unix;
+	size_t count, set;
 
 	ck_assert_ptr_nonnull(found);
 	ck_assert_uint_eq(found->word, known[row].word);
-	for (with_unix = 0; with_unix < 2; with_unix++) {
-		count = filter_make(filter, found, 1, with_unix != 0);
+	for (set = 0; set < LENGTH(sets); set++) {
+		count = filter_make(filter, found, 1, sets[set]);
 		ck_assert_uint_eq(run(filter, count, &data),
-		    expect(row, call, with_unix != 0));
+		    expect(row, call, sets[set]));
+		if (expect(row, call, sets[set]) == NOTIFY)
+			ck_assert_int_eq(filter_kind(&data),
+			    calls[call].kind);
 		/* The same call of a program that is not reported. */
 		data.arch ^= 0x10000;
 		ck_assert_uint_eq(run(filter, count, &data), ALLOW);
@@ -174,10 +211,10 @@ START_TEST(filters_several)
 	struct sock_filter filter[FILTER_MAX];
 	const struct architecture *rows;
 	size_t known_here = filter_native(&rows);
-	size_t count = filter_make(filter, rows, known_here, true);
+	size_t count = filter_make(filter, rows, known_here, sets[4]);
 
 	ck_assert_uint_eq(run(filter, count, &data), is_among(rows, known_here,
-	    data.arch) ? expect(row, call, true) : ALLOW);
+	    data.arch) ? expect(row, call, sets[4]) : ALLOW);
 }
 END_TEST
 
@@ -188,6 +225,7 @@ START_TEST(native)
 	ck_assert_uint_ge(filter_native(&rows), 1);
 	ck_assert_uint_le(filter_native(&rows), FILTER_ROWS);
 	ck_assert_int_eq(rows[0].bind, SYS_bind);
+	ck_assert_int_eq(rows[0].connect, SYS_connect);
 	ck_assert_int_eq(rows[0].ring, SYS_io_uring_setup);
 #ifdef SYS_socketcall
 	ck_assert_int_eq(rows[0].socketcall, SYS_socketcall);
@@ -214,10 +252,13 @@ START_TEST(is_well_formed)
 {
 	const struct architecture *rows = filter_find(known[_i].audit);
 	struct sock_filter filter[FILTER_MAX];
-	size_t i, count = filter_make(filter, rows, 1, true);
+	size_t i, count, set;
 
-	ck_assert_uint_gt(count, 0);
-	ck_assert_uint_le(count, FILTER_MAX);
+	for (set = 0; set < LENGTH(sets); set++) {
+		count = filter_make(filter, rows, 1, sets[set]);
+		ck_assert_uint_gt(count, 0);
+		ck_assert_uint_le(count, FILTER_MAX);
+	}
 	for (i = 0; i < count; i++)
 		if (BPF_CLASS(filter[i].code) == BPF_JMP) {
 			ck_assert_uint_lt(i + 1 + filter[i].jt, count);

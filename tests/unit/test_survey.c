@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adopt/aside.h"
 #include "supervise/survey.h"
 #include "unit.h"
 
@@ -41,10 +42,10 @@ START_TEST(knows_what_is_aside)
 
 	strlcpy(argument, ports[_i].argument == NULL ? "x" :
 	    ports[_i].argument, sizeof(argument));
-	ck_assert(survey_is_aside(ports[_i].port, command,
+	ck_assert(aside_is_port(ports[_i].port, command,
 	    ports[_i].node_options) == ports[_i].aside);
 	/* The name of the program is no argument. */
-	ck_assert(!survey_is_aside(1000, command, NULL));
+	ck_assert(!aside_is_port(1000, command, NULL));
 }
 END_TEST
 
