@@ -217,13 +217,13 @@ signal.pause()
 # After it poll(2) fails for good in the keeper, or in the front.
 DEAFEN = '''
 import os, resource, signal, sys
-who = os.getppid()
-if sys.argv[1] == 'front':
-    with open(f'/proc/{who}/stat') as file:
-        who = int(file.read().rpartition(')')[2].split()[1])
-resource.prlimit(who, resource.RLIMIT_NOFILE, (1, 1))
-os.kill(who, signal.SIGWINCH)
-signal.pause() if sys.argv[1] == 'front' else sys.exit()
+keeper = os.getppid()
+with open(f'/proc/{keeper}/stat') as file:
+    front = int(file.read().rpartition(')')[2].split()[1])
+resource.prlimit(front if sys.argv[1] == 'front' else keeper,
+                 resource.RLIMIT_NOFILE, (1, 1))
+os.kill(front, signal.SIGWINCH)     # both wake up
+signal.pause()
 '''
 
 LISTENS = '''
@@ -360,6 +360,7 @@ class Manual(harness.Case):
               for who in ('keeper', 'front')),
             ['-m', '80', '-H', 'reserve', 'true'], ['-m', '80=x', 'true'],
             ['-l', './s', '-m', '80', 'true'],
+            ['-l', 'udp:0', '-m', 'any', 'true'],
             ['-H', 'reserve', '--no-pid', 'true'],
             ['-H', 'adopt', '--no-pid', 'true'],
             ['--inetd', '--no-pid', 'true'], ['--inetd', 'true'],
@@ -412,6 +413,16 @@ class Manual(harness.Case):
         yield self.run_portexec(
             'pidfd_getfd', 'EPERM', PORTEXEC, '--', harness.BINDER,
             'socket=tcp4', 'epoll=level', 'bind=127.0.0.1:{port}',
+            program=os.path.join(harness.BUILD, 'tests', 'deny'))
+        one, two = harness.free_number(), harness.free_number()
+        yield self.run_portexec(
+            '-m', 'any', '-c', 'sleep 1', '--', harness.BINDER,
+            'socket=tcp4', f'bind=127.0.0.1:{one}', 'listen', 'socket=tcp4',
+            f'bind=127.0.0.1:{two}', 'listen', 'wait=end')
+        yield self.run_portexec(
+            'pidfd_getfd', 'EPERM', PORTEXEC, '-m', one, '-c',
+            f'{harness.BINDER} socket=tcp4 connect=127.0.0.1:{one}', '--',
+            harness.BINDER, 'socket=tcp4', 'wait=end',
             program=os.path.join(harness.BUILD, 'tests', 'deny'))
         with socket.socket(socket.AF_UNIX) as unbound:
             yield self.run_portexec('-c', nameless, PORTEXEC,

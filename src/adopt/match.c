@@ -203,8 +203,8 @@ match_target(const struct request *request, const struct listeners *listeners,
 {
 	const union address *asked = &request->address;
 	bool ipv4 = asked->any.sa_family == AF_INET ||
-	    address_is_mapped(asked), found = false;
-	const struct listener *listener;
+	    address_is_mapped(asked);
+	const struct listener *listener, *first = NULL;
 	size_t i;
 
 	if (!request->same_network || !request->standard)
@@ -219,11 +219,14 @@ match_target(const struct request *request, const struct listeners *listeners,
 			translate(asked, listener, target);
 			return true;
 		}
-		*target = *asked;
-		address_set_port(target, listener->port);
-		found = true;
+		if (first == NULL)
+			first = listener;
 	}
-	return found;
+	if (first == NULL)
+		return false;
+	*target = *asked;
+	address_set_port(target, first->port);
+	return true;
 }
 
 /* Whether both are for clients of one family. */

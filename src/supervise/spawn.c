@@ -287,10 +287,14 @@ report_connections(const struct client_start *start)
 {
 	struct message message = { .kind = MSG_READY };
 	bool killable, privileged;
+	struct failure reason;
 	int notify = filter_install(REPORT_CONNECT, &killable, &privileged);
 
-	if (notify == -1)
-		return explain(start->failure, errno);
+	if (notify == -1) {
+		explain(&reason, errno);
+		return fail(start->failure, 0, "-m: the client: %s",
+		    reason.text);
+	}
 	message.value = killable ? KILLABLE : 0;
 	if (channel_send(start->channel, &message, notify) == -1)
 		return fail(start->failure, errno, "the keeper");

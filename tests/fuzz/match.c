@@ -33,8 +33,9 @@ static const struct {
 };
 enum { SOCKETS = sizeof(ours) / sizeof(ours[0]) };
 
-static struct map map_list[] = { { 80, NULL, 0 }, { 443, NULL, 5 },
-    { 443, NULL, 3 }, { 53, NULL, 7 } };
+static struct map map_list[] = { { .port = 80, .socket = 0 },
+    { .port = 443, .socket = 5 }, { .port = 443, .socket = 3 },
+    { .port = 53, .socket = 7 } };
 static const struct maps maps = { map_list, 4 };
 
 static void
@@ -162,6 +163,39 @@ check_answer(const struct request *request, const struct listener *sockets,
 		    socket->length) == 0);
 }
 
+/* Of a connect(2) of the client's: it meets a socket of ours, or goes on. */
+static void
+check_connect(const struct request *request, const struct listeners *all)
+{
+	const union address *asked = &request->address;
+	char host[INET6_ADDRSTRLEN];
+	const char *name;
+	union address target;
+	bool found = false;
+	int i;
+
+	/* Nothing was bound yet. */
+	assert(!match_may_meet(asked, request->length, &maps, false));
+	if (!match_may_meet(asked, request->length, &maps, true))
+		return;
+	name = name_host(asked, host);
+	assert(strcmp(name, "any") == 0 || strcmp(name, "loopback") == 0);
+	if (!match_target(request, all, &maps, &target))
+		return;
+	assert(request->same_network && request->standard);
+	assert(target.any.sa_family == asked->any.sa_family);
+	for (i = 0; i < SOCKETS; i++)
+		found |= all->list[i].type == request->type &&
+		    all->list[i].host[0] != '\0' &&
+		    has_port(request, all->list, &all->list[i]) &&
+		    address_port(&target) == all->list[i].port &&
+		    (memcmp(&target.in6.sin6_addr, &asked->in6.sin6_addr,
+		    target.any.sa_family == AF_INET ? 0 :
+		    sizeof(target.in6.sin6_addr)) == 0 ||
+		    has_host(&target, &all->list[i].address));
+	assert(found);
+}
+
 /* Whether it asks for the socket as that is. */
 static bool
 names(const struct request *request, const struct listener *socket)
@@ -198,6 +232,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    address_same(&sockets[i].address, &request.address));
 	}
 	assert(address_same(&request.address, &request.address));
+
+	check_connect(&request, &listeners);
 
 	/* What is behind the address is nobody's. */
 	longer = request;

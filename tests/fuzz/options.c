@@ -34,7 +34,8 @@ check_bounds(const struct options *options)
 	check_assignments(&options->settings);
 	check_assignments(&options->files);
 	for (i = 0; i < options->maps.count; i++) {
-		assert(map[i].port >= 1 && map[i].port <= 65535);
+		assert(map[i].is_any ? map[i].port == 0 :
+		    map[i].port >= 1 && map[i].port <= 65535);
 		assert(map[i].name == NULL || map[i].name[0] != '\0');
 	}
 	for (i = 0; i < options->spec_count; i++) {

@@ -691,7 +691,7 @@ do_ask(struct machine *machine, const char *value)
 
 	(void)value;
 	fcntl(fd, F_SETFL, O_RDWR);
-	if (write(fd, "?", 1) == -1)
+	if (send(fd, "?", 1, MSG_NOSIGNAL) == -1)
 		say("ask %s", strerrorname_np(errno));
 	while ((count = read(fd, answer + size, sizeof(answer) - 1 -
 	    size)) > 0 && memchr(answer, '\n', size + (size_t)count) == NULL)

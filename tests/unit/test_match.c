@@ -40,8 +40,8 @@ enum { LO, LO6, LO_UDP, ANY, ANY6, LAN, LAN6, PATH, PATH_DGRAM, ABSTRACT,
     CLOSED, UDP6 };
 
 static struct map map_list[] = {
-	{ 80, NULL, LO }, { 443, NULL, LAN }, { 443, NULL, ANY },
-	{ 53, NULL, UDP6 },
+	{ .port = 80, .socket = LO }, { .port = 443, .socket = LAN },
+	{ .port = 443, .socket = ANY }, { .port = 53, .socket = UDP6 },
 };
 static const struct maps maps = { map_list, LENGTH(map_list) };
 
@@ -452,6 +452,88 @@ START_TEST(same_requests)
 }
 END_TEST
 
+static const struct {
+	int		type;
+	struct place	asked, target;	/* without a host: none */
+	bool		may_meet;
+} connections[] = {
+	{ T, { "127.0.0.1", 80 }, { "127.0.0.1", 4001 }, true },
+	{ T, { "127.9.9.9", 80 }, { "127.0.0.1", 4001 }, true },
+	{ T, { "0.0.0.0", 80 }, { "127.0.0.1", 4001 }, true },
+	{ T, { "::1", 80 }, { "::1", 4001 }, true },
+	{ T, { "::", 80 }, { "::1", 4001 }, true },
+	{ T, { "::ffff:127.0.0.1", 80 }, { "::ffff:127.0.0.1", 4001 }, true },
+	{ T, { "::ffff:0.0.0.0", 80 }, { "::ffff:127.0.0.1", 4001 }, true },
+	{ D, { "127.0.0.1", 80 }, { "127.0.0.1", 4001 }, true },
+	/* All addresses: at the one that was asked for. */
+	{ T, { "127.0.0.2", 443 }, { "127.0.0.2", 4002 }, true },
+	/* Nobody of that family: refused, or a companion. */
+	{ T, { "::1", 443 }, { "::1", 4002 }, true },
+	{ D, { "127.0.0.1", 53 }, { "127.0.0.1", 4007 }, true },
+	{ T, { "127.0.0.1", 53 }, { NULL, 0 }, true },
+	{ D, { "127.0.0.1", 443 }, { NULL, 0 }, true },
+	/* Not ours, from the address alone. */
+	{ T, { "127.0.0.1", 81 }, { NULL, 0 }, false },
+	{ T, { "127.0.0.1", 4001 }, { NULL, 0 }, false },
+	{ T, { "127.0.0.1", 0 }, { NULL, 0 }, false },
+	{ T, { "10.1.2.3", 80 }, { NULL, 0 }, false },
+	{ T, { "2001:db8::1", 80 }, { NULL, 0 }, false },
+	{ T, { "::ffff:10.1.2.3", 80 }, { NULL, 0 }, false },
+	{ T, { "/run/s", 70 }, { NULL, 0 }, false },
+};
+
+static bool
+may_meet(const struct request *request, bool from_client)
+{
+	return match_may_meet(&request->address, request->length, &maps,
+	    from_client);
+}
+
+START_TEST(connects)
+{
+	struct request request = make_request(connections[_i].type,
+	    &connections[_i].asked);
+	union address target, expected;
+	bool meets = connections[_i].target.host != NULL;
+	socklen_t length;
+	size_t i;
+
+	make_listeners();
+	ck_assert(may_meet(&request, true) == connections[_i].may_meet);
+	ck_assert(!may_meet(&request, false));
+	for (i = 0; i < maps.count; i++)
+		map_list[i].is_bound = true;
+	ck_assert(may_meet(&request, false) == connections[_i].may_meet);
+	if (!connections[_i].may_meet)
+		return;
+	ck_assert(match_target(&request, &listeners, &maps, &target) == meets);
+	if (meets) {
+		length = make_address(&expected, &connections[_i].target);
+		ck_assert_mem_eq(&target, &expected, length);
+	}
+	request.standard = false;
+	ck_assert(!match_target(&request, &listeners, &maps, &target));
+	request.standard = true;
+	request.same_network = false;
+	ck_assert(!match_target(&request, &listeners, &maps, &target));
+}
+END_TEST
+
+START_TEST(short_addresses_meet_nobody)
+{
+	static const struct place four = { "127.0.0.1", 80 },
+	    six = { "::1", 80 };
+	union address address;
+
+	make_address(&address, &four);
+	ck_assert(match_may_meet(&address, 16, &maps, true));
+	ck_assert(!match_may_meet(&address, 15, &maps, true));
+	make_address(&address, &six);
+	ck_assert(match_may_meet(&address, 24, &maps, true));
+	ck_assert(!match_may_meet(&address, 23, &maps, true));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -465,6 +547,8 @@ main(void)
 		{ "suited", suits_the_family, LENGTH(suited) },
 		{ "conflicts", conflicts_as_in_the_kernel, LENGTH(conflicts) },
 		{ "sharing", sharing_takes_two, 1 },
+		{ "connections", connects, LENGTH(connections) },
+		{ "short", short_addresses_meet_nobody, 1 },
 	};
 
 	return run_units("match", units, LENGTH(units));
