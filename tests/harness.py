@@ -460,7 +460,9 @@ class Tree(Case):
 
     def parts(self, front):
         """The pids of the keeper and the service of a front."""
-        keeper, = wait_for(lambda: children(front), 'the keeper')
+        # The witness has no name of its own at first.
+        wait_for(lambda: len(children(front)) == 1, 'the keeper alone')
+        keeper, = children(front)
         service, *_ = wait_for(lambda: children(keeper), 'the service')
         return keeper, service
 

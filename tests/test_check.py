@@ -78,7 +78,7 @@ class Check(harness.Tree):
     if not harness.SANITIZED:   # LeakSanitizer needs /proc
         def in_mount(self, mount, **options):
             if not harness.is_root():
-                self.skipTest('mounts take root')
+                self.skipTest('not root, as mounts take')
             if shutil.which('unshare') is None:
                 self.skipTest('no unshare')
             return self.check('unshare', '-m', 'sh', '-c', MOUNTED, 'sh',

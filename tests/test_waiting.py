@@ -140,8 +140,11 @@ SAID = (
 
 
 class Lines(Waiting):
-    def expand(self, process, hint):
+    def expand(self, process, hint, line=''):
+        """The order of several is that of the line: that of their inodes,
+        which is not always that of time."""
         ports = self.ports(process) if 'WHERE' in hint else []
+        ports.sort(key=lambda port: -line.find(':' + port))
         told = re.search(r':(\d+)', process.first)
         keeper, service = self.parts(process.pid)
         with open(f'/proc/{service}/comm') as file:
@@ -171,7 +174,7 @@ class Lines(Waiting):
             with self.subTest(name):
                 clients = '' if 'reserve,' in name else CLIENTS
                 line = self.await_line(process)
-                hint = self.expand(process, hint)
+                hint = self.expand(process, hint, line)
                 self.assert_line(line, '', hint, clients=clients)
                 self.assertIn('(3 s', line)
                 process.send_signal(signal.SIGTERM)

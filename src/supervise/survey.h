@@ -17,7 +17,7 @@
 enum { SURVEY_MAX = 4 };	/* addresses that are kept */
 
 struct survey {
-	/* Where they listen; the newest socket first, each port once. */
+	/* Where they listen; the highest inode first, each port once. */
 	struct place {
 		union address	 address;
 		ino_t		 inode;
