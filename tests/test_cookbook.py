@@ -189,6 +189,13 @@ class Cookbook(Recipe):
                     return answer
         self.assertIn('hello from', wait_for(is_another, 'a restart'))
 
+    @recipe('Ports that are wired in')
+    def test_wired_in(self):
+        """Side by side, and nobody else is in the way."""
+        with harness.listening(port=8080):
+            for script in blocks(self.text):
+                self.assertIn('hello from', self.run_script(script))
+
     @recipe('A file watcher')
     def test_entr(self):
         self.need('entr')

@@ -14,21 +14,21 @@ from harness import connect
 
 ARCHITECTURES = ('aarch64', 'x86_64')
 # As the filter has them, native first: AUDIT_ARCH_* of linux/audit.h, the
-# numbers of bind and socketcall.
+# numbers of bind, connect and socketcall.
 X86_64 = 0xc000003e
-I386, ARM = (0x40000003, 361, 102), (0x40000028, 282, None)
-FILTERS = {'aarch64': ((0xc00000b7, 200, None), ARM),
-           'x86_64': ((X86_64, 49, None), I386)}
+I386, ARM = (0x40000003, 361, 362, 102), (0x40000028, 282, 283, None)
+FILTERS = {'aarch64': ((0xc00000b7, 200, 203, None), ARM),
+           'x86_64': ((X86_64, 49, 42, None), I386)}
 # Where the kernel's headers for an architecture are, what is added to their
-# numbers, and what the filter has: bind, socketcall.
+# numbers, and what the filter has: bind, connect, socketcall.
 HEADERS = {
-    'x86_64-linux-gnu': {'unistd_32': (0, 361, 102),
-                         'unistd_64': (0, 49, None)},
-    's390x-linux-gnu': {'unistd_32': (0, 361, 102),
-                        'unistd_64': (0, 361, 102)},
-    'mips64el-linux-gnuabi64': {'unistd_n64': (5000, 5048, None),
-                                'unistd_n32': (6000, 6048, None),
-                                'unistd_o32': (4000, 4169, 4102)},
+    'x86_64-linux-gnu': {'unistd_32': (0, 361, 362, 102),
+                         'unistd_64': (0, 49, 42, None)},
+    's390x-linux-gnu': {'unistd_32': (0, 361, 362, 102),
+                        'unistd_64': (0, 361, 362, 102)},
+    'mips64el-linux-gnuabi64': {'unistd_n64': (5000, 5048, 5041, None),
+                                'unistd_n32': (6000, 6048, 6041, None),
+                                'unistd_o32': (4000, 4169, 4170, 4102)},
 }
 SOURCES = sorted(glob.glob(os.path.join(harness.TOP, 'src', '**', '*.c'),
                            recursive=True))
@@ -62,22 +62,26 @@ def expected_filter(rows):
     """Its instructions: code, jt, jf, k."""
     report, let_pass = (0x06, 0, 0, 0x7fc00000), (0x06, 0, 0, 0x7fff0000)
     result = [(0x20, 0, 0, 4)]                      # the architecture
-    for architecture, bind, socketcall in rows:
-        more = socketcall is not None
-        x32 = bind + (1 << 30 if architecture == X86_64 else 0)
-        result += [(0x15, 0, 13 if more else 8, architecture),
+    for architecture, bind, connect, socketcall in rows:
+        more = 0 if socketcall is None else 5
+        x32 = 1 << 30 if architecture == X86_64 else 0
+        result += [(0x15, 0, 11 + more, architecture),
                    (0x20, 0, 0, 0),                 # the call
-                   (0x15, 4, 0, 425),               # io_uring_setup
-                   (0x15, 1, 0, bind),
-                   (0x15, 0, 4 if more else 3, x32),
+                   (0x15, 7 + more, 0, 425),        # io_uring_setup
+                   (0x15, 4 + more, 0, bind),
+                   (0x15, 3 + more, 0, bind + x32),
+                   (0x15, 2 + more, 0, connect),
+                   (0x15, 1 + more, 0, connect + x32)]
+        if more:
+            result += [(0x15, 1, 0, socketcall),
+                       let_pass,
+                       (0x20, 0, 0, 16),            # which call
+                       (0x15, 4, 0, 2),
+                       (0x15, 3, 0, 3)]
+        result += [let_pass,
                    (0x20, 0, 0, 32),                # the length, low half
                    (0x35, 0, 1, 16),
                    report, let_pass]
-        if more:
-            result += [(0x15, 0, 3, socketcall),
-                       (0x20, 0, 0, 16),            # which call
-                       (0x15, 0, 1, 2),
-                       report, let_pass]
     return result + [let_pass]
 
 
@@ -123,10 +127,11 @@ class Portability(harness.Case):
     def test_numbers_are_those_of_the_kernels_headers(self):
         """And of the table, which tests/unit/test_filter.c has as well."""
         with open(harness.source('filter.c')) as file:
-            table = [(int(bind), int(socketcall) if socketcall[0] != '-' else
-                      None, int(ring)) for bind, socketcall, ring in
-                     re.findall(r'\{ AUDIT_ARCH_\w+, (\d+), (?:\d+|X32_BIT '
-                                r'\| 49), (-?\d+), (\d+), \d \}',
+            table = [(int(bind), int(connect), int(socketcall)
+                      if socketcall[0] != '-' else None, int(ring))
+                     for bind, connect, socketcall, ring in
+                     re.findall(r'\{ AUDIT_ARCH_\w+, (\d+), (\d+), '
+                                r'(?:0|X32_BIT), (-?\d+), (\d+), \d \}',
                                 file.read())]
         for triplet, headers in HEADERS.items():
             for name, (first, *numbers) in headers.items():
@@ -140,11 +145,12 @@ class Portability(harness.Case):
                         self.skipTest(f'no headers for {triplet}')
                     with open(path) as file:
                         found = dict(re.findall(
-                            r'#define __NR_(bind|socketcall) \D*(\d+)',
+                            r'#define __NR_(bind|connect|socketcall) \D*(\d+)',
                             file.read()))
                     self.assertEqual([
                         first + int(found[call]) if call in found else None
-                        for call in ('bind', 'socketcall')], numbers)
+                        for call in ('bind', 'connect', 'socketcall')],
+                                     numbers)
                     # As old as these headers may be: asm-generic/unistd.h.
                     self.assertIn((*numbers, first + 425), table)
 

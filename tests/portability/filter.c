@@ -12,8 +12,8 @@ main(void)
 	const struct architecture *rows;
 	size_t i, count = filter_native(&rows);
 
-	count = filter_make(filter, rows, count, false);
-
+	count = filter_make(filter, rows, count,
+	    REPORT_BIND | REPORT_CONNECT);
 	for (i = 0; i < count; i++)
 		printf("%#x %u %u %#x\n", filter[i].code, filter[i].jt,
 		    filter[i].jf, filter[i].k);
