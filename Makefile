@@ -32,13 +32,15 @@ anywhere = '-ffile-prefix-map=$(CURDIR)=.'
 # With musl (CC=musl-gcc) nothing of libbsd is needed.  Its compiler does not
 # know where the kernel's headers are, and makes a dynamic program of
 # -static-pie without a word.  What it makes is to be small: nobody unwinds its
-# stack, and code and constants share a page.
+# stack, code and constants share a page, and nothing is padded.
 musl = $(findstring musl,$(CC))
 bsd = $(if $(musl),,libbsd-overlay)
 kernel = $(if $(musl),$(BUILD)/kernel)
 musl_static_pie = -static -nostartfiles -l:rcrt1.o \
-	-Wl,-pie,--no-dynamic-linker,-z,text,-z,noseparate-code
-small = $(if $(musl),-fno-asynchronous-unwind-tables)
+	-Wl,-pie,--no-dynamic-linker,-z,text,-z,noseparate-code,--gc-sections
+small = $(if $(musl),-fno-asynchronous-unwind-tables -fno-inline-functions \
+	-falign-functions=1 -falign-jumps=1 -falign-loops=1 \
+	-ffunction-sections -fdata-sections)
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \

@@ -32,7 +32,7 @@ BAD_VALUES = {
     'port-file': ['', '0', '8080', HUGE, 'no/such/file'],
     'write': ['', 'x', '=x', 'x=@', 'x=@no/such/file', 'x=<port:nobody>'],
     'map': ['', 'x', '-1', '0', '65536', HUGE, '80=', '80=nobody', '80=-1',
-            '80=1', '80=' + HUGE, '80x', ' 80'],
+            '80=2', '80=' + HUGE, '80x', ' 80'],
     'client': ['', 'true <port:nobody>', 'true {fd}'],
     'handoff': ['', 'x', '-1', '0', 'Adopt', 'adopt ', 'inherit,adopt'],
     'stop-signal': ['', 'x', '0', '-1', '65', HUGE, 'SIG', 'INT ', '2.0'],

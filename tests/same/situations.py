@@ -1368,15 +1368,16 @@ UNIX_ROWS = [
 
 def mapped(name, service, script, **others):
     """Both ends have the port wired in; -m maps it."""
-    return Situation(name, service, ['until met'],
-                     script=['wait=up', *script, 'touch=met'],
+    return Situation(name, service, script=['wait=up', *script],
                      **{'options': ('-m', '{wired}'), 'handoffs': BINDERS,
                         **others})
 
 
+# It is stopped when the client has ended.
+STAY = 'serve=never'
 # The service that most of these meet.
-WIRED = [*TCP, 'bind=127.0.0.1:{wired}', 'listen', 'touch=up', SERVE]
-NOBODY = [*TCP, 'bind=127.0.0.1:{wired}', 'listen=0', 'touch=up', 'wait=end']
+WIRED = [*TCP, 'bind=127.0.0.1:{wired}', 'listen', 'touch=up', STAY]
+NOBODY = [*TCP, 'bind=127.0.0.1:{wired}', 'listen=0', 'touch=up', 'wait=never']
 TO = 'connect=127.0.0.1:{wired}'
 TO6 = 'connect=[::1]:{wired}'
 GOES = [TO, 'ask']
@@ -1395,11 +1396,11 @@ MAPPED = [
     mapped('-m: connect to ::1, the service is at 127.0.0.1', WIRED,
            ['socket=tcp6', TO6]),
     mapped('-m: connect to ::1', [
-        *TCP6, 'bind=[::1]:{wired}', 'listen', 'touch=up', SERVE],
+        *TCP6, 'bind=[::1]:{wired}', 'listen', 'touch=up', STAY],
            ['socket=tcp6', TO6, 'ask']),
     mapped('-m: connect to both', [
         *TCP, 'bind=127.0.0.1:{wired}', 'listen', *TCP6, 'bind=[::1]:{wired}',
-        'listen', 'touch=up', SERVE],
+        'listen', 'touch=up', STAY],
            ['socket=tcp6', TO6, 'ask', 'socket=tcp4', *GOES]),
     mapped('-m: connect to the other family of a socket', WIRED,
            ['socket=tcp6', TO, 'socket=tcp4', TO6]),
@@ -1415,7 +1416,7 @@ MAPPED = [
             'ask']),
     mapped('-m: connect in progress, refused',
            [*TCP, 'bind=127.0.0.1:{wired}', 'listen', 'close', 'touch=up',
-            'wait=end'], ['socket=tcp4', 'nonblock', TO, 'ready'],
+            'wait=never'], ['socket=tcp4', 'nonblock', TO, 'ready'],
            documented={BINDERS: (OUTLIVES, instead('ready ECONNREFUSED',
                                                    'ready 0'))}),
     mapped('-m: connect to a full queue, SO_SNDTIMEO', NOBODY,
@@ -1447,14 +1448,14 @@ MAPPED = [
     mapped('-m: a unix socket', WIRED, ['socket=unix', 'connect=./nobody']),
     mapped('-m: the service probes its port before it binds it', [
         'socket=tcp4', TO, *TCP, 'bind=127.0.0.1:{wired}', 'listen',
-        'touch=up', SERVE], ['socket=tcp4', *GOES]),
+        'touch=up', STAY], ['socket=tcp4', *GOES]),
     mapped('-m: the service meets itself', [
         *TCP, 'bind=127.0.0.1:{wired}', 'listen', 'socket=tcp4', TO, 'use=0',
-        'touch=up', SERVE], ['socket=tcp4', *GOES]),
+        'touch=up', STAY], ['socket=tcp4', *GOES]),
     mapped('-m: the client binds the port', WIRED,
            ['socket=tcp4', 'bind=127.0.0.2:{wired}']),
     mapped('-m: datagrams', [
-        *UDP, 'bind=127.0.0.1:{wired}', 'touch=up', SERVE],
+        *UDP, 'bind=127.0.0.1:{wired}', 'touch=up', STAY],
            ['socket=udp4', *GOES, 'connect=127.0.0.1:9', TO, 'ask'],
            options=('-l', 'udp:0', '-m', '{wired}')),
 ]
