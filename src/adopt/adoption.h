@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "adopt/caller.h"
 #include "adopt/queue.h"
 #include "base/log.h"
 #include "cli/options.h"
@@ -55,6 +56,11 @@ struct reporter {
 	bool	 killable;	/* see filter_install() */
 	pid_t	 caller;	/* the thread that called last; or 0 */
 	unsigned in_a_row;	/* see choose_wakeup() */
+	/*
+	 * The last one that connected to us, if its thread was the process's
+	 * first: while that process is there, no other has its number.
+	 */
+	struct caller	connected;	/* owned; pidfd is -1: none */
 };
 
 enum { BESIDE_MAX = 8 };

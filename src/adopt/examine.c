@@ -52,10 +52,25 @@ read_option(int fd, int level, int option)
 	return value;
 }
 
-/*
- * Learns from the keeper's copy of the descriptor what socket it is.  Returns
- * false if it is none.
- */
+/* Learns from the keeper's copy of the descriptor what socket it is. */
+static void
+examine_type(const struct adoption *adoption, struct call *call)
+{
+	struct request *request = &call->request;
+	int protocol = read_option(call->copy, SOL_SOCKET, SO_PROTOCOL);
+
+	/* Go uses MPTCP by default, which falls back to TCP. */
+	request->standard = protocol == IPPROTO_TCP ||
+	    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
+	request->type = protocol == IPPROTO_UDP ? SOCK_DGRAM :
+	    request->standard ? SOCK_STREAM :
+	    read_option(call->copy, SOL_SOCKET, SO_TYPE);
+	request->same_network = adoption->network != 0 ?
+	    socket_network(call->copy) == adoption->network :
+	    is_in_namespace(adoption, call->caller.thread);
+}
+
+/* Does so for a bind(2).  Returns false if the descriptor is no socket. */
 static bool
 examine_copy(const struct adoption *adoption, struct call *call)
 {
@@ -63,7 +78,6 @@ examine_copy(const struct adoption *adoption, struct call *call)
 	union address own = { .any.sa_family = AF_UNSPEC };
 	socklen_t length = sizeof(own);
 	struct stat status;
-	int protocol;
 
 	if (fstat(call->copy, &status) == -1 || !S_ISSOCK(status.st_mode))
 		return false;
@@ -74,22 +88,13 @@ examine_copy(const struct adoption *adoption, struct call *call)
 	request->family = own.any.sa_family;
 	call->is_bound = request->family == AF_UNIX ?
 	    length > sizeof(sa_family_t) : address_port(&own) != 0;
-	protocol = read_option(call->copy, SOL_SOCKET, SO_PROTOCOL);
-	/* Go uses MPTCP by default, which falls back to TCP. */
-	request->standard = protocol == IPPROTO_TCP ||
-	    protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
-	request->type = protocol == IPPROTO_UDP ? SOCK_DGRAM :
-	    request->standard ? SOCK_STREAM :
-	    read_option(call->copy, SOL_SOCKET, SO_TYPE);
+	examine_type(adoption, call);
 	request->share_port = read_option(call->copy, SOL_SOCKET,
 	    SO_REUSEPORT) != 0;
 	request->share_address = request->type == SOCK_DGRAM &&
 	    read_option(call->copy, SOL_SOCKET, SO_REUSEADDR) != 0;
 	request->v6only = request->family == AF_INET6 &&
 	    read_option(call->copy, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
-	request->same_network = adoption->network != 0 ?
-	    socket_network(call->copy) == adoption->network :
-	    is_in_namespace(adoption, call->caller.thread);
 	return true;
 }
 
@@ -290,6 +295,46 @@ say_unmet(struct adoption *adoption, const struct call *call)
 	    why);
 }
 
+/*
+ * Copies the descriptor of a process that connects, whose pidfd may be there
+ * from its last call.
+ */
+static bool
+copy_connecting(struct call *call)
+{
+	struct caller *last = &call->reporter->connected;
+
+	if (last->pidfd != -1 && last->thread == call->caller.thread) {
+		call->copy = caller_copy(last, call->fd);
+		if (call->copy != -1) {
+			call->caller.process = last->process;
+			return true;
+		}
+	}
+	caller_close(last);
+	if (!caller_identify(&call->caller, call->caller.thread))
+		return false;
+	call->copy = caller_copy(&call->caller, call->fd);
+	if (call->caller.process == call->caller.thread) {
+		*last = call->caller;
+		call->caller.pidfd = -1;
+	}
+	return true;
+}
+
+static bool
+examine_connect(struct adoption *adoption, struct call *call)
+{
+	if (!copy_connecting(call))
+		return false;
+	if (call->copy == -1) {
+		say_unmet(adoption, call);
+		return false;
+	}
+	examine_type(adoption, call);
+	return is_valid(call);
+}
+
 bool
 examine_call(struct adoption *adoption,
     const struct seccomp_notif *notification, struct call *call)
@@ -303,14 +348,13 @@ examine_call(struct adoption *adoption,
 	}
 	call->caller.thread = (pid_t)notification->pid;
 	if (!read_request(adoption, &notification->data, call) ||
-	    is_foreign(adoption, call) ||
-	    !caller_identify(&call->caller, call->caller.thread))
+	    is_foreign(adoption, call))
+		return false;
+	if (call->kind == REPORTED_CONNECT)
+		return examine_connect(adoption, call);
+	if (!caller_identify(&call->caller, call->caller.thread))
 		return false;
 	call->copy = caller_copy(&call->caller, call->fd);
-	if (call->copy == -1 && call->kind == REPORTED_CONNECT) {
-		say_unmet(adoption, call);
-		return false;
-	}
 	if (!(call->copy != -1 ? examine_copy : examine_link)(adoption, call))
 		return false;
 	/*

@@ -19,11 +19,12 @@ enum { CONTINUE_CALL = -1 };	/* the kernel handles it */
 
 /* Starts as zeros, but for the two descriptors, which start as -1. */
 struct call {
-	const struct reporter	*reporter;
+	struct reporter		*reporter;
 	uint64_t		 id;	/* the notification's cookie */
 	enum reported		 kind;
 	struct caller		 caller;
 	int			 fd;	/* the process's */
+	/* Those of its socket; of a connect(2) only type and network. */
 	ino_t			 socket;	/* inode of fd */
 	int			 copy;	/* of fd; owned; -1: refused */
 	bool			 is_bound;	/* as far as copy shows */

@@ -135,6 +135,7 @@ next_needed(const struct run *run, int from)
 	lower(&least, from, run->service.silence);
 	lower(&least, from, run->adoption.services.notify);
 	lower(&least, from, run->adoption.clients.notify);
+	lower(&least, from, run->adoption.services.connected.pidfd);
 	lower(&least, from, run->adoption.events);
 	return least;
 }
