@@ -215,7 +215,8 @@ is_issued_again(const struct adoption *adoption, const struct call *call)
 	struct holder_key key = { .process = call->caller.process,
 	    .asked = &call->request.address };
 
-	return !call->reporter->killable && holders_find(adoption, &key) != NULL;
+	return !call->reporter->killable &&
+	    holders_find(adoption, &key) != NULL;
 }
 
 void

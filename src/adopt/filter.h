@@ -19,7 +19,7 @@ enum {
 	REPORT_BIND = 1,	/* bind(2), and what may hide one from us:
 				   io_uring_setup(2) */
 	REPORT_CONNECT = 2,	/* connect(2) */
-	REPORT_UNIX = 4		/* both with the addresses of unix sockets too */
+	REPORT_UNIX = 4		/* addresses of unix sockets, too */
 };
 
 /* A reported call. */

@@ -184,17 +184,19 @@ static void
 translate(const union address *asked, const struct listener *listener,
     union address *target)
 {
-	struct in6_addr ours = address_as_ipv6(&listener->address);
+	const union address *ours = &listener->address;
 
 	*target = *asked;
-	if (!address_is_wildcard(&listener->address)) {
-		if (asked->any.sa_family == AF_INET6)
-			target->in6.sin6_addr = ours;
-		else
-			memcpy(&target->in.sin_addr, &ours.s6_addr[12],
-			    sizeof(target->in.sin_addr));
-	}
 	address_set_port(target, listener->port);
+	if (address_is_wildcard(ours))
+		return;
+	if (asked->any.sa_family == AF_INET6)
+		target->in6.sin6_addr = address_as_ipv6(ours);
+	else if (ours->any.sa_family == AF_INET)
+		target->in.sin_addr = ours->in.sin_addr;
+	else	/* mapped */
+		memcpy(&target->in.sin_addr, &ours->in6.sin6_addr.s6_addr[12],
+		    sizeof(target->in.sin_addr));
 }
 
 bool

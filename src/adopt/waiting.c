@@ -38,7 +38,8 @@ handle_listener(void *context, uint32_t events)
 			note_client(watch);
 		return;
 	}
-	if (adoption->services.notify == -1 || !adoption_is_tcp(watch->listener)) {
+	if (adoption->services.notify == -1 ||
+	    !adoption_is_tcp(watch->listener)) {
 		watch->settled = true;
 		return;
 	}

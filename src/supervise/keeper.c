@@ -370,7 +370,8 @@ watch_all(struct run *run)
 	    watch(run, &run->front_source, handle_front, run->front) == -1)
 		return -1;
 	run->notify_source = (struct event_source){ .handle = handle_notify,
-	    .context = run, .fd = run->adoption.services.notify, .wanted = EPOLLIN };
+	    .context = run, .fd = run->adoption.services.notify,
+	    .wanted = EPOLLIN };
 	return waiting_begin(&run->adoption);
 }
 

@@ -56,11 +56,11 @@ int	child_release(struct child *service, struct failure *failure);
 /*
  * Executes the client in a new process, which joins the process group, and has
  * the limit files of descriptors.  If there is --map, installs a filter there,
- * and stores its notification fd in reporter, which owns it.  If the channel front says that the front is
- * gone, it ends instead.  It shares the keeper's memory, and the keeper sleeps,
- * until execve(2).  Call this before the keeper closes the caller's
- * descriptors, which the client inherits.  Returns 0; or -1 with the reason in
- * failure, and then the child may be there to be reaped.
+ * and stores its notification fd in reporter, which owns it.  If the channel
+ * front says that the front is gone, it ends instead.  It shares the keeper's
+ * memory, and the keeper sleeps, until execve(2).  Call this before the keeper
+ * closes the caller's descriptors, which the client inherits.  Returns 0; or -1
+ * with the reason in failure, and then the child may be there to be reaped.
  */
 int	child_execute(struct child *client, struct launch *launch, int front,
     pid_t group, const struct rlimit *files, struct reporter *reporter,
