@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -75,6 +76,62 @@ wait $new
 '''
 
 
+# Clients that have http://localhost:PORT wired in, and print what it says.
+CLIENTS = {
+    'node.js': ('node node.js', '''
+        require("http").get("http://localhost:PORT", answer =>
+            answer.on("data", data => console.log(String(data))));'''),
+    'deno.js': ('deno run --allow-net deno.js', '''
+        console.log(await (await fetch("http://localhost:PORT")).text());'''),
+    'bun.js': ('bun bun.js', '''
+        console.log(await (await fetch("http://localhost:PORT")).text());'''),
+    'client.py': ('python3 client.py', '''
+import urllib.request
+print(urllib.request.urlopen("http://localhost:PORT").read().decode())'''),
+    'Client.java': ('java Client.java', '''
+        public class Client {
+            public static void main(String[] arguments) throws Exception {
+                System.out.println(new String(new java.net.URL(
+                    "http://localhost:PORT").openStream().readAllBytes()));
+            }
+        }'''),
+    'client.go': ('./client', '''
+        package main
+        import ("fmt"; "io"; "net/http")
+        func main() {
+            answer, _ := http.Get("http://localhost:PORT")
+            text, _ := io.ReadAll(answer.Body)
+            fmt.Println(string(text))
+        }'''),
+    'wired.test.js': ('jest --ci wired.test.js', '''
+        test("it answers", async () => {
+            const answer = await fetch("http://localhost:PORT");
+            process.stdout.write(await answer.text());
+            expect(answer.status).toBe(200);
+        });'''),
+    'browser.js': ('node browser.js', '''
+        const { chromium } = require("MODULES/playwright-core");
+        chromium.launch({ executablePath: "/usr/bin/chromium",
+            args: ["--no-sandbox"] }).then(async browser => {
+                const page = await browser.newPage();
+                await page.goto("http://localhost:PORT");
+                console.log(await page.textContent("body"));
+                await browser.close();
+            });'''),
+}
+
+# A page that asks its API, at a port that both have wired in.
+VITE = '''
+import { defineConfig } from "vite";
+export default defineConfig({
+    server: { strictPort: true,
+              proxy: { "/api": "http://localhost:API" } } });
+'''
+API = '''
+require("http").createServer((_, answer) => answer.end(process.env.NAME))
+    .listen(API);
+'''
+
 NGINX = '''
 daemon off;
 worker_processes 3;
@@ -98,7 +155,8 @@ http {{
 class Together(harness.Binding):
     def setUp(self):
         super().setUp()
-        for program in 'node', 'haproxy', 'curl', 'nginx', 'socat':
+        for program in ('node', 'haproxy', 'curl', 'nginx', 'socat', 'java',
+                        'go', 'chromium'):
             if shutil.which(program, path=PATH) is None:
                 self.skipTest(f'no {program}: make deps-servers')
         self.env['PATH'] = f'{MODULES}/.bin:{PATH}'
@@ -132,6 +190,48 @@ class Together(harness.Binding):
         self.assertEqual(self.answers(address), {'one'})
         process.terminate()
         process.wait(DEADLINE)
+        self.assert_nothing_left()
+
+    def test_clients_with_the_port_wired_in(self):
+        port = str(harness.free_number())
+        self.write('package.json', '{}')
+        for name, (command, text) in CLIENTS.items():
+            with self.subTest(name):
+                self.write(name, text.replace('PORT', port).replace(
+                    'MODULES', MODULES))
+                if name.endswith('.go'):    # static: no library sees it
+                    subprocess.run(
+                        ['go', 'build', '-o', 'client', name], check=True,
+                        cwd=self.directory, env={
+                            **self.env, 'CGO_ENABLED': '0', 'GO111MODULE':
+                            'off', 'GOFLAGS': '', 'GOCACHE':
+                            self.path('cache')})
+                done = self.run_portexec(
+                    '-q', '-k', '2', '-m', port, '-c', command, '--', 'node',
+                    'server.js', port, 'met', timeout=2 * DEADLINE,
+                    env={**self.env, 'HOME': self.directory})
+                self.assertIn('met', done.stdout)
+                self.assert_nothing_left()
+
+    def test_a_front_end_and_its_api(self):
+        """Four copies, side by side."""
+        web, api = (str(harness.free_number()) for _ in range(2))
+        self.write('vite.config.mjs', VITE.replace('API', api))
+        self.write('api.js', API.replace('API', api))
+        self.write('index.html', 'here')
+        os.symlink(MODULES, self.path('node_modules'))
+        copies = [self.launch(
+            '-q', '-l', 'web=0', '-l', 'api=0', '-m', web + '=web', '-m',
+            api + '=api', '-e', f'NAME=copy {number}', '-c',
+            f'curl -fsS --retry 60 --retry-all-errors -m 60 '
+            f'http://127.0.0.1:{web}/api', '--', 'sh', '-c',
+            f'node api.js & exec vite --logLevel silent --host 127.0.0.1 '
+            f'--port {web}',
+            env=self.env) for number in range(4)]
+        for number, process in enumerate(copies):
+            output, errors = process.communicate(timeout=4 * DEADLINE)
+            self.assertEqual((process.returncode, output),
+                             (0, f'copy {number}'), errors)
         self.assert_nothing_left()
 
     def test_c8_writes_its_report(self):
