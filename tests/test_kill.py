@@ -49,6 +49,9 @@ STEPS = ('socket=tcp4 set=reuseaddr:1 bind=127.0.0.1:{port} listen '
          'wait=never')
 ALONE = 'echo ready; exec sleep 1000'
 CLIENT = 'echo client; sleep 1000 & setsid sleep 1000 & wait'
+# Under -m it connects all the time.
+CONNECTS = (f"while :; do '{BINDER}' socket=tcp4 connect=127.0.0.1:9; done "
+            '>/dev/null & ' + CLIENT)
 
 
 class Round:
@@ -62,7 +65,11 @@ class Round:
         self.directory = case.directory + self.part
         os.mkdir(self.directory)
         kept = client or handoff == 'adopt'
-        options = ('-c', CLIENT, '-p', 'port') if client else ()
+        mapped = client and handoff == 'adopt'
+        self.script = CONNECTS if mapped else CLIENT
+        options = ('-c', self.script, '-p', 'port') if client else ()
+        if mapped:
+            options += ('-m', '9')
         if client and handoff != 'reserve':
             options += ('-l', 'tcp:0', '-l', './socket')
         self.begin = time.monotonic()
@@ -95,7 +102,7 @@ class Round:
         if self.who == 'service':
             return made[0] if made else None
         return next((pid for pid in made if harness.command_line(
-            pid).startswith(f'{pid} /bin/sh -c {CLIENT}')), None)
+            pid).startswith(f'{pid} /bin/sh -c {self.script}')), None)
 
     def statuses(self):
         """What the front may then say."""

@@ -343,14 +343,17 @@ run_client_main(struct child *client, struct client_start *start)
 	return failure->text[0] == '\0' ? 0 : -1;
 }
 
-/* The client has sent it before it was executed. */
+/*
+ * The client has sent it before it was executed.  One that has ended instead,
+ * as the front is gone, has not.
+ */
 static int
 receive_reporter(int channel, struct reporter *reporter,
     struct failure *failure)
 {
 	struct message message = { .kind = MSG_FAILED };
 
-	if (channel_receive(channel, &message, &reporter->notify) != 1)
+	if (channel_receive(channel, &message, &reporter->notify) == -1)
 		return channel_fail(failure, "the client");
 	reporter->killable = (message.value & KILLABLE) != 0;
 	return 0;
