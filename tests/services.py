@@ -141,7 +141,9 @@ its answer; under `reserve` nobody else could be given the number meanwhile.
 - Version: the one that was tried; others will most often do.
 
 Not in the list? A service that is told its port, or has it wired in, most
-likely works as it is: `portexec -- ./server --port {port}`.
+likely works as it is: `portexec -- ./server --port {port}`; `portexec -m 8080 --
+./server`, whose clients may have 8080 wired in as well, in any language: node,
+deno, bun, jest, Python, Java, static Go and Chromium are tried.
 
 %s
 '''

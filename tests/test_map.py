@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """--map, on both ends: a service and its client that have a port wired in.
-What one connect() comes to is in tests/same."""
+What one connect() comes to is in tests/same.
+
+PORTEXEC_RUNS is how many runs of copies side by side there are."""
 
 import os
 import re
@@ -13,6 +15,7 @@ import threading
 import harness
 from harness import BINDER, DEADLINE, PORTEXEC, connect, wait_for
 
+RUNS = int(os.environ.get('PORTEXEC_RUNS', 40 if harness.BRIEF else 100))
 DENY = os.path.join(harness.BUILD, 'tests', 'deny')
 # A service with its port wired in, which says who it is.
 SERVICE = '''
@@ -147,11 +150,10 @@ class BothEnds(Mapped):
     def test_copies_side_by_side(self):
         """Each is answered by its own service."""
         self.write('project.py', PROJECT)
-        rounds = 2 if harness.BRIEF else 5
         failed = []
 
         def run(name):
-            for _ in range(rounds):
+            for _ in range(RUNS // 20):
                 done = subprocess.run(
                     [PORTEXEC, '-q', '-m', self.port, '-c',
                      f'{sys.executable} -SE project.py {self.port} {name}',
