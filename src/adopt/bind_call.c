@@ -76,17 +76,6 @@ stays_nonblocking(const struct meeting *meeting, int flags, int fd)
 	    holders_who_holds(meeting->holder) != 0;
 }
 
-/* From now on the service's own connect(2) meets the listener too. */
-static void
-note_maps(struct adoption *adoption, unsigned port)
-{
-	size_t i;
-
-	for (i = 0; i < adoption->maps->count; i++)
-		if (adoption->maps->list[i].port == port)
-			adoption->maps->list[i].is_bound = true;
-}
-
 /* Records what was given, and says so. */
 static void
 record(struct adoption *adoption, struct call *call, struct listener *listener,
@@ -105,7 +94,6 @@ record(struct adoption *adoption, struct call *call, struct listener *listener,
 	log_debug(adoption->log, "process %d bound %s: given %s%s",
 	    call->caller.process, asked, own ? "" : "a companion of ",
 	    listener->addr);
-	note_maps(adoption, address_port(&request->address));
 	holders_add(adoption, listener, status.st_ino, &call->caller, call->fd,
 	    request);
 	waiting_bound(adoption, listener, own);

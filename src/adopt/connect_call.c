@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "adopt/connect_call.h"
+#include "adopt/holders.h"
 #include "adopt/match.h"
 
 static socklen_t
@@ -44,7 +45,9 @@ connect_call_decide(struct adoption *adoption, const struct call *call)
 	union address target;
 
 	if (!match_target(request, adoption->listeners, adoption->maps,
-	    &target))
+	    &target) || (!call->reporter->is_clients &&
+	    !holders_have_port(adoption, request->type,
+	    address_port(&target))))
 		return CONTINUE_CALL;
 	address_format(&request->address, request->length, asked);
 	address_format(&target, length_of(&target), met);

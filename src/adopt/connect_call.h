@@ -4,7 +4,8 @@
 
 /*
  * One connect(2) of service or client, to a port of --map: it meets our
- * listener.
+ * listener.  The service's own does only while a process of the service's has
+ * bound the port: it is refused otherwise, as on a free port.
  *
  * The keeper makes the connection on a copy of the descriptor, but does not
  * wait for it.  If the caller does, its own call continues: the kernel finds

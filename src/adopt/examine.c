@@ -274,8 +274,8 @@ is_foreign(const struct adoption *adoption, const struct call *call)
 	const struct request *request = &call->request;
 
 	return call->kind == REPORTED_CONNECT ?
-	    !match_may_meet(&request->address, request->length, adoption->maps,
-	    call->reporter->is_clients) :
+	    !match_may_meet(&request->address, request->length,
+	    adoption->maps) :
 	    is_foreign_bind(adoption, &request->address);
 }
 

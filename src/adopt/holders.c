@@ -238,6 +238,20 @@ holders_release(struct adoption *adoption, const struct listener *listener)
 }
 
 bool
+holders_have_port(const struct adoption *adoption, int type, unsigned port)
+{
+	const struct holder *holder;
+
+	for (holder = adoption->holders; holder != NULL; holder = holder->next)
+		if (!holder->yielded && holder->listener != NULL &&
+		    holder->listener->type == type &&
+		    holder->listener->port == port &&
+		    holders_who_holds(holder) != 0)
+			return true;
+	return false;
+}
+
+bool
 holders_any(struct adoption *adoption)
 {
 	size_t i;

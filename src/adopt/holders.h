@@ -75,6 +75,10 @@ pid_t	holders_who_holds(const struct holder *holder);
 bool	holders_is_held(struct adoption *adoption,
     const struct listener *listener);
 
+/* Whether a socket of that type and port is held. */
+bool	holders_have_port(const struct adoption *adoption, int type,
+    unsigned port);
+
 /* Whether any socket is held. */
 bool	holders_any(struct adoption *adoption);
 

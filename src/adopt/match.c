@@ -162,7 +162,7 @@ match_suits(const struct request *request, const struct listener *listener)
 
 bool
 match_may_meet(const union address *address, socklen_t length,
-    const struct maps *maps, bool from_client)
+    const struct maps *maps)
 {
 	unsigned port;
 	size_t i;
@@ -172,8 +172,7 @@ match_may_meet(const union address *address, socklen_t length,
 		return false;
 	port = address_port(address);
 	for (i = 0; port != 0 && i < maps->count; i++)
-		if (maps->list[i].port == port &&
-		    (from_client || maps->list[i].is_bound))
+		if (maps->list[i].port == port)
 			return address_is_loopback(address) ||
 			    address_is_wildcard(address);
 	return false;

@@ -60,12 +60,10 @@ bool	match_suits(const struct request *request,
 
 /*
  * Whether a connect(2) to the address, of length bytes, may be for a listener:
- * --map has its port, and it is a loopback or wildcard address.  One of the
- * service's own is only after the service has bound that port: until then it is
- * refused, as on a free port.
+ * --map has its port, and it is a loopback or wildcard address.
  */
 bool	match_may_meet(const union address *address, socklen_t length,
-    const struct maps *maps, bool from_client);
+    const struct maps *maps);
 
 /*
  * Stores in *target the address at which the request, a connect(2) that may be

@@ -34,7 +34,6 @@ struct map {
 	const char	*name;		/* SOCKET, in argv; NULL: the first */
 	size_t		 socket;	/* its index; plan_maps() sets it */
 	bool		 is_any;
-	bool		 is_bound;	/* the service has bound the port */
 	const char	*text;		/* all of it, in argv */
 };
 

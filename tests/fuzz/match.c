@@ -174,9 +174,7 @@ check_connect(const struct request *request, const struct listeners *all)
 	bool found = false;
 	int i;
 
-	/* Nothing was bound yet. */
-	assert(!match_may_meet(asked, request->length, &maps, false));
-	if (!match_may_meet(asked, request->length, &maps, true))
+	if (!match_may_meet(asked, request->length, &maps))
 		return;
 	name = name_host(asked, host);
 	assert(strcmp(name, "any") == 0 || strcmp(name, "loopback") == 0);

@@ -1449,6 +1449,14 @@ MAPPED = [
     mapped('-m: the service probes its port before it binds it', [
         'socket=tcp4', TO, *TCP, 'bind=127.0.0.1:{wired}', 'listen',
         'touch=up', STAY], ['socket=tcp4', *GOES]),
+    mapped('-m: the service probes its port again when it is started anew', [
+        run('first', *TCP, 'bind=127.0.0.1:{wired}', 'listen'), 'join',
+        'socket=tcp4', TO, *TCP, 'bind=127.0.0.1:{wired}', 'listen',
+        'touch=up', STAY], ['socket=tcp4', *GOES]),
+    mapped('-m: a service beside the one that binds the port', [
+        *TCP, 'bind=127.0.0.1:{wired}', 'listen', 'touch=first',
+        spawn('A', 'socket=tcp4', TO), 'join', 'touch=up', STAY],
+           ['socket=tcp4', *GOES]),
     mapped('-m: the service meets itself', [
         *TCP, 'bind=127.0.0.1:{wired}', 'listen', 'socket=tcp4', TO, 'use=0',
         'touch=up', STAY], ['socket=tcp4', *GOES]),
