@@ -312,7 +312,7 @@ lint: $(BUILD)/flags ## run the analysers
 # README, and what it and the pages link to.
 pages = README.md NEWS COPYING $(wildcard docs/*.md docs/*.svg \
 	docs/bench/*.svg tests/examples/*.* tests/servers/*.toml) \
-	$(addprefix tests/bench/,binds.c dns.c floor.c launch.c) \
+	$(addprefix tests/bench/,binds.c connects.c dns.c floor.c launch.c) \
 	tests/memory/allocate.c
 
 install: $(PROGRAM) ## install to DESTDIR and PREFIX

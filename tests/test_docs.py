@@ -416,7 +416,7 @@ class Manual(harness.Case):
             program=os.path.join(harness.BUILD, 'tests', 'deny'))
         one, two = harness.free_number(), harness.free_number()
         yield self.run_portexec(
-            '-m', 'any', '-c', 'sleep 1', '--', harness.BINDER,
+            '-m', 'any', '-c', 'sleep 2', '--', harness.BINDER,
             'socket=tcp4', f'bind=127.0.0.1:{one}', 'listen', 'socket=tcp4',
             f'bind=127.0.0.1:{two}', 'listen', 'wait=end')
         yield self.run_portexec(

@@ -279,7 +279,7 @@ class Any(Mapped):
             'socket=tcp4', f'bind=127.0.0.1:{self.port}', 'listen',
             'socket=tcp4', f'bind=127.0.0.1:{two}',
             'socket=tcp4', f'bind=127.0.0.1:{three}', 'listen', 'wait=end',
-            script='sleep 1')
+            script='sleep 2')
         self.assertEqual(lines, [
             self.taken(self.port), f'portexec: {BINDER} also listens on '
             f'127.0.0.1:{three}: -m {three} takes that'])
