@@ -272,6 +272,10 @@ class Any(Mapped):
         self.assertIn('connect 0\nask 5\n', output)
         self.assertEqual(lines, [self.taken(self.port)])
 
+    def also(self, port):
+        return (f'portexec: {BINDER} also listens on 127.0.0.1:{port}: -m '
+                f'{port} takes that')
+
     def test_further_ones_are_said(self):
         """If they listen."""
         two, three = (str(harness.free_number()) for _ in range(2))
@@ -280,9 +284,34 @@ class Any(Mapped):
             'socket=tcp4', f'bind=127.0.0.1:{two}',
             'socket=tcp4', f'bind=127.0.0.1:{three}', 'listen', 'wait=end',
             script='sleep 2')
-        self.assertEqual(lines, [
-            self.taken(self.port), f'portexec: {BINDER} also listens on '
-            f'127.0.0.1:{three}: -m {three} takes that'])
+        self.assertEqual(lines, [self.taken(self.port), self.also(three)])
+
+    def test_a_further_one_that_listens_late(self):
+        """It is said then, and not again when it is bound again."""
+        two, three = (str(harness.free_number()) for _ in range(2))
+        _, lines = self.run_any(
+            'socket=tcp4', f'bind=127.0.0.1:{self.port}', 'listen',
+            'socket=tcp4', 'set=reuseaddr:1', f'bind=127.0.0.1:{two}',
+            'wait=late', 'listen', 'wait=again', 'close',
+            'socket=tcp4', 'set=reuseaddr:1', f'bind=127.0.0.1:{two}',
+            'listen', 'socket=tcp4', f'bind=127.0.0.1:{three}', 'listen',
+            'wait=end', script='sleep 0.8; touch late; sleep 2; touch again; '
+            'sleep 2')
+        self.assertEqual(lines, [self.taken(self.port), self.also(two),
+                                 self.also(three)])
+
+    def test_a_port_that_could_not_be_given(self):
+        """Another is taken then: an epoll instance cannot be reached."""
+        two = str(harness.free_number())
+        done = self.run_portexec(
+            'pidfd_getfd', 'EPERM', PORTEXEC, '-m', 'any', '-c',
+            'until [ -e up ]; do sleep 0.01; done', '--', BINDER,
+            'socket=tcp4', 'epoll=level', f'bind=127.0.0.1:{self.port}',
+            'socket=tcp4', f'bind=127.0.0.1:{two}', 'touch=up', 'wait=end',
+            program=DENY, env=self.env)
+        self.assertNotIn(f'binds {self.port}: given', done.stderr)
+        self.assertIn(f'portexec: binder binds {two}: given 127.0.0.1:',
+                      done.stderr)
 
     def test_twice(self):
         self.assert_fails('-m', 'any', '-m', 'any', '--', 'true', exact=True,

@@ -67,7 +67,10 @@ enum { BESIDE_MAX = 8 };
 
 /* Under --map any: ports that were bound by number after the one was taken. */
 struct beside {
-	unsigned	 ports[BESIDE_MAX];	/* 0: it was spoken of */
+	struct {
+		unsigned	 port;	/* each once */
+		bool		 said;	/* see further.h */
+	}		 list[BESIDE_MAX];
 	size_t		 count;
 };
 
@@ -79,7 +82,7 @@ struct adoption {
 	bool			 passes;	/* listeners, at fd 3 and up */
 	const struct log	*log;
 	char *const		*command;	/* COMMAND and its arguments */
-	const char		*node_options;	/* see aside.h; or NULL */
+	const char		*node_options;	/* NODE_OPTIONS; or NULL */
 	int			 events;	/* see events_open() */
 	uint64_t		 network;	/* SO_NETNS_COOKIE; or 0 */
 	ino_t			 namespace;	/* see caller_network() */

@@ -30,8 +30,13 @@ may_take(const struct adoption *adoption, const struct request *request)
 static void
 keep(struct beside *beside, unsigned port)
 {
+	size_t i;
+
+	for (i = 0; i < beside->count; i++)
+		if (beside->list[i].port == port)
+			return;
 	if (beside->count < BESIDE_MAX)
-		beside->ports[beside->count++] = port;
+		beside->list[beside->count++].port = port;
 }
 
 bool
@@ -39,19 +44,28 @@ any_port_take(struct adoption *adoption, const struct call *call)
 {
 	const struct request *request = &call->request;
 	struct map *map = find_any(adoption->maps);
-	const struct listener *listener;
-	char name[PROCFS_NAME_MAX];
+	unsigned port = address_port(&request->address);
 
 	if (map == NULL || call->is_bound || !may_take(adoption, request))
 		return false;
 	if (map->port != 0) {
-		keep(&adoption->beside, address_port(&request->address));
+		keep(&adoption->beside, port);
 		return false;
 	}
-	map->port = address_port(&request->address);
-	listener = &adoption->listeners->list[map->socket];
-	procfs_name(call->caller.process, name);
-	log_info(adoption->log, "%s binds %u: given %s", name, map->port,
-	    listener->addr);
+	map->port = port;
 	return true;
+}
+
+void
+any_port_settle(struct adoption *adoption, const struct call *call, bool given)
+{
+	struct map *map = find_any(adoption->maps);
+	char name[PROCFS_NAME_MAX];
+
+	if (given) {
+		procfs_name(call->caller.process, name);
+		log_info(adoption->log, "%s binds %u: given %s", name,
+		    map->port, adoption->listeners->list[map->socket].addr);
+	} else
+		map->port = 0;
 }

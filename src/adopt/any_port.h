@@ -12,10 +12,18 @@
 
 /*
  * Learns of a bind(2) that no listener matches.  Returns whether --map any
- * takes its port, and says so; then a listener matches.  It has to be for TCP,
- * at a loopback or wildcard address, and no port that a service has beside its
- * own (aside.h).  Ports that come too late go to adoption->beside.
+ * takes its port; then a listener matches, and any_port_settle() is to be
+ * called.  The call has to be for TCP, at a loopback or wildcard address, and
+ * for no port that a service has beside its own (aside.h).  Ports that come too
+ * late go to adoption->beside.
  */
 bool	any_port_take(struct adoption *adoption, const struct call *call);
+
+/*
+ * If the call was given a socket, says which port --map any has taken.  If not,
+ * gives the port back: another may be taken.
+ */
+void	any_port_settle(struct adoption *adoption, const struct call *call,
+    bool given);
 
 #endif

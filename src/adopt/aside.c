@@ -38,15 +38,3 @@ aside_is_port(unsigned port, char *const command[], const char *node_options)
 			return true;
 	return false;
 }
-
-const char *
-aside_node_options(const struct assignments *settings)
-{
-	const char *value = getenv("NODE_OPTIONS");
-	size_t i;
-
-	for (i = 0; i < settings->count; i++)
-		if (strcmp(settings->list[i].name, "NODE_OPTIONS") == 0)
-			value = settings->list[i].template;
-	return value;
-}

@@ -9,19 +9,11 @@
 
 #include <stdbool.h>
 
-#include "cli/options.h"
-
 /*
  * Whether the port is one of these.  command and node_options, which is the
  * value of NODE_OPTIONS or NULL, may name it.
  */
 bool	aside_is_port(unsigned port, char *const command[],
     const char *node_options);
-
-/*
- * Returns the value of NODE_OPTIONS that the service gets, or NULL.  settings
- * are those of -e.
- */
-const char	*aside_node_options(const struct assignments *settings);
 
 #endif

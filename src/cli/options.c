@@ -264,6 +264,19 @@ free_assignments(struct assignments *assignments)
 	free(assignments->list);
 }
 
+const char *
+options_variable(const struct options *options, const char *name)
+{
+	const struct assignments *settings = &options->settings;
+	const char *value = getenv(name);
+	size_t i;
+
+	for (i = 0; i < settings->count; i++)
+		if (strcmp(settings->list[i].name, name) == 0)
+			value = settings->list[i].template;
+	return value;
+}
+
 void
 options_free(struct options *options)
 {

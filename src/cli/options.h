@@ -70,6 +70,13 @@ struct options {
 int	options_parse(struct options *options, int argc, char *argv[],
     struct failure *failure);
 
+/*
+ * Returns the value that the service gets for the variable: that of -e, whose
+ * template is not expanded, or the caller's; or NULL.
+ */
+const char	*options_variable(const struct options *options,
+    const char *name);
+
 /* Frees everything that options owns. */
 void	options_free(struct options *options);
 

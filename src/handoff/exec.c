@@ -231,13 +231,8 @@ exec_client(struct launch *launch, struct failure *failure)
 static const char *
 search_path(const struct launch *launch)
 {
-	const struct assignments *settings = &launch->options->settings;
-	const char *path = getenv("PATH");
-	size_t i;
+	const char *path = options_variable(launch->options, "PATH");
 
-	for (i = 0; i < settings->count; i++)
-		if (strcmp(settings->list[i].name, "PATH") == 0)
-			path = settings->list[i].template;
 	return path == NULL ? COMMAND_PATH : path;
 }
 

@@ -3,22 +3,31 @@
 #include "supervise/run.h"
 #include "supervise/survey.h"
 
-/* From bind(2), until listen(2) is expected to have been called. */
-enum { PAUSE_MS = 500 };
+enum { FIRST_MS = 500, LAST_MS = 32000 };
 
-/* Forgets the port, wherever it is in the list.  Returns whether it was. */
+/* Whether the port is in the list and was not spoken of.  Now it was. */
 static bool
 take_port(struct beside *beside, unsigned port)
 {
-	bool found = false;
 	size_t i;
 
 	for (i = 0; i < beside->count; i++)
-		if (beside->ports[i] == port) {
-			beside->ports[i] = 0;
-			found = true;
+		if (beside->list[i].port == port && !beside->list[i].said) {
+			beside->list[i].said = true;
+			return true;
 		}
-	return found;
+	return false;
+}
+
+static bool
+all_said(const struct beside *beside)
+{
+	size_t i;
+
+	for (i = 0; i < beside->count; i++)
+		if (!beside->list[i].said)
+			return false;
+	return true;
 }
 
 static void
@@ -45,19 +54,26 @@ int
 further_step(struct run *run)
 {
 	struct further *further = &run->further;
-	size_t count = run->adoption.beside.count;
+	const struct beside *beside = &run->adoption.beside;
 	int64_t now;
 
-	if (count == further->seen && further->look_at == 0)
+	if (beside->count == further->seen && further->look_at == 0)
 		return -1;
 	now = events_clock();
-	if (count != further->seen)
-		further->look_at = now + PAUSE_MS;
-	further->seen = count;
+	if (beside->count != further->seen) {
+		further->seen = beside->count;
+		further->pause = FIRST_MS;
+		further->look_at = now + further->pause;
+	}
 	if (now < further->look_at)
 		return (int)(further->look_at - now);
-	further->look_at = 0;
 	if (run->state == RUN_GOING)
 		say(run);
-	return -1;
+	further->look_at = 0;
+	further->pause *= 2;
+	if (run->state != RUN_GOING || all_said(beside) ||
+	    further->pause > LAST_MS)
+		return -1;
+	further->look_at = now + further->pause;
+	return further->pause;
 }

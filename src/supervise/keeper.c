@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adopt/aside.h"
 #include "adopt/bind_call.h"
 #include "adopt/holders.h"
 #include "adopt/notification.h"
@@ -416,7 +415,7 @@ keeper_main(struct launch *launch, int channel, const struct witness *witness,
 		.adoption = { .listeners = &launch->listeners,
 		    .maps = &launch->options->maps, .log = &launch->log,
 		    .command = launch->command, .node_options =
-		    aside_node_options(&launch->options->settings),
+		    options_variable(launch->options, "NODE_OPTIONS"),
 		    .events = -1,
 		    .services = { .notify = -1, .connected.pidfd = -1 },
 		    .clients = { .notify = -1, .connected.pidfd = -1,
