@@ -294,5 +294,5 @@ hints_nested(const char *reason)
 	/* Only portexec sets LISTEN_PORTS. */
 	return strstr(reason, "another seccomp listener") == NULL ||
 	    getenv("LISTEN_PORTS") == NULL ? "" : ": the portexec around "
-	    "this one needs -H inherit";
+	    "this one needs -H inherit, and no -m";
 }

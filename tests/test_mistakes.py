@@ -330,7 +330,7 @@ class Mistakes(harness.Tree):
 
     def test_portexec_in_portexec(self):
         said = ['portexec: adopt: another seccomp listener is there already: '
-                'the portexec around this one needs -H inherit']
+                'the portexec around this one needs -H inherit, and no -m']
         inner = [PORTEXEC, '--', 'true', '{{port}}']
         self.assertEqual(self.run_it(['-e', 'PORT', '--', *inner], 125), said)
         self.assertEqual(self.run_it(['-H', 'inherit', '-e', 'PORT', '--',

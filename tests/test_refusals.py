@@ -117,7 +117,7 @@ class Refusals(harness.Binding):
     def test_a_second_listener_with_inherited_sockets(self):
         self.assert_refused(
             'another seccomp listener is there already: the portexec around '
-            'this one needs -H inherit', '-q', '-e', 'PORT',
+            'this one needs -H inherit, and no -m', '-q', '-e', 'PORT',
             '--', self.portexec, '-q', '--', self.binder, '{{port}}')
 
     def test_set_user_id(self):

@@ -279,14 +279,17 @@ is_foreign(const struct adoption *adoption, const struct call *call)
 	    is_foreign_bind(adoption, &request->address);
 }
 
-/* Only with a copy can the connection be made: pidfd_getfd(2) was refused. */
+/*
+ * Only with a copy can the connection be made: pidfd_getfd(2) was refused.  It
+ * also fails for a process that has ended meanwhile.
+ */
 static void
 say_unmet(struct adoption *adoption, const struct call *call)
 {
 	const char *why = strerror(errno);
 	char asked[ADDR_MAX];
 
-	if (adoption->said_unmet || errno == EBADF)
+	if (adoption->said_unmet || errno == EBADF || !is_valid(call))
 		return;
 	adoption->said_unmet = true;
 	address_format(&call->request.address, call->request.length, asked);
