@@ -235,12 +235,14 @@ class BothEnds(Mapped):
 
 class Any(Mapped):
     def run_any(self, *steps, script, options=()):
+        """Returns what the client printed, and what portexec said."""
         done = self.run_portexec(
             '-m', 'any', *options, '-c', script, '--', BINDER, *steps,
             env=self.env)
         lines = [line for line in done.stderr.splitlines()
                  if not re.search(' until | listens when ', line)]
-        return done.stdout, [re.sub(r'1:\d+$', '1:P', line) for line in lines]
+        return (re.sub('(?m)^bind .*\n', '', done.stdout),
+                [re.sub(r'1:\d+$', '1:P', line) for line in lines])
 
     def taken(self, port):
         return f'portexec: binder binds {port}: given 127.0.0.1:P'

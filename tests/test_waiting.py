@@ -27,7 +27,10 @@ def bind(port=0, host='127.0.0.1'):
     return server
 
 def listen(port=0, host='127.0.0.1'):
+    """By itself never at the next ports, as if it had found told in use."""
     server = bind(port, host)
+    while not port and 0 < server.getsockname()[1] - told < 20:
+        server = bind(port, host)
     server.listen()
     with open('marks/port', 'a') as file:
         print(server.getsockname()[1], file=file)

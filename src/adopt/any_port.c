@@ -39,7 +39,7 @@ keep(struct beside *beside, unsigned port)
 		beside->list[beside->count++].port = port;
 }
 
-bool
+struct map *
 any_port_take(struct adoption *adoption, const struct call *call)
 {
 	const struct request *request = &call->request;
@@ -47,19 +47,19 @@ any_port_take(struct adoption *adoption, const struct call *call)
 	unsigned port = address_port(&request->address);
 
 	if (map == NULL || call->is_bound || !may_take(adoption, request))
-		return false;
+		return NULL;
 	if (map->port != 0) {
 		keep(&adoption->beside, port);
-		return false;
+		return NULL;
 	}
 	map->port = port;
-	return true;
+	return map;
 }
 
 void
-any_port_settle(struct adoption *adoption, const struct call *call, bool given)
+any_port_settle(const struct adoption *adoption, struct map *map,
+    const struct call *call, bool given)
 {
-	struct map *map = find_any(adoption->maps);
 	char name[PROCFS_NAME_MAX];
 
 	if (given) {

@@ -11,19 +11,20 @@
 #include "adopt/examine.h"
 
 /*
- * Learns of a bind(2) that no listener matches.  Returns whether --map any
- * takes its port; then a listener matches, and any_port_settle() is to be
- * called.  The call has to be for TCP, at a loopback or wildcard address, and
- * for no port that a service has beside its own (aside.h).  Ports that come too
- * late go to adoption->beside.
+ * Learns of a bind(2) that no listener matches.  If --map any takes its port,
+ * returns the map, which is the adoption's, and NULL otherwise.  Then a
+ * listener matches, and any_port_settle() is to be called.  The call has to be
+ * for TCP, at a loopback or wildcard address, and for no port that a service
+ * has beside its own (aside.h).  Ports that come too late go to
+ * adoption->beside.
  */
-bool	any_port_take(struct adoption *adoption, const struct call *call);
+struct map *any_port_take(struct adoption *adoption, const struct call *call);
 
 /*
- * If the call was given a socket, says which port --map any has taken.  If not,
+ * If the call was given a socket, says which port the map has taken.  If not,
  * gives the port back: another may be taken.
  */
-void	any_port_settle(struct adoption *adoption, const struct call *call,
-    bool given);
+void	any_port_settle(const struct adoption *adoption, struct map *map,
+    const struct call *call, bool given);
 
 #endif

@@ -219,23 +219,24 @@ bind_call_decide(struct adoption *adoption, struct call *call)
 {
 	struct listener *list = adoption->listeners->list;
 	struct holder_key given = { .socket = call->socket };
+	struct map *taken = NULL;
 	int decision = CONTINUE_CALL, match;
-	bool taken;
 
 	if (adoption_find(adoption, call->socket) != NULL ||
 	    holders_find(adoption, &given) != NULL)
 		return is_issued_again(adoption, call) ? 0 : CONTINUE_CALL;
 	match = match_listener(&call->request, adoption->listeners,
 	    adoption->maps);
-	taken = match == -1 && any_port_take(adoption, call);
-	if (taken)
+	if (match == -1)
+		taken = any_port_take(adoption, call);
+	if (taken != NULL)
 		match = match_listener(&call->request, adoption->listeners,
 		    adoption->maps);
 	/* bind(2) fails then, and what it is bound to must not be lost. */
 	if (match != -1 && !call->is_bound)
 		decision = give(adoption, call, &list[match]);
-	if (taken)
-		any_port_settle(adoption, call, decision == 0);
+	if (taken != NULL)
+		any_port_settle(adoption, taken, call, decision == 0);
 	if (decision == CONTINUE_CALL)
 		continue_bind(adoption, call);
 	return decision;
