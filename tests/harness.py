@@ -460,11 +460,10 @@ class Tree(Case):
 
     def parts(self, front):
         """The pids of the keeper and the service of a front."""
-        # The witness has no name of its own at first.
-        wait_for(lambda: len(children(front)) == 1, 'the keeper alone')
-        keeper, = children(front)
-        service, *_ = wait_for(lambda: children(keeper), 'the service')
-        return keeper, service
+        # The witness has no name of its own at first, and never a child.
+        return wait_for(lambda: next(
+            ((child, children(child)[0]) for child in children(front)
+             if children(child)), None), 'the service')
 
 
 class Binding(Tree):

@@ -5,6 +5,7 @@ is left."""
 
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import os
 import pty
@@ -217,14 +218,18 @@ class Run:
         subprocess.run(['rm', '-r', self.directory], check=True)
 
 
-def play(*row):
-    for _ in range(20):
-        with contextlib.suppress(TooSlow):
-            return play_once(*row)
-    raise AssertionError('this machine is too slow to tell')
+def again_if_slow(function):
+    @functools.wraps(function)
+    def until_it_is_fast(*arguments):
+        for _ in range(20):
+            with contextlib.suppress(TooSlow):
+                return function(*arguments)
+        raise AssertionError('this machine is too slow to tell')
+    return until_it_is_fast
 
 
-def play_once(prefix, wrapper, port, sender, number, client):
+@again_if_slow
+def play(prefix, wrapper, port, sender, number, client):
     send, in_terminal, front = SENDERS[sender]
     words = [word for name in WRAPPERS[wrapper] for word in (*PYTHON, name)]
     run = Run([*front, *prefix, *words, *PYTHON, 'leaf.py', 'leaf', '3',
@@ -282,6 +287,7 @@ def check(wrapper, sender, name, handoff, client, native):
 class Late(unittest.TestCase):
     """The front gets the signal first, and runs last."""
 
+    @again_if_slow
     def test_the_leaf_is_told_once(self):
         run = Run([PORTEXEC, '-q', '-H', 'adopt', '-k', '20', '--', *PYTHON,
                    'silent.py', *PYTHON, 'leaf.py', 'leaf', '3', '{port}'],
