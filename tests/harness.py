@@ -8,6 +8,7 @@ wait is for a condition and has a deadline.
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import functools
 import glob
@@ -32,8 +33,8 @@ BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 PORTEXEC = os.path.join(TOP, os.environ.get('PORTEXEC', 'portexec'))
 PROBE = os.path.join(BUILD, 'tests', 'probe')
 BINDER = os.path.join(BUILD, 'tests', 'binder')
+DENY = os.path.join(BUILD, 'tests', 'deny')
 SDPROBE = os.path.join(BUILD, 'tests', 'sdprobe')
-STRERROR = os.path.join(BUILD, 'tests', 'strerror')
 SANITIZED = os.environ.get('SANITIZED') == '1'
 COUNTED = os.environ.get('COUNTED') == '1'      # make coverage
 # Where each round is slow, there are fewer.
@@ -153,19 +154,21 @@ def ports(report):
 
 
 @functools.cache
-def reasons():
-    """{text: text}: of each errno strerror(3) here, and in the program."""
-    lines = subprocess.check_output([STRERROR], text=True).splitlines()
-    return {os.strerror(int(number)): text
-            for number, text in (line.split(' ', 1) for line in lines)}
+def reason(number):
+    """What the program says of an errno: with musl, EADDRINUSE is "Address in
+    use"."""
+    done = subprocess.run([DENY, 'listen', str(number), PORTEXEC, '-l',
+                           '127.0.0.1:0', '--', 'true'], text=True,
+                          capture_output=True, env=environment())
+    return re.match(r'portexec: listen on [\d.:]+: (.*)\n', done.stderr)[1]
 
 
 def said(text):
-    """The text with each reason that strerror(3) has as the program's libc
-    words it: "Address already in use" is "Address in use" with musl."""
-    longest = sorted(reasons(), key=len, reverse=True)
+    """The text with each reason that strerror(3) has as the program has it."""
+    numbers = {os.strerror(number): number for number in errno.errorcode}
+    longest = sorted(numbers, key=len, reverse=True)
     return re.sub('|'.join(map(re.escape, longest)),
-                  lambda found: reasons()[found[0]], text)
+                  lambda found: reason(numbers[found[0]]), text)
 
 
 def has_it():

@@ -15,11 +15,11 @@ import subprocess
 import time
 
 import harness
-from harness import DEADLINE, PORTEXEC, TOP, connect, http_get, wait_for
+from harness import (DEADLINE, DENY, PORTEXEC, TOP, connect, http_get,
+                     wait_for)
 from test_docs import NPM, NPX, SERVICE, text_of
 
 EXAMPLES = os.path.join(TOP, 'tests', 'examples')
-DENY = os.path.join(harness.BUILD, 'tests', 'deny')
 PARTS = re.split(r'^## (.*)\n', text_of('docs/cookbook.md'),
                  flags=re.MULTILINE)
 RECIPES = dict(zip(PARTS[1::2], PARTS[2::2]))       # {heading: text}

@@ -13,10 +13,9 @@ import sys
 import threading
 
 import harness
-from harness import BINDER, DEADLINE, PORTEXEC, connect, wait_for
+from harness import BINDER, DEADLINE, DENY, PORTEXEC, connect, wait_for
 
 RUNS = int(os.environ.get('PORTEXEC_RUNS', 40 if harness.BRIEF else 100))
-DENY = os.path.join(harness.BUILD, 'tests', 'deny')
 # A service with its port wired in, which says who it is.
 SERVICE = '''
 import socket, sys

@@ -7,9 +7,8 @@ import shutil
 import socket
 
 import harness
-from harness import connect, read_all
+from harness import DENY, connect, read_all
 
-DENY = os.path.join(harness.BUILD, 'tests', 'deny')
 WAIT_KILLABLE_RECV, NEW_LISTENER = 32, 8
 OF_SECCOMP = 0x2000     # a bit of '!' in seccomp's requests of ioctl(2)
 TCP, HERE = 'socket=tcp4', 'bind=127.0.0.1:{port}'

@@ -9,10 +9,8 @@ import subprocess
 import sys
 
 import harness
-from harness import (BUILD, DEADLINE, PORTEXEC, TOP, connect, http_get,
+from harness import (BUILD, DEADLINE, DENY, PORTEXEC, TOP, connect, http_get,
                      wait_for)
-
-DENY = os.path.join(BUILD, 'tests', 'deny')
 
 
 def accepts(address):

@@ -6,7 +6,7 @@
  *
  * NAME is one of the table below; with BITS, a number, the call fails only
  * where its second argument has one of them (seccomp's flags, say).  It
- * fails for everything that COMMAND starts, too.
+ * fails for everything that COMMAND starts, too.  ERRNO is a name or a number.
  */
 
 #include <sys/prctl.h>
@@ -29,6 +29,7 @@ static const struct word {
 	{ "bind", SYS_bind },
 	{ "ioctl", SYS_ioctl },
 	{ "kcmp", SYS_kcmp },
+	{ "listen", SYS_listen },
 	{ "pidfd_getfd", SYS_pidfd_getfd },
 	{ "pidfd_open", SYS_pidfd_open },
 	{ "process_vm_readv", SYS_process_vm_readv },
@@ -51,6 +52,17 @@ find(const struct word *words, const char *name, size_t length)
 		    strncmp(words->name, name, length) == 0)
 			return words->value;
 	errx(2, "%s is not known", name);
+}
+
+static uint32_t
+find_error(const char *text)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (*text != '\0' && *end == '\0')
+		return (uint32_t)number;
+	return find(errors, text, strlen(text));
 }
 
 static void
@@ -92,7 +104,7 @@ main(int argc, char *argv[])
 	comma = argv[1] + length;
 	install(find(calls, argv[1], length),
 	    *comma == '\0' ? 0 : (uint32_t)strtoul(comma + 1, NULL, 0),
-	    find(errors, argv[2], strlen(argv[2])));
+	    find_error(argv[2]));
 	execvp(argv[3], argv + 3);
 	err(127, "%s", argv[3]);
 }
