@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: ISC
+# Completion of portexec(1) in fish.
+
+# The words of the command before the cursor's, escaped, a line each.  Fails
+# while that one is an option of portexec's or the value of one.
+function __portexec_command
+    set -l longs listen env port-file write map client handoff kill-after \
+        stop-signal start-timeout
+    set -l flags background inetd on-demand no-pid quiet verbose check help \
+        version
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        set -l word $words[1]
+        if not string match -q -- '-?*' $word
+            string escape -- $words
+            return 0
+        end
+        set -e words[1]
+        if test "$word" = --
+            string escape -- $words
+            return 0
+        end
+        # A long option may be shortened to what no other begins with.
+        set -l name (string replace -rf -- '^--([^=]*)$' '$1' $word)
+        set -l found (string match -- "$name*" $longs $flags)
+        contains -- "$name" $longs; and set found $name
+        if string match -qr -- '^-[bqvhV]*[lepwmcHkst]$' $word
+            or begin
+                test -n "$name" -a (count $found) = 1
+                and contains -- $found $longs
+            end
+            set -q words[1]; or return 1
+            set -e words[1]
+        end
+    end
+    not string match -q -- '-*' (commandline -ct)
+end
+
+# The value before the cursor, without its option and quotes.
+function __portexec_value
+    string replace -r -- '^(--[a-z-]+=|-[bqvhV]*[lepwmcHkst])' '' \
+        "$(commandline -ct)" | string replace -ar -- '[\'"\\\\]' ''
+end
+
+# Files that complete $argv[2], after $argv[1].
+function __portexec_files
+    set -l path (string escape -n -- $argv[2] | string replace -r '^\\\\~' '~')
+    set -l files (complete -C "__fish_command_without_completions $path")
+    set -q files[1]; and printf '%s\n' $argv[1]$files
+end
+
+# After what comes before a brace that is open; fails where there is none.
+function __portexec_placeholders
+    set -l before (string replace -rf -- '\{[a-z]*$' '' $argv[1]); or return
+    printf '%s\n' $before'{port}' $before'{addr}' $before'{host}' \
+        $before'{fd}'
+end
+
+function __portexec_inner
+    set -l words (__portexec_command)
+    set -l token (commandline -ct)
+    set -q words[1]; and __portexec_placeholders "$token"; and return
+    complete -C (string join ' ' -- $words "$token")
+end
+
+function __portexec_template
+    __portexec_placeholders "$argv[1]$argv[2]"
+    or printf '%s\n' $argv[1]'{port}' $argv[1]'{addr}' $argv[1]'{host}' \
+        $argv[1]'{fd}'
+end
+
+function __portexec_env
+    set -l value (__portexec_value)
+    if string match -q -- '*=*' $value
+        __portexec_template (string split -m 1 = -- $value)[1]= \
+            (string split -m 1 = -- $value)[2]
+    else
+        printf '%s=\n' PORT (set -nx)
+    end
+end
+
+function __portexec_write
+    set -l value (__portexec_value)
+    set -l parts (string split -m 1 = -- $value)
+    if string match -q -- '@*' $parts[2]
+        __portexec_files $parts[1]=@ (string sub -s 2 -- $parts[2])
+    else if set -q parts[2]
+        __portexec_template $parts[1]= $parts[2]
+    else
+        __portexec_files '' $value
+    end
+end
+
+function __portexec_script
+    set -l value "$(__portexec_value)"
+    __portexec_placeholders $value; or complete -C $value
+end
+
+function __portexec_signals
+    set -l names (kill -l | string match -ra '[A-Z]+[12]?' |
+        string replace -r '^SIG' '' | string match -rv '^(RT|STKFLT)')
+    string match -q -- 'SI*' (__portexec_value); and set names SIG$names
+    printf '%s\n' $names
+end
+
+# [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]...
+function __portexec_spec
+    set -l value (__portexec_value)
+    set -l name (string replace -rf -- '^([^.@~:=/,][^:=/,]*=).*' '$1' $value)
+    set -l rest (string sub -s (math (string length -- "$name") + 1) -- $value)
+    set -l type (string replace -rf -- '^((tcp|udp|tcp\+udp|unix|unixgram|unixpacket):).*' '$1' $rest)
+    if string match -q -- 'fd:*' $rest; or string match -qr '^(unix.*:)?@' -- $rest
+    else if string match -q -- '*,*' $rest
+        set -l before (string replace -r -- '[^,]*$' '' $value)
+        set -l options backlog=\t"length of the queue (default: the kernel's limit)" \
+            nonblock\t'set O_NONBLOCK' rcvbuf=\t'SO_RCVBUF in bytes' \
+            sndbuf=\t'SO_SNDBUF in bytes'
+        if string match -qr -- '^(unix|[./~])' $rest
+            set -a options mode=\t'permissions of a unix path (default: 0600)'
+        else
+            set -a options reuseport\t'set SO_REUSEPORT' v6only\t'IPv6 only'
+        end
+        printf '%s\n' $before$options
+    else if string match -qr -- '^(unix.*:|[./~])' $rest
+        __portexec_files "$name$type" (string sub -s (math (string length -- "$type") + 1) -- $rest)
+    else
+        printf '%s\n' "$name$type"{0,localhost:,127.0.0.1:,'*:','[::1]:'}
+        test -n "$type"
+        or printf '%s\n' "$name"{tcp:,udp:,tcp+udp:,unix:,unixgram:,unixpacket:,fd:}
+    end
+end
+
+complete -c portexec -f
+complete -c portexec -n '__portexec_command >/dev/null' -xa '(__portexec_inner)'
+function __portexec_option
+    complete -c portexec -n 'not __portexec_command >/dev/null' $argv
+end
+__portexec_option -s l -l listen -xa '(__portexec_spec)' \
+    -d 'a socket to listen on (default 0, any port); repeatable'
+__portexec_option -s e -l env -xa '(__portexec_env)' \
+    -d 'set NAME for service and client (default <port>); repeatable'
+__portexec_option -s p -l port-file -rF \
+    -d 'write the port to FILE before the service starts'
+__portexec_option -s w -l write -xa '(__portexec_write)' \
+    -d 'write TEMPLATE, or with @IN the file IN, to FILE; repeatable'
+__portexec_option -s m -l map -xa any \
+    -d 'when the service binds PORT or any, hand it SOCKET (default the first); who connects to PORT meets it; repeatable'
+__portexec_option -s c -l client -xa '(__portexec_script)' \
+    -d 'run SCRIPT with sh -c against the service, then stop that'
+__portexec_option -s H -l handoff -xa 'inherit adopt reserve' \
+    -d 'how the service gets its socket: inherit, adopt or reserve'
+__portexec_option -s k -l kill-after -x \
+    -d 'from the stop signal to KILL (default 5)'
+__portexec_option -s s -l stop-signal -xa '(__portexec_signals)' \
+    -d 'the signal that stops the service (default TERM)'
+__portexec_option -s t -l start-timeout -x \
+    -d 'give up where clients wait so long in vain (-c: 900; 0: never)'
+__portexec_option -s b -l background \
+    -d 'print the port and the pid, and end, when COMMAND is executed'
+__portexec_option -l inetd \
+    -d 'pass the socket as fds 0 and 1, without LISTEN_ variables'
+__portexec_option -l on-demand \
+    -d 'execute COMMAND at the first connection or datagram'
+__portexec_option -l no-pid \
+    -d 'leave out LISTEN_PID and LISTEN_PIDFDID'
+__portexec_option -s q -l quiet \
+    -d 'say nothing but errors'
+__portexec_option -s v -l verbose \
+    -d 'say everything that happens, and when'
+__portexec_option -l check \
+    -d 'say which handoffs work here, and what is in the way'
+__portexec_option -s h -l help \
+    -d 'show this help'
+__portexec_option -s V -l version \
+    -d 'show the version'
