@@ -8,7 +8,7 @@ _portexec_options='listen=l env=e port-file=p write=w map=m client=c handoff=H
 	version=V'
 _portexec_valued=lepwmcHkst
 
-# $cur is the word before the cursor without its quotes; readline replaces
+# $cur is the word before the cursor without its quotes and backslashes; readline replaces
 # what is behind $keep in it: COMP_WORDBREAKS has = and :.
 
 # Offers words, BEFORE in front of each.
@@ -35,15 +35,12 @@ _portexec_offer_files() {	# BEFORE
 	done
 }
 
-# Fails where the word has no brace that is open.
+# For a brace that is open, or else behind the whole.
 _portexec_offer_placeholders() {
-	[[ $cur =~ \{[a-z]*$ ]] || return
-	_portexec_offer "${cur%\{*}" '{port}' '{addr}' '{host}' '{fd}'
-}
+	local before=$cur
 
-_portexec_offer_template() {	# BEFORE
-	_portexec_offer_placeholders ||
-		_portexec_offer "$1" '{port}' '{addr}' '{host}' '{fd}'
+	[[ ! $cur =~ \{[a-z]*$ ]] || before=${cur%\{*}
+	_portexec_offer "$before" '{port}' '{addr}' '{host}' '{fd}'
 }
 
 _portexec_offer_spec() {	# BEFORE
@@ -91,7 +88,7 @@ _portexec_offer_value() {	# LETTER BEFORE
 		if [[ $value == *=@* && $1 == w ]]; then
 			_portexec_offer_files "$2${value%%=*}=@"
 		elif [[ $value == *=* ]]; then
-			_portexec_offer_template "$2${value%%=*}="
+			_portexec_offer_placeholders
 		elif [[ $1 == e ]]; then
 			mapfile -t names < <(compgen -e -S =)
 			_portexec_offer "$2" PORT= "${names[@]}"
@@ -102,9 +99,12 @@ _portexec_offer_value() {	# LETTER BEFORE
 	p)	_portexec_offer_files "$2" ;;
 	m)	_portexec_offer "$2" any ;;
 	c)
-		_portexec_offer_placeholders && return
-		mapfile -t names < <(compgen -c -- "$value")
-		_portexec_offer "$2" "${names[@]}"
+		if [[ $value =~ \{[a-z]*$ ]]; then
+			_portexec_offer_placeholders
+		else
+			mapfile -t names < <(compgen -c -- "$value")
+			_portexec_offer "$2" "${names[@]}"
+		fi
 		;;
 	H)	_portexec_offer "$2" inherit adopt reserve ;;
 	s)
@@ -204,8 +204,8 @@ _portexec() {
 		compopt -o bashdefault -o default
 		return
 	fi
-	cur=${cur//[\'\"]/}
-	keep=${cur%"${2#[\'\"]}"}
+	cur=${cur//[\'\"\\]/}
+	keep=${cur%"${2//[\'\"\\]/}"}
 	for ((i = 1; i < count; i++)); do
 		if [[ ${words[i]} =~ $redirection ]]; then
 			[[ ${words[i]} =~ $redirection$ ]] && ((i++))
@@ -222,9 +222,11 @@ _portexec() {
 	if ((i > count)); then
 		_portexec_offer_value "$letter" ''
 	elif ((i < count)); then
-		_portexec_offer_placeholders ||
+		if [[ ! $cur =~ \{[a-z]*$ ]]; then
 			_portexec_offer_inner "${starts[i]}"
-		return
+			return
+		fi
+		_portexec_offer_placeholders
 	elif [[ $cur == -* && ${words[i - 1]} != -- ]]; then
 		_portexec_parse "$cur"
 		if [[ -n $letter && -n $before ]]; then

@@ -37,10 +37,15 @@ function __portexec_command
     not string match -q -- '-*' (commandline -ct)
 end
 
-# The value before the cursor, without its option and quotes.
+# The word before the cursor, without its quotes.
+function __portexec_word
+    string replace -ar -- '[\'"\\\\]' '' "$(commandline -ct)"
+end
+
+# And without the option whose value it is.
 function __portexec_value
     string replace -r -- '^(--[a-z-]+=|-[bqvhV]*[lepwmcHkst])' '' \
-        "$(commandline -ct)" | string replace -ar -- '[\'"\\\\]' ''
+        "$(__portexec_word)"
 end
 
 # Files that complete $argv[2], after $argv[1].
@@ -50,31 +55,31 @@ function __portexec_files
     set -q files[1]; and printf '%s\n' $argv[1]$files
 end
 
-# After what comes before a brace that is open; fails where there is none.
+# For a brace that is open, or else behind the whole.  Not where that brace is
+# neither quoted nor escaped: fish would escape the closing one alone.
 function __portexec_placeholders
-    set -l before (string replace -rf -- '\{[a-z]*$' '' $argv[1]); or return
-    printf '%s\n' $before'{port}' $before'{addr}' $before'{host}' \
-        $before'{fd}'
+    string match -qr -- '^([^\'"]*[^\'"\\\\]|)\{[a-z]*$' (commandline -ct)
+    or printf '%s\n' (string replace -r -- '\{[a-z]*$' '' "$argv[1]")'{'{port,addr,host,fd}'}'
 end
 
 function __portexec_inner
     set -l words (__portexec_command)
-    set -l token (commandline -ct)
-    set -q words[1]; and __portexec_placeholders "$token"; and return
-    complete -C (string join ' ' -- $words "$token")
+    set -l word "$(__portexec_word)"
+    if set -q words[1]; and string match -qr -- '\{[a-z]*$' $word
+        __portexec_placeholders $word
+    else
+        complete -C (string join ' ' -- $words "$(commandline -ct)")
+    end
 end
 
-function __portexec_template
-    __portexec_placeholders "$argv[1]$argv[2]"
-    or printf '%s\n' $argv[1]'{port}' $argv[1]'{addr}' $argv[1]'{host}' \
-        $argv[1]'{fd}'
+function __portexec_file
+    __portexec_files '' "$(__portexec_value)"
 end
 
 function __portexec_env
     set -l value (__portexec_value)
     if string match -q -- '*=*' $value
-        __portexec_template (string split -m 1 = -- $value)[1]= \
-            (string split -m 1 = -- $value)[2]
+        __portexec_placeholders $value
     else
         printf '%s=\n' PORT (set -nx)
     end
@@ -86,7 +91,7 @@ function __portexec_write
     if string match -q -- '@*' $parts[2]
         __portexec_files $parts[1]=@ (string sub -s 2 -- $parts[2])
     else if set -q parts[2]
-        __portexec_template $parts[1]= $parts[2]
+        __portexec_placeholders $value
     else
         __portexec_files '' $value
     end
@@ -94,7 +99,11 @@ end
 
 function __portexec_script
     set -l value "$(__portexec_value)"
-    __portexec_placeholders $value; or complete -C $value
+    if string match -qr -- '\{[a-z]*$' $value
+        __portexec_placeholders $value
+    else
+        complete -C $value
+    end
 end
 
 function __portexec_signals
@@ -140,7 +149,7 @@ __portexec_option -s l -l listen -xa '(__portexec_spec)' \
     -d 'a socket to listen on (default 0, any port); repeatable'
 __portexec_option -s e -l env -xa '(__portexec_env)' \
     -d 'set NAME for service and client (default <port>); repeatable'
-__portexec_option -s p -l port-file -rF \
+__portexec_option -s p -l port-file -xa '(__portexec_file)' \
     -d 'write the port to FILE before the service starts'
 __portexec_option -s w -l write -xa '(__portexec_write)' \
     -d 'write TEMPLATE, or with @IN the file IN, to FILE; repeatable'
