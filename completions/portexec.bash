@@ -8,8 +8,8 @@ _portexec_options='listen=l env=e port-file=p write=w map=m client=c handoff=H
 	version=V'
 _portexec_valued=lepwmcHkst
 
-# $cur is the word before the cursor without its quotes and backslashes; readline replaces
-# what is behind $keep in it: COMP_WORDBREAKS has = and :.
+# $cur is the word before the cursor, without its quotes and backslashes.
+# readline replaces what is behind $keep in it: COMP_WORDBREAKS has = and :.
 
 # Offers words, BEFORE in front of each.
 _portexec_offer() {	# BEFORE WORD...
@@ -93,6 +93,7 @@ _portexec_offer_value() {	# LETTER BEFORE
 			mapfile -t names < <(compgen -e -S =)
 			_portexec_offer "$2" PORT= "${names[@]}"
 		else
+			compopt -o nospace
 			_portexec_offer_files "$2"
 		fi
 		;;
@@ -103,7 +104,8 @@ _portexec_offer_value() {	# LETTER BEFORE
 			_portexec_offer_placeholders
 		else
 			mapfile -t names < <(compgen -c -- "$value")
-			_portexec_offer "$2" "${names[@]}"
+			names=("${names[@]/#/"$2"}")
+			COMPREPLY=("${names[@]#"$keep"}")
 		fi
 		;;
 	H)	_portexec_offer "$2" inherit adopt reserve ;;

@@ -4,37 +4,34 @@
 # The words of the command before the cursor's, escaped, a line each.  Fails
 # while that one is an option of portexec's or the value of one.
 function __portexec_command
-    set -l longs listen env port-file write map client handoff kill-after \
+    set -l valued listen env port-file write map client handoff kill-after \
         stop-signal start-timeout
     set -l flags background inetd on-demand no-pid quiet verbose check help \
         version
     set -l words (commandline -opc)
-    set -e words[1]
-    while set -q words[1]
+    while set -e words[1]; and string match -q -- '-?*' "$words[1]"
         set -l word $words[1]
-        if not string match -q -- '-?*' $word
-            string escape -- $words
+        if test $word = --
+            set -e words[1]
+            set -q words[1]; and string escape -- $words
             return 0
+        else if string match -qr -- '^-[^-]' $word
+            string match -qr -- '^-[bqvhV]*[lepwmcHkst]$' $word; or continue
+        else
+            # It may be shortened to what no other begins with.
+            set -l name (string sub -s 3 -- $word)
+            set -l found (string match -- "$name*" $valued $flags)
+            contains -- $name $valued; and set found $name
+            contains -- "$found" $valued; or continue
         end
         set -e words[1]
-        if test "$word" = --
-            string escape -- $words
-            return 0
-        end
-        # A long option may be shortened to what no other begins with.
-        set -l name (string replace -rf -- '^--([^=]*)$' '$1' $word)
-        set -l found (string match -- "$name*" $longs $flags)
-        contains -- "$name" $longs; and set found $name
-        if string match -qr -- '^-[bqvhV]*[lepwmcHkst]$' $word
-            or begin
-                test -n "$name" -a (count $found) = 1
-                and contains -- $found $longs
-            end
-            set -q words[1]; or return 1
-            set -e words[1]
-        end
+        set -q words[1]; or return 1
     end
-    not string match -q -- '-*' (commandline -ct)
+    if set -q words[1]
+        string escape -- $words
+    else
+        not string match -q -- '-*' "$(commandline -ct)"
+    end
 end
 
 # The word before the cursor, without its quotes.
@@ -58,8 +55,9 @@ end
 # For a brace that is open, or else behind the whole.  Not where that brace is
 # neither quoted nor escaped: fish would escape the closing one alone.
 function __portexec_placeholders
-    string match -qr -- '^([^\'"]*[^\'"\\\\]|)\{[a-z]*$' (commandline -ct)
-    or printf '%s\n' (string replace -r -- '\{[a-z]*$' '' "$argv[1]")'{'{port,addr,host,fd}'}'
+    set -l before (string replace -r -- '\{[a-z]*$' '' "$argv[1]")
+    string match -qr -- '^([^\'"]*[^\'"\\\\]|)\{[a-z]*$' "$(commandline -ct)"
+    or printf '%s\n' $before'{'{port,addr,host,fd}'}'
 end
 
 function __portexec_inner
@@ -88,12 +86,12 @@ end
 function __portexec_write
     set -l value (__portexec_value)
     set -l parts (string split -m 1 = -- $value)
-    if string match -q -- '@*' $parts[2]
+    if string match -q -- '@*' "$parts[2]"
         __portexec_files $parts[1]=@ (string sub -s 2 -- $parts[2])
     else if set -q parts[2]
         __portexec_placeholders $value
     else
-        __portexec_files '' $value
+        __portexec_files '' $value | string replace -r '[^/]$' '$0='
     end
 end
 
@@ -115,28 +113,35 @@ end
 
 # [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]...
 function __portexec_spec
-    set -l value (__portexec_value)
-    set -l name (string replace -rf -- '^([^.@~:=/,][^:=/,]*=).*' '$1' $value)
-    set -l rest (string sub -s (math (string length -- "$name") + 1) -- $value)
-    set -l type (string replace -rf -- '^((tcp|udp|tcp\+udp|unix|unixgram|unixpacket):).*' '$1' $rest)
-    if string match -q -- 'fd:*' $rest; or string match -qr '^(unix.*:)?@' -- $rest
-    else if string match -q -- '*,*' $rest
-        set -l before (string replace -r -- '[^,]*$' '' $value)
-        set -l options backlog=\t"length of the queue (default: the kernel's limit)" \
-            nonblock\t'set O_NONBLOCK' rcvbuf=\t'SO_RCVBUF in bytes' \
-            sndbuf=\t'SO_SNDBUF in bytes'
-        if string match -qr -- '^(unix|[./~])' $rest
-            set -a options mode=\t'permissions of a unix path (default: 0600)'
-        else
-            set -a options reuseport\t'set SO_REUSEPORT' v6only\t'IPv6 only'
-        end
-        printf '%s\n' $before$options
-    else if string match -qr -- '^(unix.*:|[./~])' $rest
-        __portexec_files "$name$type" (string sub -s (math (string length -- "$type") + 1) -- $rest)
-    else
-        printf '%s\n' "$name$type"{0,localhost:,127.0.0.1:,'*:','[::1]:'}
-        test -n "$type"
-        or printf '%s\n' "$name"{tcp:,udp:,tcp+udp:,unix:,unixgram:,unixpacket:,fd:}
+    set -l spec '^([^.@~:=/,][^:=/,]*=|)((?:tcp|udp|tcp\+udp|unix\w*):|)(.*)'
+    set -l parts (string match -r -- $spec "$(__portexec_value)")
+    set -l before $parts[2]$parts[3]
+    set -l unix (string match -r -- '^(unix.*:|[./~@])' $parts[3]$parts[4])
+    switch $parts[4]
+        case '@*' 'fd:*'
+        case '*,*'
+            set -l options \
+                backlog=\t"length of the queue (default: the kernel's limit)" \
+                nonblock\t'set O_NONBLOCK' rcvbuf=\t'SO_RCVBUF in bytes' \
+                sndbuf=\t'SO_SNDBUF in bytes'
+            if set -q unix[1]
+                set -a options \
+                    mode=\t'permissions of a unix path (default: 0600)'
+            else
+                set -a options reuseport\t'set SO_REUSEPORT' \
+                    v6only\t'IPv6 only'
+            end
+            printf '%s\n' \
+                $before(string replace -r -- '[^,]*$' '' $parts[4])$options
+        case '*'
+            if set -q unix[1]
+                __portexec_files "$before" $parts[4]
+                return
+            end
+            set -l types tcp: udp: tcp+udp: unix: unixgram: unixpacket: fd:
+            test -n "$parts[3]"; and set -e types
+            printf '%s\n' $before$types \
+                $before{0,localhost:,127.0.0.1:,'*:','[::1]:'}
     end
 end
 
@@ -183,3 +188,4 @@ __portexec_option -s h -l help \
     -d 'show this help'
 __portexec_option -s V -l version \
     -d 'show the version'
+functions -e __portexec_option

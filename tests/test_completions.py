@@ -34,10 +34,15 @@ LINES = {
     '--port-file=some-f': '--port-file=some-file ',
     '-p fol': '-p folder/',
     '-p folder/in': '-p folder/inside ',
+    '-p folder/': '-p folder/inside ',
+    '-l unix:folder/': '-l unix:folder/inside ',
     '-p ~/some-f': '-p ~/some-file ',
     '-p two': '-p two\\ words ',
     '-p two\\ w': '-p two\\ words ',
     '-p "two w': '-p "two words" ',
+    '-w some-f': '-w some-file=',
+    '-w fol': '-w folder/',
+    '-w folder/in': '-w folder/inside=',
     '-w a=@some-f': '-w a=@some-file ',
     '-wa=@some-f': '-wa=@some-file ',
     '--write=a=@fol': '--write=a=@folder/',
@@ -216,6 +221,9 @@ class Rules:
                            f'portexec {before}git cherry-pick '
                            for before in BEFORE[1:8]})
 
+    def test_path_of_the_program(self):
+        self.assert_lines({'bin/portexec -H ad': 'bin/portexec -H adopt '})
+
     def test_cursor_within_the_line(self):
         _, line = self.complete('portexec -H ad -- inner' + '\x02' * 9)
         self.assertEqual(line.split(), 'portexec -H adopt -- inner'.split())
@@ -223,6 +231,7 @@ class Rules:
 
 class Bash(InShell):
     PACKAGE = True      # with bash-completion
+    OTHERWISE = {'-w some-f': '-w some-file', '-w folder/in': '-w folder/inside'}
 
     def setUp(self):
         super().setUp()
@@ -264,6 +273,14 @@ class BashCompletion(Rules, Bash):
                            'timeout 5 portexec -e A=b -- inner app':
                            'timeout 5 portexec -e A=b -- inner apple '})
 
+    def test_alias(self):
+        """It takes a line of the user's."""
+        self.shell.send("alias p='portexec -q'; _completion_loader portexec; "
+                        'complete -F _portexec p\n')
+        self.shell.expect(PROMPT)
+        self.assert_lines({'p -H ad': 'p -H adopt ',
+                           'p -e A=b -- inner app': 'p -e A=b -- inner apple '})
+
     def test_abbreviation(self):
         self.assert_inner('--hand adopt ', '--port-f x -- ')
 
@@ -273,8 +290,9 @@ class BashAlone(Rules, Bash):
     PACKAGE = False
     INNER = 'some-f', 'some-file '
     # Here @ cuts words, and is quoted.
-    OTHERWISE = {typed: line.replace('@', '\\@') for typed, line
-                 in LINES.items() if '@' in typed}
+    OTHERWISE = {**Bash.OTHERWISE, **{
+        typed: line.replace('@', '\\@') for typed, line in LINES.items()
+        if '@' in typed}}
     test_git = test_sudo = None
 
 
