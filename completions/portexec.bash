@@ -26,6 +26,8 @@ _portexec_offer() {	# BEFORE WORD...
 _portexec_offer_files() {	# BEFORE
 	local name names
 
+	# No shell expands ~ within a word.
+	[[ -z $1 || ${cur#"$1"} != \~* ]] || return
 	compopt -o filenames
 	mapfile -t names < <(compgen -f -- "${cur#"$1"}")
 	for name in "${names[@]}"; do

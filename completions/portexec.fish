@@ -47,7 +47,10 @@ end
 
 # Files that complete $argv[2], after $argv[1].
 function __portexec_files
-    set -l path (string escape -n -- $argv[2] | string replace -r '^\\\\~' '~')
+    set -l path (string escape -n -- $argv[2])
+    # No shell expands ~ within a word.
+    string match -q -- '~*' "$(commandline -ct)"
+    and set path (string replace -r '^\\\\~' '~' -- $path)
     set -l files (complete -C "__fish_command_without_completions $path")
     set -q files[1]; and printf '%s\n' $argv[1]$files
 end

@@ -37,6 +37,8 @@ LINES = {
     '-p folder/': '-p folder/inside ',
     '-l unix:folder/': '-l unix:folder/inside ',
     '-p ~/some-f': '-p ~/some-file ',
+    '-l web=~/fol': '-l web=~/fol',
+    '--port-file=~/fol': '--port-file=~/fol',
     '-p two': '-p two\\ words ',
     '-p two\\ w': '-p two\\ words ',
     '-p "two w': '-p "two words" ',
@@ -137,9 +139,9 @@ class InShell(InTerminal):
         self.env.update(HOME=self.directory, TERM='dumb', LC_ALL='C.UTF-8',
                         PATH=self.path('bin') + ':' + self.env['PATH'])
 
-    def need(self, name):
-        if shutil.which(name) is None and not os.path.exists(name):
-            self.skipTest(f'not installed: {os.path.basename(name)}')
+    def need(self, what, package=None):
+        if shutil.which(what) is None and not os.path.exists(what):
+            self.skipTest(f'not installed: {package or what}')
 
     def begin(self, *command):
         """A shell with long lines, in which nothing is cut off."""
@@ -193,6 +195,12 @@ class Rules:
     def test_command(self):
         self.assert_inner(*BEFORE)
 
+    def test_options_end_at_the_command(self):
+        for typed in ('portexec inner -', 'portexec inner --',
+                      'portexec -q inner x -', 'portexec -- inner -'):
+            with self.subTest(typed):
+                self.assertFalse(self.offered(typed) & set(options()))
+
     def test_nested(self):
         self.assert_inner('portexec -H adopt -- ',
                           '-l web=0 -- portexec -l ./s -e A=b -- ')
@@ -238,7 +246,7 @@ class Bash(InShell):
         super().setUp()
         self.need('bash')
         if self.PACKAGE:
-            self.need(BASH_COMPLETION)
+            self.need(BASH_COMPLETION, 'bash-completion')
             os.symlink(FOLDER, self.path('completions'))
             self.env.update(BASH_COMPLETION_USER_DIR=self.directory)
             begin = f'. {BASH_COMPLETION}'
