@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: ISC
+// index.d.ts says what is promised.
+'use strict';
+
+const { spawn } = require('node:child_process');
+const { randomUUID } = require('node:crypto');
+const { constants } = require('node:os');
+const path = require('node:path');
+
+const FOLDERS = { x64: 'x86_64', arm64: 'aarch64' };
+const FLAGS = {
+  env: '-e', handoff: '-H', killAfter: '-k', listen: '-l', map: '-m',
+  startTimeout: '-t', stopSignal: '-s', write: '-w',
+};
+const NAME = /^([^:=/,\\.@][^:=/,\\]*)=/; // of a socket, in a SPEC
+// What only -v says.  The groups are there when the service's process ended.
+const DETAIL = new RegExp('portexec: \\d+\\.\\d{3} s: ' +
+  '(?:.* \\(\\d+\\) (ended with status|was killed by signal) (\\d+)$)?');
+const OVER = / after \d+\.\d s, before the client$/;
+const KEPT = 1 << 20; // characters of output
+const SHOWN = 20; // lines of it in a message
+
+function program() {
+  const folder = FOLDERS[process.arch];
+  if (process.platform !== 'linux' || folder === undefined) {
+    throw new Error('portexec: runs on Linux alone, on x64 and arm64, not ' +
+      `on ${process.platform} ${process.arch}: skip this test there, or run ` +
+      'it in a container');
+  }
+  return path.join(__dirname, 'linux', folder, 'portexec');
+}
+
+// Of VALUE, [VALUE, ...] or {NAME: TEMPLATE, ...}: what to put behind a flag.
+function values(value) {
+  if (Array.isArray(value)) return value;
+  return value !== null && typeof value === 'object'
+    ? Object.entries(value).map((pair) => pair.join('=')) : [value];
+}
+
+function words(options) {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (name === 'cwd' || value === undefined) return [];
+    if (name === 'args') return value;
+    if (!Object.hasOwn(FLAGS, name)) {
+      throw new TypeError(`portexec: unknown option '${name}'`);
+    }
+    return values(value).flatMap((one) => [FLAGS[name], String(one)]);
+  });
+}
+
+// 0 of a unix socket.
+function portOf(address) {
+  return Number(/:(\d+)$/.exec(address)?.[1] ?? 0);
+}
+
+function deferred() {
+  const result = {};
+  result.promise = new Promise((resolve) => { result.resolve = resolve; });
+  return result;
+}
+
+class Service {
+  url = '';
+  port = 0;
+  ports = {};
+  output = '';
+  #command;
+  #names; // of its sockets
+  #child;
+  #token = randomUUID();
+  #partial = ''; // of standard error: a line without its end
+  #said; // portexec's last line
+  #end; // of the service's process, as a shell has it in $?
+  #over = false; // it ended by itself
+  #stopping = false;
+  #status; // when all has ended
+  #begun = deferred(); // with true when the ports are known
+  #exited = deferred();
+  #closed = deferred();
+
+  static async start(command, options = {}) {
+    if (!Array.isArray(command) || command.length === 0) {
+      throw new TypeError('portexec: the command is a list of words: ' +
+        "['node', 'server.js']");
+    }
+    const service = new Service(command, options);
+    if (!await service.#begun.promise) throw service.#error();
+    return service;
+  }
+
+  // The client's standard input ends with this process at the latest.  Then
+  // the client ends, and portexec stops the service and all it has started.
+  constructor(command, options) {
+    this.#command = command;
+    this.#names = values(options.listen ?? [])
+      .flatMap((spec) => NAME.exec(spec)?.[1] ?? []);
+    const places = ['{addr}', ...this.#names.map((name) => `{addr:${name}}`)];
+    const client =
+      `echo ${this.#token} ${places.join(' ')} >&2; exec cat >/dev/null`;
+    const child = spawn(program(),
+      [...words(options), '-v', '-c', client, '--', ...command],
+      { cwd: options.cwd });
+    this.#child = child;
+    this.pid = child.pid;
+    this.exited = this.#exited.promise;
+    child.stdin.on('error', () => {}); // the client ended before
+    child.stdout.setEncoding('utf8').on('data', (text) => this.#keep(text));
+    child.stderr.setEncoding('utf8').on('data', (text) => this.#hear(text));
+    child.on('error', (error) => {
+      this.#said = `portexec: in ${options.cwd ?? '.'}: ${error.message}`;
+    });
+    child.on('close', (code, signal) => this.#close(code, signal));
+  }
+
+  async stop() {
+    this.#stopping = true;
+    this.#child.stdin.end();
+    if (!await this.#closed.promise) throw this.#error();
+    return this.#status;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.stop();
+  }
+
+  #keep(text) {
+    this.output += text;
+    if (this.output.length > 2 * KEPT) this.output = this.output.slice(-KEPT);
+  }
+
+  #hear(text) {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop();
+    for (const line of lines) this.#read(line);
+  }
+
+  // A line of portexec's may follow one of the service's that has no end.
+  #read(line) {
+    const at = line.indexOf('portexec: ');
+    const detail = DETAIL.exec(line);
+    const token = line.indexOf(this.#token);
+    if (token !== -1) {
+      this.#keep(line.slice(0, token));
+      this.#begin(line.slice(token).split(' ').slice(1));
+    } else if (detail !== null) {
+      this.#keep(line.slice(0, detail.index));
+      const [, how, number] = detail;
+      if (how !== undefined) {
+        this.#end = Number(number) + (how.startsWith('was') ? 128 : 0);
+      }
+    } else if (at === -1) {
+      this.#keep(line + '\n');
+    } else if (this.#end === undefined || !OVER.test(line)) {
+      this.#keep(line + '\n');
+      this.#said = line.slice(at);
+    } else {
+      this.#said = line.slice(at);
+      this.#keep(line.slice(0, at) + (at > 0 ? '\n' : '') + this.#said + '\n');
+      this.#over = true;
+      this.#exited.resolve(this.#end);
+      this.#child.stdin.end();
+    }
+  }
+
+  #begin([first, ...others]) {
+    this.port = portOf(first);
+    if (this.port !== 0) this.url = `http://${first}`;
+    others.forEach((address, index) => {
+      if (portOf(address) !== 0) {
+        this.ports[this.#names[index]] = portOf(address);
+      }
+    });
+    this.#said = undefined;
+    this.#begun.resolve(true);
+  }
+
+  // portexec ends with 0 after stop(), and by a signal that it was sent.
+  #close(code, signal) {
+    this.#keep(this.#partial);
+    const own = signal ? 128 + constants.signals[signal] : code < 0 ? 125 : code;
+    const asked = this.#stopping && !this.#over;
+    this.#status = (asked || signal ? this.#end : undefined) ?? own;
+    this.#begun.resolve(false);
+    this.#exited.resolve(this.#status);
+    this.#closed.resolve(asked || this.#status === 0);
+  }
+
+  #error() {
+    const status = this.#status;
+    const output = this.output;
+    const said = this.#said ??
+      `portexec: ${this.#command[0]} ended with status ${status}`;
+    const last = output.split('\n')
+      .filter((line) => line !== '' && !line.startsWith('portexec: '))
+      .slice(-SHOWN);
+    return Object.assign(new Error([said, ...last].join('\n')),
+      { status, output });
+  }
+}
+
+exports.start = Service.start;
