@@ -29,8 +29,8 @@ export interface Options {
   /** The signal that stops the service; the default is 'SIGTERM'. */
   stopSignal?: string | number;
   /**
-   * Seconds that a connection may wait in vain for the service to take it: then
-   * the service is stopped, with status 125.  The default is 900; 0 is for ever.
+   * Seconds that a connection may wait in vain for the service to take it; then
+   * the service is stopped, with status 125.  The default is 900; 0: no limit.
    */
   startTimeout?: number;
   /** Files to write before the service starts, and to remove at the end. */
@@ -58,8 +58,8 @@ export interface Service extends AsyncDisposable {
    */
   readonly output: string;
   /**
-   * Resolves with the service's status, as a shell has it in $? (128+N if signal
-   * N killed it): at once when the service ends by itself, or with stop().
+   * Resolves with the service's status, as a shell has it in $?: 128+N if it
+   * was killed by signal N.  At once when it ends by itself, else with stop().
    * Never rejects.
    */
   readonly exited: Promise<number>;
@@ -85,12 +85,12 @@ export interface ServiceError extends Error {
 /**
  * Starts the service; its standard input stays open and silent.  Resolves when
  * it has been executed and its sockets listen, so that a connection made then
- * is taken as soon as the service does; with handoff 'reserve', when the service
+ * waits for the service to take it.  With handoff 'reserve': when the service
  * listens.
  *
- * Rejects with a {@link ServiceError} if the service cannot be started, or ended
- * before; with a TypeError if an option is not known; and with an Error on
- * another system than Linux on x64 or arm64.
+ * Rejects with a {@link ServiceError} if the service cannot be started, or has
+ * ended before; with a TypeError if an option is not known; and with an Error
+ * on another system than Linux on x64 or arm64.
  */
 export function start(
   command: readonly [string, ...string[]] | readonly string[],

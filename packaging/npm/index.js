@@ -16,7 +16,7 @@ const NAME = /^([^:=/,\\.@][^:=/,\\]*)=/; // of a socket, in a SPEC
 // What only -v says.  The groups are there when the service's process ended.
 const DETAIL = new RegExp('portexec: \\d+\\.\\d{3} s: ' +
   '(?:.* \\(\\d+\\) (ended with status|was killed by signal) (\\d+)$)?');
-const OVER = / after \d+\.\d s, before the client$/;
+const OVER = /portexec: .* after \d+\.\d s, before the client$/;
 const KEPT = 1 << 20; // characters of output
 const SHOWN = 20; // lines of it in a message
 
@@ -146,19 +146,17 @@ class Service {
       this.#keep(line.slice(0, detail.index));
       const [, how, number] = detail;
       if (how !== undefined) {
+        if (detail.index > 0) this.#keep('\n');
         this.#end = Number(number) + (how.startsWith('was') ? 128 : 0);
       }
-    } else if (at === -1) {
-      this.#keep(line + '\n');
-    } else if (this.#end === undefined || !OVER.test(line)) {
-      this.#keep(line + '\n');
-      this.#said = line.slice(at);
     } else {
-      this.#said = line.slice(at);
-      this.#keep(line.slice(0, at) + (at > 0 ? '\n' : '') + this.#said + '\n');
-      this.#over = true;
-      this.#exited.resolve(this.#end);
-      this.#child.stdin.end();
+      this.#keep(line + '\n');
+      if (at !== -1) this.#said = line.slice(at);
+      if (this.#end !== undefined && OVER.test(line)) {
+        this.#over = true;
+        this.#exited.resolve(this.#end);
+        this.#child.stdin.end();
+      }
     }
   }
 
@@ -177,9 +175,10 @@ class Service {
   // portexec ends with 0 after stop(), and by a signal that it was sent.
   #close(code, signal) {
     this.#keep(this.#partial);
-    const own = signal ? 128 + constants.signals[signal] : code < 0 ? 125 : code;
     const asked = this.#stopping && !this.#over;
-    this.#status = (asked || signal ? this.#end : undefined) ?? own;
+    const end = asked || signal ? this.#end : undefined;
+    const own = signal ? 128 + constants.signals[signal] : code;
+    this.#status = end ?? (own < 0 ? 125 : own);
     this.#begun.resolve(false);
     this.#exited.resolve(this.#status);
     this.#closed.resolve(asked || this.#status === 0);
