@@ -86,12 +86,17 @@ def setUpModule():
     unittest.addModuleCleanup(shutil.rmtree, folder)
 
 
+def settings():
+    """A home of its own."""
+    return {'HOME': folder, 'npm_config_cache': folder + '/cache',
+            'npm_config_update_notifier': 'false',
+            'npm_config_audit': 'false', 'npm_config_fund': 'false',
+            'YARN_ENABLE_TELEMETRY': '0'}
+
+
 def clean_environment(**changes):
-    """Without what a surrounding npm says, and with a home of its own."""
-    result = environment(HOME=folder, npm_config_cache=folder + '/cache',
-                         npm_config_update_notifier='false',
-                         npm_config_audit='false', npm_config_fund='false',
-                         YARN_ENABLE_TELEMETRY='0', **changes)
+    """Without what a surrounding npm says."""
+    result = environment(**settings(), **changes)
     return {name: value for name, value in result.items()
             if name not in ('NODE_OPTIONS', 'NODE_PATH', 'INIT_CWD')
             and not name.startswith(('npm_lifecycle_', 'XDG_'))}
