@@ -154,12 +154,15 @@ class Service:
         Raises ServiceError where the service cannot be started, or ends
         before.
         """
+        __tracebackhide__ = True        # in the reports of pytest
         try:
             self._launch()
-            self._started.result()
-        except BaseException:
+            error = self._started.exception()
+        except BaseException:           # Ctrl-C, say
             self._let_go()
             raise
+        if error is not None:
+            raise error
         return self
 
     def stop(self) -> int:
@@ -169,6 +172,7 @@ class Service:
         other than 0, and neither stop() nor wait() has told so before.  Else
         returns the status, as wait() does.
         """
+        __tracebackhide__ = True
         self._let_go()
         return self._tell(self._ended.result() if self._process else 0)
 
@@ -179,7 +183,7 @@ class Service:
         stop().  Raises TimeoutError after so many seconds.
         """
         try:
-            status = self._ended.result(timeout)
+            status = self._end().result(timeout)
         except FutureTimeout:
             raise TimeoutError(f'{self.command[0]} has not ended') from None
         self._error = None
@@ -193,6 +197,7 @@ class Service:
 
     async def start_async(self) -> Service:
         """start() for asyncio."""
+        __tracebackhide__ = True
         try:
             self._launch()
             await _result(self._started)
@@ -209,11 +214,12 @@ class Service:
 
     async def wait_async(self) -> int:
         """wait() for asyncio."""
-        status = await _result(self._ended)
+        status = await _result(self._end())
         self._error = None
         return status
 
     def __enter__(self) -> Service:
+        __tracebackhide__ = True
         return self.start()
 
     def __exit__(self, kind: Optional[Type[BaseException]],
@@ -221,6 +227,7 @@ class Service:
                  traceback: Optional[TracebackType]) -> None:
         """stop().  An error of the block stays the one that is raised, and
         gets the service's as a note, before Python 3.11 as its context."""
+        __tracebackhide__ = True
         try:
             self.stop()
         except ServiceError as end:
@@ -258,6 +265,11 @@ class Service:
                          daemon=True).start()
         for watch in _watchers:
             watch(self)
+
+    def _end(self) -> Future[int]:
+        if self._process is None:
+            raise RuntimeError('the service was not started')
+        return self._ended
 
     def _let_go(self) -> None:
         self._stopping = True
@@ -354,6 +366,7 @@ class Service:
             return self._output[start:].decode(errors='replace')
 
     def _tell(self, status: int) -> int:
+        __tracebackhide__ = True
         with self._lock:
             error, self._error = self._error, None
         if error is not None:
@@ -378,6 +391,7 @@ async def _result(future: Future[T]) -> T:
 
 
 def _join(error: Optional[BaseException], end: ServiceError) -> None:
+    __tracebackhide__ = True
     if error is None:
         raise end
     if sys.version_info >= (3, 11):

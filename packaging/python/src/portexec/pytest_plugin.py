@@ -10,6 +10,7 @@ portexec_service has made it or not.
 from __future__ import annotations
 
 import shlex
+import textwrap
 from typing import Any, Callable, Dict, Generator, List, Optional
 
 import pytest
@@ -37,6 +38,7 @@ def portexec_service(request: pytest.FixtureRequest
     scope, or else with the test.
     """
     def start(*arguments: Any, **options: Any) -> Service:
+        __tracebackhide__ = True
         service = Service(*arguments, **options)
         [request, *_requesters][-1].addfinalizer(service.stop)
         return service.start()
@@ -119,8 +121,9 @@ def pytest_runtest_makereport(item: pytest.Item
         return
     for service in _used(item):
         said = service._said(_starts.get(service, 0))
-        if said:
-            name = shlex.join(service.command)
-            at = getattr(service, 'address', 'no address')
-            report.sections.append((f'portexec: {name} on {at}', said))
+        # The error of one that could not be started has what it said.
+        if said and hasattr(service, 'address'):
+            command = textwrap.shorten(shlex.join(service.command), 60)
+            report.sections.append(
+                (f'portexec: {command} on {service.address}', said))
         _note(service)
