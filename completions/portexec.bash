@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Completion of portexec(1) in bash, with bash-completion or without it.
+# Once it is loaded, `complete -F _portexec p` is for an alias p.
 
 # LONG=SHORT; those in the second line take no value.
 _portexec_options='listen=l env=e port-file=p write=w map=m client=c handoff=H
@@ -61,8 +62,7 @@ _portexec_offer_spec() {	# BEFORE
 		*)			options+=' reuseport v6only' ;;
 		esac
 		for option in $options; do
-			[[ ${rest%,*}, == *",${option%=}"[,=]* ]] ||
-				_portexec_offer "${cur%,*}," "$option"
+			_portexec_offer "${cur%,*}," "$option"
 		done
 		;;
 	@* | unix*:@*)	;;

@@ -223,6 +223,11 @@ class Rules:
                            'sudo portexec -l 0 -- inner app':
                            'sudo portexec -l 0 -- inner apple '})
 
+    def test_within_a_longer_line(self):
+        self.assert_lines({before + 'portexec -qH ad':
+                           before + 'portexec -qH adopt '
+                           for before in ('A=b ', 'true && ', 'echo x | ')})
+
     def test_git(self):
         self.need('git')
         self.assert_lines({f'portexec {before}git cherry-pi':
@@ -240,7 +245,8 @@ class Rules:
 
 class Bash(InShell):
     PACKAGE = True      # with bash-completion
-    OTHERWISE = {'-w some-f': '-w some-file', '-w folder/in': '-w folder/inside'}
+    OTHERWISE = {'-w some-f': '-w some-file',
+                 '-w folder/in': '-w folder/inside'}
 
     def setUp(self):
         super().setUp()
@@ -276,6 +282,13 @@ complete -W 'apple pear' inner
 
 
 class BashCompletion(Rules, Bash):
+    def test_redirections(self):
+        self.assert_lines({
+            'portexec -q >some-f': 'portexec -q >some-file ',
+            'portexec -q 2> some-f': 'portexec -q 2> some-file ',
+            'portexec -q >x -H ad': 'portexec -q >x -H adopt ',
+            'portexec 2> x -- inner app': 'portexec 2> x -- inner apple '})
+
     def test_timeout(self):
         self.assert_lines({'timeout 5 portexec -H ad':
                            'timeout 5 portexec -H adopt ',
@@ -287,8 +300,9 @@ class BashCompletion(Rules, Bash):
         self.shell.send("alias p='portexec -q'; _completion_loader portexec; "
                         'complete -F _portexec p\n')
         self.shell.expect(PROMPT)
-        self.assert_lines({'p -H ad': 'p -H adopt ',
-                           'p -e A=b -- inner app': 'p -e A=b -- inner apple '})
+        self.assert_lines({
+            'p -H ad': 'p -H adopt ',
+            'p -e A=b -- inner app': 'p -e A=b -- inner apple '})
 
     def test_abbreviation(self):
         self.assert_inner('--hand adopt ', '--port-f x -- ')
@@ -349,9 +363,11 @@ bindkey '^Xs' say
                                   (_, meaning) in options().items()})
 
     def test_alias(self):
-        self.assert_lines({'p -H ad': 'p -H adopt ',
-                           'p -e A=b -- inner app': 'p -e A=b -- inner apple '})
+        self.assert_lines({
+            'p -H ad': 'p -H adopt ',
+            'p -e A=b -- inner app': 'p -e A=b -- inner apple '})
 
+    test_redirections = BashCompletion.test_redirections
     test_timeout = BashCompletion.test_timeout
 
 
