@@ -165,7 +165,8 @@ __portexec_option -s m -l map -xa any \
     -d 'when the service binds PORT or any, hand it SOCKET (default the first); who connects to PORT meets it; repeatable'
 __portexec_option -s c -l client -xa '(__portexec_script)' \
     -d 'run SCRIPT with sh -c against the service, then stop that'
-__portexec_option -s H -l handoff -xa 'inherit adopt reserve' \
+__portexec_option -s H -l handoff -xa "inherit\t'at file descriptor 3'
+    adopt\t'when it binds its port' reserve\t'it binds what is kept free'" \
     -d 'how the service gets its socket: inherit, adopt or reserve'
 __portexec_option -s k -l kill-after -x \
     -d 'from the stop signal to KILL (default 5)'

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import termios
 
-from harness import DEADLINE, PORTEXEC, TOP
+from harness import DEADLINE, PORTEXEC, TOP, Case
 from test_terminal import PROMPT, InTerminal
 
 FOLDER = os.path.join(TOP, 'completions')
@@ -105,13 +105,16 @@ BEFORE = ('', '-- ', '-q -- ', "-c 'two words' ", "-c 'two words' -- ",
           "-c 'curl \"$URL\"' -e A='b:c=d' -- ", '-w a=b\\ c -- ')
 
 
+def help_text():
+    return subprocess.run([PORTEXEC, '--help'], capture_output=True,
+                          text=True, timeout=DEADLINE).stdout
+
+
 def options():
     """{option: (what its value is, or '', and its meaning)}, by --help."""
-    text = subprocess.run([PORTEXEC, '--help'], capture_output=True,
-                          text=True, timeout=DEADLINE).stdout
     return {option: (value, meaning) for short, name, value, meaning in
             re.findall(r'^  (?:(-\w), |    )(--[\w-]+)(?: (\S+))?\n +(.*)$',
-                       text, re.MULTILINE)
+                       help_text(), re.MULTILINE)
             for option in (short, name) if option}
 
 
@@ -171,6 +174,19 @@ class InShell(InTerminal):
         self.assert_lines({f'portexec {words}inner {typed}':
                            f'portexec {words}inner {line}'
                            for words in before})
+
+
+class Lists(Case):
+    def test_they_have_all_of_help(self):
+        text = help_text()
+        types = re.search('TYPE: (.*)', text)[1].split(', ')
+        self.assertLessEqual({name + ':' for name in types},
+                             set(LISTS['-l '].split()))
+        found = re.findall(r'^  (\w+=?)\w* {3,}\S', text, re.MULTILINE)
+        self.assertEqual(set(LISTS['-l ./s,'].split() +
+                             LISTS['-l 0,'].split()), set(found))
+        modes = options()['-H'][1].split(': ')[1]
+        self.assertEqual(re.split(', | or ', modes), LISTS['-H '].split())
 
 
 class Rules:
