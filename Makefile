@@ -4,8 +4,9 @@
 VERSION := $(shell cat VERSION)
 PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
-MANDIR = $(PREFIX)/share/man
-DOCDIR = $(PREFIX)/share/doc/portexec
+DATADIR = $(PREFIX)/share
+MANDIR = $(DATADIR)/man
+DOCDIR = $(DATADIR)/doc/portexec
 INSTALL ?= install
 STRIP ?= strip
 PKG_CONFIG ?= pkg-config
@@ -32,21 +33,22 @@ anywhere = '-ffile-prefix-map=$(CURDIR)=.'
 # With musl (CC=musl-gcc) nothing of libbsd is needed.  Its compiler does not
 # know where the kernel's headers are, and makes a dynamic program of
 # -static-pie without a word.  What it makes is to be small: nobody unwinds its
-# stack, code and constants share a page, and nothing is padded.
+# stack, code and constants share a page, and nothing is padded; a page for
+# RELRO would be in vain, as musl does not protect it in a static program.
 musl = $(findstring musl,$(CC))
 bsd = $(if $(musl),,libbsd-overlay)
 kernel = $(if $(musl),$(BUILD)/kernel)
 musl_static_pie = -static -nostartfiles -l:rcrt1.o \
 	-Wl,-pie,--no-dynamic-linker,-z,text,-z,noseparate-code,--gc-sections
-small = $(if $(musl),-fno-asynchronous-unwind-tables -fno-inline-functions \
-	-falign-functions=1 -falign-jumps=1 -falign-loops=1 \
+small = $(if $(musl),-fno-asynchronous-unwind-tables -fno-unwind-tables \
+	-fno-inline-functions -falign-functions=1 -falign-jumps=1 -falign-loops=1 \
 	-ffunction-sections -fdata-sections)
 # A user's flags come last: they have the last word.
 compile = $(CC) -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' $(warnings) -fPIE -fstack-protector-strong \
 	$(small) $(anywhere) $(fortify) $(if $(1),$(shell $(PKG_CONFIG) --cflags $(1))) \
 	-Isrc $(addprefix -idirafter ,$(kernel)) $(CPPFLAGS) $(CFLAGS) -MMD -MP
-harden = -Wl,-z,relro,-z,now,-z,noexecstack
+harden = -Wl,-z,$(if $(musl),norelro,relro),-z,now,-z,noexecstack
 link_dynamic = $(CC) -pie $(harden) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	$(if $(bsd),$$($(PKG_CONFIG) --libs $(bsd)))
 link_static = $(CC) $(if $(musl),$(musl_static_pie),-static-pie) $(harden) \
@@ -87,7 +89,7 @@ probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
 before = $(filter deps-build deps-fresh deps deps-servers deps-lint deps-bench \
-	deps-kernels,$(MAKECMDGOALS))
+	deps-kernels deps-release,$(MAKECMDGOALS))
 bench_tools = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(wildcard tests/bench/*.c))
 
@@ -142,11 +144,13 @@ $(BUILD)/host/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(need_tests)$(call brief,CC,$<)$(call compile,$(bsd)) -c -o $@ $<
 
-# Not all of /usr/include: that is another libc's.
+# Not all of /usr/include: that is another libc's.  A cross compiler has its own.
 $(BUILD)/kernel:
 	$(need_musl)@mkdir -p $@
-	@ln -sfn /usr/include/linux /usr/include/asm-generic \
-	/usr/include/$$($(CC) -print-multiarch)/asm $@
+	@headers=/usr/$$($(CC) -dumpmachine)/include; \
+	[ -e $$headers/linux ] && asm=$$headers/asm || { headers=/usr/include; \
+	asm=$$headers/$$($(CC) -print-multiarch)/asm; }; \
+	ln -sfn $$headers/linux $$headers/asm-generic $$asm $@
 $(objects) $(bench_tools): | $(kernel)
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
@@ -162,15 +166,10 @@ $(BUILD)/tests/sdprobe: tests/probes/sdprobe.c $(BUILD)/flags
 	$(need_tests)$(call brief,CC,$<)$(call compile,libsystemd) -o $@ $< $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libsystemd)
 
-# What this says is the program's libc's.
-$(BUILD)/tests/strerror: tests/probes/strerror.c $(BUILD)/flags | $(kernel)
-	$(call brief,CC,$<)$(call compile) $(if $(musl),-static) -o $@ $< $(LDFLAGS)
-
 $(BUILD)/tests/%: tests/probes/%.c $(BUILD)/flags
 	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
 
-$(units) $(filter-out %/strerror,$(probes)) $(BUILD)/host/%: \
-	private override CC := $(HOSTCC)
+$(units) $(probes) $(BUILD)/host/%: private override CC := $(HOSTCC)
 
 $(BUILD)/tests/hello: tests/examples/hello.c $(BUILD)/flags
 	$(call brief,CC,$<)$(call compile) -o $@ $< $(LDFLAGS)
@@ -194,6 +193,10 @@ check-fresh: ## run README's commands on a new Debian, as root and as a user
 check-servers: $(filter $(PROGRAM),$(PORTEXEC)) ## run services as they are
 	@JOBS=1 PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
 	$(or $(addprefix services.,$(TESTS)),services together)
+
+check-packages: $(probes) | $(before) ## run what release, npm and wheel have made
+	@JOBS=1 PORTEXEC='$(BUILD)/release/x86_64/portexec' BUILD='$(BUILD)' \
+	tests/run $(or $(TESTS),release npm wheel completions install)
 
 check-servers-mutant: | $(before) ## the same without portexec: all fail
 	@tests/without $(addprefix services.,$(TESTS))
@@ -235,8 +238,9 @@ soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full sp
 
 # These run another program than the one that is built, or what others run as
 # well.
-uncounted = build cookbook deps examples from_systemd hello layout memory \
-	portability run servers services together
+uncounted = build completions cookbook deps examples from_systemd hello \
+	install layout memory npm portability release run servers services together \
+	wheel
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
 counter = -Wl,--wrap=execve,--wrap=_exit,--wrap=kill,--wrap=sendmsg \
@@ -263,7 +267,7 @@ coverage: ## run the tests, and list what of src/ they do not reach
 	@gcovr --filter src/ --branches build/coverage
 
 # Beside what is in the tree, where it can be had: the release before, of a
-# commit that a clone may lack; and what musl makes of the tree.
+# commit that a clone may lack; and the program of the next release.
 before_version = 0.1.0
 before_commit = 0a0cb40
 
@@ -281,8 +285,9 @@ bench: $(bench_tools) ## measure, and write docs/benchmarks.md
 	@folder=$(BUILD)/bench/musl; \
 	if ! command -v musl-gcc >/dev/null; then \
 	rm -rf $$folder; echo 'bench: no musl-gcc'; \
-	else $(MAKE) --no-print-directory BUILD=$$folder PROGRAM=$$folder/portexec STATIC=yes \
-	CC=musl-gcc $$folder/portexec $$folder/bench/floor $$folder/bench/nothing; fi
+	else packaging/release/build $$(uname -m) $(BUILD)/release && \
+	$(MAKE) --no-print-directory BUILD=$$folder CC=musl-gcc \
+	$$folder/bench/floor $$folder/bench/nothing; fi
 	@BUILD='$(BUILD)' QUICK='$(QUICK)' tests/bench/run $(BENCH)
 
 demo: $(PROGRAM) $(BUILD)/tests/hello ## show what portexec does
@@ -305,20 +310,36 @@ deps-kernels: | $(filter deps deps-servers deps-lint deps-bench,$(before)) ## in
 	@tests/deps kernels
 	@tests/kernels/get $(BUILD)/kernels $(or $(KERNELS),amd64 i386 s390x)
 
+deps-release: | $(filter deps deps-servers deps-lint deps-bench,$(before)) ## install what release, npm, wheel and check-packages need
+	@tests/deps release
+
 lint: $(BUILD)/flags ## run the analysers
 	$(need_tests)@CPPFLAGS='-D_GNU_SOURCE -DVERSION="\"$(VERSION)\"" $(shell \
 	$(PKG_CONFIG) --cflags libbsd-overlay libsystemd check)' tests/lint
 
 # README, and what it and the pages link to.
 pages = README.md NEWS COPYING $(wildcard docs/*.md docs/*.svg \
+	packaging/*/README.md \
 	docs/bench/*.svg tests/examples/*.* tests/servers/*.toml) \
 	$(addprefix tests/bench/,binds.c connects.c dns.c floor.c launch.c) \
 	tests/memory/allocate.c
+
+# Where the shells look for them: of bash, of zsh, of fish.
+completions = bash-completion/completions/portexec \
+	zsh/site-functions/_portexec fish/vendor_completions.d/portexec.fish
 
 install: $(PROGRAM) ## install to DESTDIR and PREFIX
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/portexec'
 	$(INSTALL) -m 644 man/portexec.1 '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -d $(foreach file,$(completions),'$(DESTDIR)$(dir \
+	$(DATADIR)/$(file))')
+	$(INSTALL) -m 644 completions/portexec.bash \
+	'$(DESTDIR)$(DATADIR)/$(word 1,$(completions))'
+	$(INSTALL) -m 644 completions/_portexec \
+	'$(DESTDIR)$(DATADIR)/$(word 2,$(completions))'
+	$(INSTALL) -m 644 completions/portexec.fish \
+	'$(DESTDIR)$(DATADIR)/$(word 3,$(completions))'
 	@echo "$(INSTALL) -m 644 README.md ... '$(DESTDIR)$(DOCDIR)'"
 	@for folder in $(sort $(dir $(pages))); do \
 	$(INSTALL) -d '$(DESTDIR)$(DOCDIR)'/$$folder || exit; done; \
@@ -329,13 +350,33 @@ install-strip: install ## the same, without symbols
 	$(STRIP) '$(DESTDIR)$(BINDIR)/portexec'
 
 uninstall: ## remove what install put there
-	rm -f '$(DESTDIR)$(BINDIR)/portexec' '$(DESTDIR)$(MANDIR)/man1/portexec.1'
+	rm -f '$(DESTDIR)$(BINDIR)/portexec' '$(DESTDIR)$(MANDIR)/man1/portexec.1' \
+	$(completions:%='$(DESTDIR)$(DATADIR)/%')
 	@echo "rm -f '$(DESTDIR)$(DOCDIR)/README.md' ..."
 	@[ ! -d '$(DESTDIR)$(DOCDIR)' ] || { cd '$(DESTDIR)$(DOCDIR)' && \
 	rm -f $(pages) && for folder in $(sort $(dir $(pages))); do \
 	rmdir -p $$folder 2>/dev/null; done; true; }
 	@[ ! -d '$(DESTDIR)$(DOCDIR)' ] || \
 	rmdir '$(DESTDIR)$(DOCDIR)' 2>/dev/null || true
+
+# For everybody the same bytes: no flag of the caller's counts.
+releases = x86_64 aarch64 armhf i386 ppc64el s390x riscv64
+packaged = x86_64 aarch64
+
+release: | $(before) packaged ## build for all architectures, and pack it
+	@for arch in $(filter-out $(packaged),$(releases)); do \
+	packaging/release/build $$arch $(BUILD)/release || exit; done
+	@packaging/release/pack $(BUILD)/release $(releases)
+
+packaged: | $(before)
+	@for arch in $(packaged); do \
+	packaging/release/build $$arch $(BUILD)/release || exit; done
+
+npm: packaged ## make the package for npm
+	@packaging/npm/build $(BUILD)/release
+
+wheel: packaged ## make the packages for pip
+	@packaging/python/build $(BUILD)/release
 
 dist: ## make portexec-VERSION.tar.gz of what is committed
 	git archive --prefix=portexec-$(VERSION)/ \
@@ -345,9 +386,9 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check check-program check-fresh check-servers \
+.PHONY: all help check check-program check-fresh check-servers check-packages \
 	check-servers-mutant check-faults check-kernels docs asan fuzz soak coverage bench demo \
 	deps-build deps-fresh deps deps-servers deps-lint deps-bench deps-kernels \
-	lint install install-strip uninstall dist clean
+	deps-release release packaged npm wheel lint install install-strip uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

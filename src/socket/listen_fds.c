@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -90,6 +91,7 @@ count_inherited(char *const variables[], const struct identity *self)
 	const char *fds = find(variables, "LISTEN_FDS");
 	const char *pid = find(variables, "LISTEN_PID");
 	const char *pidfd_id = find(variables, "LISTEN_PIDFDID");
+	struct rlimit limit;
 	uint64_t number;
 
 	if (fds == NULL || pid == NULL || !parse_decimal(pid, &number) ||
@@ -98,8 +100,9 @@ count_inherited(char *const variables[], const struct identity *self)
 	if (pidfd_id != NULL && (!parse_decimal(pidfd_id, &number) ||
 	    number != self->pidfd_id))
 		return 0;
-	if (!parse_decimal(fds, &number) || number > (uint64_t)sysconf(
-	    _SC_OPEN_MAX))
+	if (!parse_decimal(fds, &number) ||
+	    prlimit(0, RLIMIT_NOFILE, NULL, &limit) == -1 ||
+	    number > limit.rlim_cur)
 		return 0;
 	return (size_t)number;
 }

@@ -285,11 +285,11 @@ make_room(struct run *run)
 	size_t held = HELD_FDS + 2 * run->launch->listeners.count;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &run->files) == -1)
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &run->files) == -1)
 		return -1;
 	limit = run->files;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+	if (prlimit(0, RLIMIT_NOFILE, &limit, NULL) == -1)
 		return -1;
 	if (limit.rlim_cur >= held + SPARE_FDS)
 		return 0;

@@ -313,7 +313,7 @@ client_main(void *context)
 	/* A signal to the group may have ended the front before. */
 	if (poll(&front, 1, 0) == 1)
 		return STATUS_FAILED;
-	setrlimit(RLIMIT_NOFILE, start->files);
+	prlimit(0, RLIMIT_NOFILE, start->files, NULL);
 	if (start->launch->input == INPUT_SERVICES &&
 	    (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1)
 		dup2(null, STDIN_FILENO);

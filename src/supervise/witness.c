@@ -42,7 +42,7 @@ witness_main(int output, pid_t front)
 	sigmask_fill(&all);
 	sigmask_change(SIG_BLOCK, &all, NULL);
 	dup2(output, STDIN_FILENO);
-	getrlimit(RLIMIT_NOFILE, &limit);
+	prlimit(0, RLIMIT_NOFILE, NULL, &limit);
 	descriptors_close(STDOUT_FILENO, INT_MAX, &limit);
 	signals = sigmask_open(&all, 0);
 	while (read(signals, &signal, sizeof(signal)) == sizeof(signal)) {

@@ -25,7 +25,8 @@ TOOLS = os.path.join(harness.BUILD, 'bench')
 STATIC = os.path.join(TOOLS, 'static', 'portexec')
 DYNAMIC = os.path.join(TOOLS, 'dynamic', 'portexec')
 BEFORE = os.path.join(TOOLS, '0.1.0', 'portexec')     # where git has it
-MUSL = os.path.join(TOOLS, 'musl', 'portexec')      # where musl-gcc is
+# The release's, where musl-gcc is for the others that are linked with musl.
+MUSL = os.path.join(harness.BUILD, 'release', os.uname().machine, 'portexec')
 MODULES = os.path.join(harness.TOP, 'build', 'npm-bench', 'node_modules')
 PYTHON = '/usr/bin/python3'
 
