@@ -119,11 +119,17 @@ def observe(*of):
 
 
 def play(situation, programs, other, text):
-    verdict = Verdict(situation)
-    native = observe(situation, NATIVE, programs, other)
-    for handoff in situation.handoffs.split():
-        under = observe(situation, handoff, programs, other)
-        verdict.judge(handoff, native, under, text)
+    """Two signals that meet are one to the kernel, natively too: what has
+    heard signals and differs is played again, twice at most."""
+    for _ in range(3):
+        verdict = Verdict(situation)
+        native = observe(situation, NATIVE, programs, other)
+        for handoff in situation.handoffs.split():
+            under = observe(situation, handoff, programs, other)
+            verdict.judge(handoff, native, under, text)
+        if not verdict.failures or not any(
+                'told ' in line for line in native):
+            break
     return verdict
 
 
