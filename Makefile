@@ -114,7 +114,7 @@ help: ## list the targets
 	@echo '  SECONDS=60          with fuzz: for each target'
 	@echo '  MINUTES=2           with soak'
 	@echo '  KERNELS="arm64 ..." with deps-kernels and check-kernels: of these'
-	@echo '                      architectures; also armhf and ppc64el'
+	@echo '                      architectures'
 
 $(PROGRAM): $(objects)
 ifeq ($(STATIC),no)
@@ -186,6 +186,12 @@ check: $(filter $(PROGRAM),$(PORTEXEC)) $(units) $(probes) ## run the tests
 
 check-program: ## run those of the program, not of the tree around it
 	@$(MAKE) --no-print-directory TESTS='$(or $(TESTS),$(counted))' check
+
+# With those of the documents and examples, which a user tries with it.
+check-release: packaged ## run those of the program with that of the release
+	@$(MAKE) --no-print-directory check \
+	PORTEXEC=$(BUILD)/release/$(shell uname -m)/portexec TESTS='$(or \
+	$(TESTS),$(counted) cookbook examples from_systemd hello servers)'
 
 check-fresh: ## run README's commands on a new Debian, as root and as a user
 	@tests/fresh
@@ -308,7 +314,7 @@ deps-bench: | $(filter deps deps-servers deps-lint,$(before)) ## install what be
 
 deps-kernels: | $(filter deps deps-servers deps-lint deps-bench,$(before)) ## install what check-kernels needs
 	@tests/deps kernels
-	@tests/kernels/get $(BUILD)/kernels $(or $(KERNELS),amd64 i386 s390x)
+	@tests/kernels/get $(BUILD)/kernels $(or $(KERNELS),amd64 i386 s390x arm64 armhf ppc64el)
 
 deps-release: | $(filter deps deps-servers deps-lint deps-bench,$(before)) ## install what release, npm, wheel and check-packages need
 	@tests/deps release
@@ -386,7 +392,7 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check check-program check-fresh check-servers check-packages \
+.PHONY: all help check check-program check-release check-fresh check-servers check-packages \
 	check-servers-mutant check-faults check-kernels docs asan fuzz soak coverage bench demo \
 	deps-build deps-fresh deps deps-servers deps-lint deps-bench deps-kernels \
 	deps-release release packaged npm wheel lint install install-strip uninstall dist clean

@@ -541,11 +541,13 @@ class Targets(BuildCase):
         self.write('tree/tests/deps', fake, 0o755)
         for target, named in (('deps', 'tree'), ('deps-build', 'build'),
                               ('deps-servers', 'servers'),
-                              ('deps-lint', 'lint'), ('deps-bench', 'bench')):
+                              ('deps-lint', 'lint'), ('deps-bench', 'bench'),
+                              ('deps-release', 'release')):
             self.assertEqual(self.make(target), f'to install: {named}\n')
         self.write('tree/tests/kernels/get',
                    '#!/bin/sh\nshift\necho "to download: $*"\n', 0o755)
-        for options, kernels in ([], 'amd64 i386 s390x'), (
+        for options, kernels in (
+                [], 'amd64 i386 s390x arm64 armhf ppc64el'), (
                 ['KERNELS=arm64'], 'arm64'):
             self.assertEqual(
                 self.make('deps-kernels', *options),
