@@ -206,7 +206,7 @@ class Tarball(Case):
                              hashlib.sha256(file.read()).hexdigest())
 
     def test_options_are_the_same_everywhere(self):
-        """In index.js, where FLAGS has all but two; in the types; in README."""
+        """In index.js, whose FLAGS lacks two; in the types; in README."""
         script = self.contents['index.js'].decode()
         flags = re.findall(r"(\w+): '-\w'", script)
         types = self.contents['index.d.ts'].decode()
@@ -577,16 +577,18 @@ say(await caller().catch((error) => error.stack.includes('at async caller')));
         said = self.script('''
 for (const [command, options] of [[['sh'], { prot: 1 }],
   [['sh'], { toString: 1 }], ['sh', {}], [[], {}], [undefined, {}],
+  [['cat', '-'], {}], [['cat', '/dev/stdin'], {}],
   [['sh'], { map: null }]])
   say(await failure(start(command, options)));
 ''')
         self.assertEqual([error['name'] for error in said],
-                         ['TypeError'] * 5 + ['Error'])
+                         ['TypeError'] * 7 + ['Error'])
         self.assertEqual(said[0]['message'],
                          "portexec: unknown option 'prot'")
         self.assertEqual(said[1]['message'],
                          "portexec: unknown option 'toString'")
         self.assertIn("['node', 'server.js']", said[2]['message'])
+        self.assertIn("'/dev/stdin' in the command", said[6]['message'])
 
     def test_service_that_dies(self):
         """It is told at once: a process that does not end, and the time of
@@ -625,6 +627,34 @@ rmSync('go');
                                      r'no newline stubborn \d+')
                     self.assertEqual(error['status'], status)
                     self.assertIn('last words\n', error['output'])
+
+    def test_rest_of_a_service_that_dies_is_stopped(self):
+        """Without stop(), and at once: not when -k is over."""
+        self.assertEqual(self.script("""
+const service = await start(['sh', '-c', `
+  sleep 1000 & echo pid $!; until [ -e go ]; do sleep 0.01; done; exit 3`],
+  { killAfter: 600 });
+await until(() => /pid \\d+\\n/.test(service.output));
+const pid = Number(/pid (\\d+)/.exec(service.output)[1]);
+(await import('node:fs')).writeFileSync('go', '');
+say(await service.exited);
+await until(() => !lives(pid));
+"""), [3])
+
+    def test_no_descriptor_left(self):
+        """It cannot start then; what it said is in no pipe."""
+        error, = self.script("""
+const { closeSync, openSync } = await import('node:fs');
+const open = [];
+try {
+  for (;;) open.push(openSync('/dev/null'));
+} catch {}
+const error = await failure(start(['sleep', '1000']));
+open.forEach((fd) => closeSync(fd));
+say(error);
+""")
+        self.assertEqual(error['status'], 125)
+        self.assertRegex(error['message'], '^portexec: in .: .*EMFILE')
 
     def test_service_that_ends_well(self):
         self.assertEqual(self.script("""
@@ -712,7 +742,8 @@ process.kill(service.pid);
 say([await service.exited, (await failure(service.stop())).message]);
 """)
         self.assertEqual([told, first], [6, [0, 0]])
-        self.assertEqual(second, [143, 'portexec: sleep ended with status 143'])
+        self.assertEqual(second,
+                         [143, 'portexec: sleep ended with status 143'])
 
     def test_portexec_that_is_killed(self):
         """Nothing is left then either."""
@@ -845,8 +876,8 @@ export async function work(): Promise<number> {
     def tsc(self, *options, status=0):
         return self.run_portexec(
             TSC, '--strict', '--noUncheckedIndexedAccess', '--target',
-            'es2022', '--lib', 'es2022', *options, program='node', env=self.env,
-            status=status).stdout
+            'es2022', '--lib', 'es2022', *options, program='node',
+            env=self.env, status=status).stdout
 
     def test_types(self):
         self.write('good.mts', self.GOOD)
@@ -885,6 +916,27 @@ console.log(await work().then((status) => `status ${status}`));
         self.tsc('--module', 'nodenext', 'compiled.mts')
         done = self.run_portexec('compiled.mjs', program='node', env=self.env)
         self.assertEqual(done.stdout, 'hello\nstatus 143\n')
+        self.assertEqual(self.left(), [])
+
+    def test_jest(self):
+        jest = os.path.join(TOP, 'build', 'npm', 'node_modules', 'jest')
+        if not os.path.exists(jest):
+            self.skipTest('not installed: jest')
+        self.write('package.json', '{}')
+        self.write('hello.test.js', """
+const { start } = require('portexec');
+let service;
+beforeAll(async () => {
+  service = await start(['node', 'server.js'], { env: { PORT: '{port}' } });
+});
+afterAll(() => service.stop());
+
+test('it says hello', async () => {
+  expect(await (await fetch(service.url)).text()).toBe('hello');
+});
+""")
+        self.run_portexec(jest + '/bin/jest.js', '--ci', program='node',
+                          env=self.env)
         self.assertEqual(self.left(), [])
 
     def test_vitest(self):
@@ -970,8 +1022,9 @@ else listen(process.env.PORT ?? 8080);
 """, 0o755)
         self.write('all.mjs', "import { start } from 'portexec';\n" +
                    'const services = [];\n' +
-                   re.sub(r'^start\((.*)\);', r'services.push(await start(\1));',
-                          calls, flags=re.MULTILINE) + sockets + """
+                   re.sub(r'^start\((.*)\);',
+                          r'services.push(await start(\1));', calls,
+                          flags=re.MULTILINE) + sockets + """
 const ask = async (port) => console.log(
   await (await fetch(`http://127.0.0.1:${port}`)).text());
 for (const { port } of services) await ask(port);

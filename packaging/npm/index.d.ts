@@ -83,16 +83,17 @@ export interface ServiceError extends Error {
 }
 
 /**
- * Starts the service; its standard input stays open and silent.  Resolves when
+ * Starts the service, whose standard input stays open and silent.  Resolves when
  * it has been executed and its sockets listen, so that a connection made then
  * waits for the service to take it.  With handoff 'reserve': when the service
  * listens.
  *
  * Rejects with a {@link ServiceError} if the service cannot be started, or has
- * ended before; with a TypeError if an option is not known; and with an Error
- * on another system than Linux on x64 or arm64.
+ * ended before; with a TypeError if an option is not known, or the command
+ * has the argument '-' or '/dev/stdin'; and with an Error on another system than
+ * Linux on x64 or arm64.
  */
 export function start(
-  command: readonly [string, ...string[]] | readonly string[],
+  command: readonly string[],
   options?: Options,
 ): Promise<Service>;

@@ -83,6 +83,11 @@ class Service {
       throw new TypeError('portexec: the command is a list of words: ' +
         "['node', 'server.js']");
     }
+    const input = command.find((word) => /^(-|\/dev\/stdin)$/.test(word));
+    if (input !== undefined) {
+      throw new TypeError(`portexec: '${input}' in the command: the service ` +
+        'has no standard input');
+    }
     const service = new Service(command, options);
     if (!await service.#begun.promise) throw service.#error();
     return service;
@@ -103,13 +108,16 @@ class Service {
     this.#child = child;
     this.pid = child.pid;
     this.exited = this.#exited.promise;
-    child.stdin.on('error', () => {}); // the client ended before
-    child.stdout.setEncoding('utf8').on('data', (text) => this.#keep(text));
-    child.stderr.setEncoding('utf8').on('data', (text) => this.#hear(text));
-    child.on('error', (error) => {
+    child.on('error', (error) => { // no process, and perhaps no pipe
       this.#said = `portexec: in ${options.cwd ?? '.'}: ${error.message}`;
+      this.#close(125, null);
     });
-    child.on('close', (code, signal) => this.#close(code, signal));
+    child.on('close', (code, signal) => {
+      if (child.pid !== undefined) this.#close(code, signal);
+    });
+    child.stdin?.on('error', () => {}); // the client ended before
+    child.stdout?.setEncoding('utf8').on('data', (text) => this.#keep(text));
+    child.stderr?.setEncoding('utf8').on('data', (text) => this.#hear(text));
   }
 
   async stop() {
@@ -176,9 +184,8 @@ class Service {
   #close(code, signal) {
     this.#keep(this.#partial);
     const asked = this.#stopping && !this.#over;
-    const end = asked || signal ? this.#end : undefined;
     const own = signal ? 128 + constants.signals[signal] : code;
-    this.#status = end ?? (own < 0 ? 125 : own);
+    this.#status = (asked || signal ? this.#end : undefined) ?? own;
     this.#begun.resolve(false);
     this.#exited.resolve(this.#status);
     this.#closed.resolve(asked || this.#status === 0);
