@@ -692,6 +692,16 @@ say(await Promise.all([service.stop(), service.stop()]));
 say([await service.stop(), await service.exited]);
 """.replace('END', end)), [[status] * 2] * 2)
 
+    def test_stop_waits_for_all_output(self):
+        self.assertEqual(self.script("""
+const service = await start(['sh', '-c', `
+  trap 'yes 0123456 | head -c 800000; echo end; exit 0' TERM
+  echo ready; sleep 1000 & wait`]);
+await until(() => service.output.includes('ready'));
+await service.stop();
+say([service.output.length > 800000, service.output.endsWith('end\\n')]);
+"""), [[True, True]])
+
     def test_stop_waits_for_all(self):
         said = self.script("""
 const service = await start(['sh', '-c', `
@@ -746,14 +756,19 @@ say([await service.exited, (await failure(service.stop())).message]);
                          [143, 'portexec: sleep ended with status 143'])
 
     def test_portexec_that_is_killed(self):
-        """Nothing is left then either."""
-        (status,) = self.script("""
-const service = await start(['setsid', 'sleep', '1000']);
+        """Nothing is left then either, when stop() is over."""
+        before, status, after = self.script("""
+const service = await start(['sh', '-c', `
+  trap '' TERM; echo pid $$ >&2; exec setsid -w sleep 1000`],
+  { killAfter: 0.3 });
+await until(() => /pid \\d+\\n/.test(service.output));
+const pid = Number(/pid (\\d+)/.exec(service.output)[1]);
 process.kill(service.pid, 'SIGKILL');
-await service.exited;
-say((await failure(service.stop())).status);
+say(lives(pid));
+say(await service.stop());
+say(lives(pid));
 """)
-        self.assertIn(status, (137, 143))
+        self.assertEqual([before, status, after], [True, 137, False])
 
     def test_await_using(self):
         text = """

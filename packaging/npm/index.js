@@ -182,7 +182,6 @@ class Service {
 
   // portexec ends with 0 after stop(), and by a signal that it was sent.
   #close(code, signal) {
-    this.#keep(this.#partial);
     const asked = this.#stopping && !this.#over;
     const own = signal ? 128 + constants.signals[signal] : code;
     this.#status = (asked || signal ? this.#end : undefined) ?? own;
