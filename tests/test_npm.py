@@ -187,6 +187,7 @@ class Tarball(Case):
                          b'(?s)musl.*Permission is hereby granted')
 
     def test_same_bytes_from_another_folder(self):
+        """And with another Node."""
         for name in ('COPYING', 'VERSION'):
             shutil.copyfile(os.path.join(TOP, name), self.path(name))
         shutil.copytree(SOURCE, self.path('packaging/npm'),
@@ -200,7 +201,8 @@ class Tarball(Case):
             shutil.copyfile(RELEASE + '/LICENSES', release + '/LICENSES')
         call('sh', '-c', 'umask 077; exec "$0" release',
              self.path('packaging/npm/build'), cwd=self.directory,
-             TZ='Asia/Tokyo')
+             TZ='Asia/Tokyo',
+             PATH=os.path.dirname(NODE24) + ':' + os.environ['PATH'])
         with open(f'{release}/portexec-{VERSION}.tgz', 'rb') as other, \
                 open(TARBALL, 'rb') as file:
             self.assertEqual(hashlib.sha256(other.read()).hexdigest(),
