@@ -48,7 +48,7 @@ def program() -> str:
 
     Raises FileNotFoundError where it is not there.
     """
-    for folder in Path(__file__).absolute().parents[1:5]:
+    for folder in [*Path(__file__).absolute().parents][1:5]:
         if (folder / 'bin' / 'portexec').is_file():
             return str(folder / 'bin' / 'portexec')
     raise FileNotFoundError('the program portexec is not installed; it is in '
