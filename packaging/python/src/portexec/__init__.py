@@ -272,11 +272,13 @@ class Service:
         return self._ended
 
     def _let_go(self) -> None:
+        if self._process is None or self._stopping:
+            return
         self._stopping = True
-        if self._process is not None:
-            self._end_client()
-            # Under reserve none is there before somebody listens.
-            if not self._started.done():
+        self._end_client()
+        # Under reserve there is none before somebody listens.
+        if not self._started.done():
+            with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
 
     def _end_client(self) -> None:
@@ -397,7 +399,8 @@ def _join(error: Optional[BaseException], end: ServiceError) -> None:
     if sys.version_info >= (3, 11):
         error.add_note(str(end))
     elif error.__context__ is None:
-        error.__context__ = end
+        # It was raised while the other was handled: no circle.
+        error.__context__, end.__context__ = end, None
 
 
 def _leave_all() -> None:
