@@ -145,7 +145,7 @@ class Service:
         self._line = ''                 # portexec's, of the service's end
         self._at_end = self._stopping = False
         self._error: Optional[ServiceError] = None      # not told yet
-        self._started: Future[None] = Future()
+        self._started: Future[Optional[ServiceError]] = Future()
         self._ended: Future[int] = Future()
 
     def start(self) -> Service:
@@ -157,7 +157,7 @@ class Service:
         __tracebackhide__ = True        # in the reports of pytest
         try:
             self._launch()
-            error = self._started.exception()
+            error = self._started.result()
         except BaseException:           # Ctrl-C, say
             self._let_go()
             raise
@@ -200,10 +200,12 @@ class Service:
         __tracebackhide__ = True
         try:
             self._launch()
-            await _result(self._started)
+            error = await _result(self._started)
         except BaseException:
             self._let_go()
             raise
+        if error is not None:
+            raise error
         return self
 
     async def stop_async(self) -> int:
@@ -276,8 +278,12 @@ class Service:
             return
         self._stopping = True
         self._end_client()
-        # Under reserve there is none before somebody listens.
-        if not self._started.done():
+        self._end_reserve(self._output)
+
+    def _end_reserve(self, said: bytes) -> None:
+        """Under reserve there is no client before somebody listens."""
+        if (self._process is not None and b' reserved for ' in said and
+                not self._started.done()):
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
 
@@ -323,7 +329,7 @@ class Service:
         error = ServiceError(self._line or (said or ['portexec'])[-1], status,
                              output)
         if not self._started.done():
-            self._started.set_exception(error)
+            self._started.set_result(error)
         elif status != 0 and (self._line or not self._stopping):
             self._error = error
         self._ended.set_result(status)
@@ -340,6 +346,8 @@ class Service:
 
     def _add(self, some: bytes) -> None:
         self._output += some
+        if self._stopping:
+            self._end_reserve(some)
         if not self._started.done():
             first = re.compile(self._token.encode() + rb' (.*)\n').search(
                 self._output, self._line_at)
