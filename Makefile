@@ -277,7 +277,7 @@ coverage: ## run the tests, and list what of src/ they do not reach
 before_version = 0.1.0
 before_commit = 0a0cb40
 
-bench: $(bench_tools) ## measure, and write docs/benchmarks.md
+bench: $(bench_tools) npm wheel ## measure, and write docs/benchmarks.md
 	@for kind in static dynamic; do folder=$(BUILD)/bench/$$kind; \
 	[ $$kind = static ] && static=yes || static=no; \
 	$(MAKE) --no-print-directory BUILD=$$folder PROGRAM=$$folder/portexec STATIC=$$static \

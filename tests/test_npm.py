@@ -290,9 +290,10 @@ class Bin(Tree):
                 words, cwd, '-q', '--', 'sh', '-c',
                 'printf "<%s>" "$@"; grep SigIgn /proc/self/status',
                 'sh', *arguments)
-            self.assertRegex(done.stdout, '^' + ''.join(
-                f'<{re.escape(argument)}>' for argument in arguments) +
-                'SigIgn:\t0+\n$')
+            said, ignored = done.stdout.split('SigIgn:')
+            self.assertEqual(said, ''.join(map('<{}>'.format, arguments)))
+            # Of glibc's posix_spawn(3), and so of make: 32 and 33.
+            self.assertEqual(int(ignored, 16) & ~(3 << 31), 0)
         self.each(test)
 
     def test_status_is_the_services(self):
