@@ -384,6 +384,9 @@ npm: packaged ## make the package for npm
 wheel: packaged ## make the packages for pip
 	@packaging/python/build $(BUILD)/release
 
+deb: | $(before) ## make the package for Debian, of what is committed
+	@packaging/debian/build $(BUILD)/deb
+
 dist: ## make portexec-VERSION.tar.gz of what is committed
 	git archive --prefix=portexec-$(VERSION)/ \
 	-o portexec-$(VERSION).tar.gz HEAD
@@ -395,6 +398,6 @@ FORCE:
 .PHONY: all help check check-program check-release check-fresh check-servers check-packages \
 	check-servers-mutant check-faults check-kernels docs asan fuzz soak coverage bench demo \
 	deps-build deps-fresh deps deps-servers deps-lint deps-bench deps-kernels \
-	deps-release release packaged npm wheel lint install install-strip uninstall dist clean
+	deps-release release packaged npm wheel deb lint install install-strip uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

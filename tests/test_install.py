@@ -121,6 +121,42 @@ class Install(harness.Case):
             f'{buildah} run --isolation chroot it portexec --version')
         self.run_line(f'{buildah} rm it')
 
+    def test_debians_package(self):
+        """On this machine, of which nothing is changed: an overlay is."""
+        if os.geteuid() != 0:
+            self.skipTest('not root')
+        file, = glob.glob(os.path.join(TOP, 'build', 'deb',
+                                       f'portexec_{version()}-*.deb')) or [
+            self.skipTest('make deb has not been run')]
+        self.write('install', f'''
+            set -e
+            mount -t tmpfs tmpfs "$1"
+            cd "$1"
+            mkdir upper work root
+            mount -t overlay overlay -o \\
+                "lowerdir=/,upperdir=$1/upper,workdir=$1/work" root
+            mount -t proc proc root/proc
+            mount --rbind /dev root/dev
+            rm -rf root/tmp
+            mkdir root/tmp
+            cp "$2" root/tmp
+            exec chroot root sh -ec '
+                cd /tmp
+                dpkg --purge portexec
+                {self.row("Debian")} --yes >&2
+                ls -l ../usr/bin/portexec >&2
+                /usr/bin/portexec --version
+                dpkg --purge portexec >&2
+                [ ! -e /usr/bin/portexec ] && [ ! -e /usr/share/doc/portexec ]'
+        ''')
+        os.mkdir(self.path('place'))
+        done = subprocess.run(
+            ['unshare', '-m', 'sh', self.path('install'), self.path('place'),
+             file], text=True, stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=DEADLINE)
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, f'portexec {version()}\n'), done.stderr)
+
     def test_the_source(self):
         line = self.row('the source')
         subprocess.run(['git', 'clone', '-q', TOP, self.path('tree')],

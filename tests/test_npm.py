@@ -197,8 +197,7 @@ class Tarball(Case):
             os.makedirs(f'{release}/{machine}')
             shutil.copyfile(f'{RELEASE}/{machine}/portexec',
                             f'{release}/{machine}/portexec')
-        if os.path.exists(RELEASE + '/LICENSES'):
-            shutil.copyfile(RELEASE + '/LICENSES', release + '/LICENSES')
+        shutil.copyfile(RELEASE + '/LICENSES', release + '/LICENSES')
         call('sh', '-c', 'umask 077; exec "$0" release',
              self.path('packaging/npm/build'), cwd=self.directory,
              TZ='Asia/Tokyo',
