@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Each line of README's "Install", with the file that `make release npm wheel`
-has made in the place of the name.  `make check-packages` runs this."""
+"""Each line of README's "Install", with the file that `make release npm wheel
+deb` has made in the place of the name.  `make check-packages` runs this."""
 
 import glob
 import os
