@@ -7,6 +7,10 @@ BINDIR = $(PREFIX)/bin
 DATADIR = $(PREFIX)/share
 MANDIR = $(DATADIR)/man
 DOCDIR = $(DATADIR)/doc/portexec
+# Where the shells look for completions.
+BASHDIR = $(DATADIR)/bash-completion/completions
+ZSHDIR = $(DATADIR)/zsh/site-functions
+FISHDIR = $(DATADIR)/fish/vendor_completions.d
 INSTALL ?= install
 STRIP ?= strip
 PKG_CONFIG ?= pkg-config
@@ -330,22 +334,15 @@ pages = README.md NEWS COPYING $(wildcard docs/*.md docs/*.svg \
 	$(addprefix tests/bench/,binds.c connects.c dns.c floor.c launch.c) \
 	tests/memory/allocate.c
 
-# Where the shells look for them: of bash, of zsh, of fish.
-completions = bash-completion/completions/portexec \
-	zsh/site-functions/_portexec fish/vendor_completions.d/portexec.fish
-
 install: $(PROGRAM) ## install to DESTDIR and PREFIX
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1'
 	$(INSTALL) -m 755 $(PROGRAM) '$(DESTDIR)$(BINDIR)/portexec'
 	$(INSTALL) -m 644 man/portexec.1 '$(DESTDIR)$(MANDIR)/man1'
-	$(INSTALL) -d $(foreach file,$(completions),'$(DESTDIR)$(dir \
-	$(DATADIR)/$(file))')
-	$(INSTALL) -m 644 completions/portexec.bash \
-	'$(DESTDIR)$(DATADIR)/$(word 1,$(completions))'
-	$(INSTALL) -m 644 completions/_portexec \
-	'$(DESTDIR)$(DATADIR)/$(word 2,$(completions))'
-	$(INSTALL) -m 644 completions/portexec.fish \
-	'$(DESTDIR)$(DATADIR)/$(word 3,$(completions))'
+	$(INSTALL) -d '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' \
+	'$(DESTDIR)$(FISHDIR)'
+	$(INSTALL) -m 644 completions/portexec.bash '$(DESTDIR)$(BASHDIR)/portexec'
+	$(INSTALL) -m 644 completions/_portexec '$(DESTDIR)$(ZSHDIR)'
+	$(INSTALL) -m 644 completions/portexec.fish '$(DESTDIR)$(FISHDIR)'
 	@echo "$(INSTALL) -m 644 README.md ... '$(DESTDIR)$(DOCDIR)'"
 	@for folder in $(sort $(dir $(pages))); do \
 	$(INSTALL) -d '$(DESTDIR)$(DOCDIR)'/$$folder || exit; done; \
@@ -357,7 +354,8 @@ install-strip: install ## the same, without symbols
 
 uninstall: ## remove what install put there
 	rm -f '$(DESTDIR)$(BINDIR)/portexec' '$(DESTDIR)$(MANDIR)/man1/portexec.1' \
-	$(completions:%='$(DESTDIR)$(DATADIR)/%')
+	'$(DESTDIR)$(BASHDIR)/portexec' '$(DESTDIR)$(ZSHDIR)/_portexec' \
+	'$(DESTDIR)$(FISHDIR)/portexec.fish'
 	@echo "rm -f '$(DESTDIR)$(DOCDIR)/README.md' ..."
 	@[ ! -d '$(DESTDIR)$(DOCDIR)' ] || { cd '$(DESTDIR)$(DOCDIR)' && \
 	rm -f $(pages) && for folder in $(sort $(dir $(pages))); do \
@@ -374,7 +372,7 @@ release: | $(before) packaged ## build for all architectures, and pack it
 	packaging/release/build $$arch $(BUILD)/release || exit; done
 	@packaging/release/pack $(BUILD)/release $(releases)
 
-packaged: | $(before)
+packaged: | $(before) ## build for those that npm and pip have
 	@for arch in $(packaged); do \
 	packaging/release/build $$arch $(BUILD)/release || exit; done
 
