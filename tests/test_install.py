@@ -137,14 +137,12 @@ class Install(harness.Case):
                 "lowerdir=/,upperdir=$1/upper,workdir=$1/work" root
             mount -t proc proc root/proc
             mount --rbind /dev root/dev
-            rm -rf root/tmp
-            mkdir root/tmp
-            cp "$2" root/tmp
+            mkdir root/package
+            cp "$2" root/package
             exec chroot root sh -ec '
-                cd /tmp
+                cd /package
                 dpkg --purge portexec
                 {self.row("Debian")} --yes >&2
-                ls -l ../usr/bin/portexec >&2
                 /usr/bin/portexec --version
                 dpkg --purge portexec >&2
                 [ ! -e /usr/bin/portexec ] && [ ! -e /usr/share/doc/portexec ]'
