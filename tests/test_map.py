@@ -314,6 +314,16 @@ class Any(Mapped):
         self.assertIn(f'portexec: binder binds {two}: given 127.0.0.1:',
                       done.stderr)
 
+    def test_a_port_of_the_kernels_choice(self):
+        """Its number would be another the next time."""
+        done = self.run_portexec(
+            '-q', '-m', 'any', '-t', '4', '-c', f'{BINDER} socket=tcp4 '
+            'connect={addr} wait=end', '--', BINDER, 'socket=tcp4',
+            'bind=127.0.0.1:0', 'listen', 'serve=end', env=self.env,
+            status=125)
+        self.assertRegex(done.stderr, r'listens on 127\.0\.0\.1:\d+: tell it '
+                         r'the port, by \{port\} or -e PORT')
+
     def test_twice(self):
         self.assert_fails('-m', 'any', '-m', 'any', '--', 'true', exact=True,
                           message="-m 'any': any is there already, as any")

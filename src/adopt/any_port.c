@@ -69,3 +69,11 @@ any_port_settle(const struct adoption *adoption, struct map *map,
 	} else
 		map->port = 0;
 }
+
+bool
+any_port_is_free(const struct maps *maps)
+{
+	const struct map *map = find_any(maps);
+
+	return map != NULL && map->port == 0;
+}

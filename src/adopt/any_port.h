@@ -27,4 +27,7 @@ struct map *any_port_take(struct adoption *adoption, const struct call *call);
 void	any_port_settle(const struct adoption *adoption, struct map *map,
     const struct call *call, bool given);
 
+/* Whether there is --map any, and it has taken no port yet. */
+bool	any_port_is_free(const struct maps *maps);
+
 #endif

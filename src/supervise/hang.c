@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adopt/any_port.h"
 #include "supervise/client.h"
 #include "supervise/hang.h"
 #include "supervise/hint.h"
@@ -101,6 +102,7 @@ describe(const struct run *run, const struct watch *watch,
 	return (struct awaited){ .handoff = run->launch->handoff,
 	    .listener = watch->listener, .given = watch->given,
 	    .has_ring = run->adoption.has_ring, .survey = survey,
+	    .any = any_port_is_free(run->adoption.maps),
 	    .stopped = names[0], .apart = names[1] };
 }
 

@@ -48,7 +48,8 @@ append_remedy(const struct awaited *awaited, unsigned port,
 		return;
 	if (awaited->survey->place_count == 1)
 		snprintf(map, sizeof(map), "--map %u", port);
-	if (awaited->handoff == RESERVE)
+	/* One that the kernel chose is another the next time. */
+	if (awaited->handoff == RESERVE || awaited->any)
 		append(hint, ": %s", tell);
 	else if (awaited->handoff == INHERIT)
 		append(hint, ": %s, or try %s", tell, map);

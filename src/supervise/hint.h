@@ -18,6 +18,7 @@ struct awaited {
 	const struct listener	*listener;
 	bool			 given;		/* by bind(2) */
 	bool			 has_ring;	/* uses io_uring(7) */
+	bool			 any;		/* --map any has taken none */
 	const struct survey	*survey;
 	/* Names of the processes that the survey has by number. */
 	const char		*stopped, *apart;

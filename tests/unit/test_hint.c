@@ -63,6 +63,21 @@ make_place(unsigned port)
 	return made;
 }
 
+/* It was not bound by number, or --map any had taken it. */
+START_TEST(says_what_any_did_not_take)
+{
+	struct survey survey = { .place_count = 1,
+	    .places = { make_place(80) } };
+	struct listener listener = { .port = 4000, .type = SOCK_STREAM };
+	struct awaited awaited = { .handoff = ADOPT, .any = true,
+	    .listener = &listener, .survey = &survey };
+	char hint[HINT_MAX];
+
+	hint_make(&awaited, hint);
+	ck_assert_str_eq(hint, "; it listens on 127.0.0.1:80: " TELL);
+}
+END_TEST
+
 START_TEST(says_where)
 {
 	struct survey survey = { .place_count = hints[_i].more };
@@ -130,6 +145,7 @@ main(void)
 {
 	const struct unit units[] = {
 		{ "where", says_where, LENGTH(hints) },
+		{ "any", says_what_any_did_not_take, 1 },
 		{ "the matter", says_what_is_the_matter, 1 },
 	};
 
