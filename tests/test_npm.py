@@ -92,6 +92,8 @@ def settings():
     return {'HOME': folder, 'npm_config_cache': folder + '/cache',
             'npm_config_update_notifier': 'false',
             'npm_config_audit': 'false', 'npm_config_fund': 'false',
+            # In CI it changes no yarn.lock, and these projects have none.
+            'YARN_ENABLE_IMMUTABLE_INSTALLS': '0',
             'YARN_ENABLE_TELEMETRY': '0'}
 
 
