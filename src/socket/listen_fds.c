@@ -18,7 +18,10 @@
 #define PIDFS_MAGIC	0x50494446	/* linux/magic.h, since 6.9 */
 #endif
 
-enum { OF_SOCKETS = 4 };	/* the first of protocol: for passed sockets */
+enum {
+	OF_SOCKETS = 4,		/* the first of protocol: for passed sockets */
+	USUAL_LIMIT = 1024	/* of descriptors, where it cannot be asked */
+};
 
 static const char *const protocol[LISTEN_FDS_VARIABLES] = {
 	"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES",
@@ -91,7 +94,7 @@ count_inherited(char *const variables[], const struct identity *self)
 	const char *fds = find(variables, "LISTEN_FDS");
 	const char *pid = find(variables, "LISTEN_PID");
 	const char *pidfd_id = find(variables, "LISTEN_PIDFDID");
-	struct rlimit limit;
+	struct rlimit limit = { .rlim_cur = USUAL_LIMIT };
 	uint64_t number;
 
 	if (fds == NULL || pid == NULL || !parse_decimal(pid, &number) ||
@@ -100,9 +103,8 @@ count_inherited(char *const variables[], const struct identity *self)
 	if (pidfd_id != NULL && (!parse_decimal(pidfd_id, &number) ||
 	    number != self->pidfd_id))
 		return 0;
-	if (!parse_decimal(fds, &number) ||
-	    prlimit(0, RLIMIT_NOFILE, NULL, &limit) == -1 ||
-	    number > limit.rlim_cur)
+	prlimit(0, RLIMIT_NOFILE, NULL, &limit);
+	if (!parse_decimal(fds, &number) || number > limit.rlim_cur)
 		return 0;
 	return (size_t)number;
 }
