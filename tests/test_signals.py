@@ -90,10 +90,6 @@ def to_front(run, number):
     os.kill(run.pid, number)
 
 
-def to_group(run, number):
-    os.killpg(run.pid, number)
-
-
 # By one process, which no thread of this one holds up.
 SEND = '''
 import os, sys, time
@@ -111,10 +107,18 @@ class TooSlow(Exception):
     """The sender was held up; portexec gives it 20 ms.  Play it again."""
 
 
-def to_tree(run, number, order=1):
-    pids = [str(pid) for pid in [run.pid, *descendants(run.pid)][::order]]
-    if subprocess.call([*PYTHON, '-c', SEND, str(number), *pids]) != 0:
+def signal_all(number, *pids):
+    if subprocess.call([*PYTHON, '-c', SEND, str(number),
+                        *map(str, pids)]) != 0:
         raise TooSlow
+
+
+def to_group(run, number):
+    signal_all(number, -run.pid)
+
+
+def to_tree(run, number, order=1):
+    signal_all(number, *[run.pid, *descendants(run.pid)][::order])
 
 
 def to_tree_reversed(run, number):
