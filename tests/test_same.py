@@ -49,6 +49,18 @@ class Verdicts(unittest.TestCase):
             with self.subTest(other):
                 self.assertEqual(len(self.judge(['a'], other)[1]), 1)
 
+    def test_signals_that_met(self):
+        """Less was heard, and never more, or nothing."""
+        for found, merged in (
+                (['-leaf: told TERM 2', '+leaf: told TERM 1'], True),
+                (['-leaf: told TERM 1', '+leaf: told TERM 2'], False),
+                (['-leaf: told TERM 1', '+leaf: told TERM 1'], False),
+                (['-leaf: told TERM 2'], False),
+                (['-leaf: told TERM 2', '+leaf: told INT 1'], False),
+                (['-leaf: told TERM 2', '+leaf: told TERM 1', '+left: x'],
+                 False)):
+            self.assertEqual(compare.is_told_less(found), merged, found)
+
     def test_wrong_today(self):
         wrong = {'default adopt': 'a reason'}
         self.assertEqual(self.judge(['a'], ['b'], wrong=wrong),
