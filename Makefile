@@ -295,8 +295,7 @@ bench: $(bench_tools) npm wheel ## measure, and write docs/benchmarks.md
 	@folder=$(BUILD)/bench/musl; \
 	if ! command -v musl-gcc >/dev/null; then \
 	rm -rf $$folder; echo 'bench: no musl-gcc'; \
-	else packaging/release/build $$(uname -m) $(BUILD)/release && \
-	$(MAKE) --no-print-directory BUILD=$$folder CC=musl-gcc \
+	else $(MAKE) --no-print-directory BUILD=$$folder CC=musl-gcc \
 	$$folder/bench/floor $$folder/bench/nothing; fi
 	@BUILD='$(BUILD)' QUICK='$(QUICK)' tests/bench/run $(BENCH)
 
@@ -315,6 +314,7 @@ deps-lint: | $(filter deps deps-servers,$(before)) ## install the analysers
 	@tests/deps lint
 deps-bench: | $(filter deps deps-servers deps-lint,$(before)) ## install what bench needs
 	@tests/deps bench
+	@tests/deps release
 
 deps-kernels: | $(filter deps deps-servers deps-lint deps-bench,$(before)) ## install what check-kernels needs
 	@tests/deps kernels

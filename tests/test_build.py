@@ -541,9 +541,11 @@ class Targets(BuildCase):
         self.write('tree/tests/deps', fake, 0o755)
         for target, named in (('deps', 'tree'), ('deps-build', 'build'),
                               ('deps-servers', 'servers'),
-                              ('deps-lint', 'lint'), ('deps-bench', 'bench'),
+                              ('deps-lint', 'lint'),
+                              ('deps-bench', 'bench release'),
                               ('deps-release', 'release')):
-            self.assertEqual(self.make(target), f'to install: {named}\n')
+            self.assertEqual(self.make(target), ''.join(
+                f'to install: {name}\n' for name in named.split()))
         self.write('tree/tests/kernels/get',
                    '#!/bin/sh\nshift\necho "to download: $*"\n', 0o755)
         for options, kernels in (
