@@ -313,7 +313,7 @@ class Together(harness.Binding):
 
     def test_socat_has_a_udp_socket_for_each_client(self):
         """It connects the one that a client came to, and binds the next.  In
-        between another client is refused, as on a free port."""
+        between nobody has the port, and another client asks again."""
         process = self.launch(
             '-l', 'udp:0', '--', 'socat',
             'UDP4-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork', 'EXEC:cat',
