@@ -87,13 +87,16 @@ need_now = $(if $(filter check check-faults soak,$(MAKECMDGOALS)),\
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/*.c src/*/*.c))
 modules = $(patsubst $(BUILD)/%,$(BUILD)/$(if $(musl),host/)%,\
 	$(filter-out %/main.o,$(objects)))
-units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
-fuzzers = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
+fuzzed = $(patsubst tests/fuzz/%.c,%,$(filter-out %/seeds.c,\
+	$(wildcard tests/fuzz/*.c)))
+fuzzers = $(addprefix fuzz-,$(fuzzed))
+units = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c)) \
+	$(addprefix $(BUILD)/tests/seeds_,$(fuzzed))
 probes = $(patsubst tests/probes/%.c,$(BUILD)/tests/%,\
 	$(wildcard tests/probes/*.c)) $(BUILD)/tests/hello
 # With -j, and named together with others, these come first.
-before = $(filter deps-build deps-fresh deps deps-servers deps-lint deps-bench \
-	deps-kernels deps-release,$(MAKECMDGOALS))
+before = $(filter deps-build deps-fresh deps deps-servers deps-servers-all \
+	deps-lint deps-bench deps-kernels deps-release,$(MAKECMDGOALS))
 bench_tools = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(wildcard tests/bench/*.c))
 
@@ -137,8 +140,9 @@ endif
 # Rewritten only where it changes: then everything is compiled anew.
 $(BUILD)/flags: FORCE | $(before)
 	@mkdir -p $(BUILD)/tests
-	@echo '$(subst ','\'',$(compile) $(LDFLAGS) $(STATIC) $(HOSTCC))' >$@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@new=$@.$$$$; \
+	echo '$(subst ','\'',$(compile) $(LDFLAGS) $(STATIC) $(HOSTCC))' >$$new; \
+	if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -161,6 +165,11 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(modules) $(BUILD)/flags
 	$(need_tests)$(call brief,CC,$<)$(call compile,libbsd-overlay check) \
 	-o $@ $(filter %.c %.o,$^) $(LDFLAGS) \
 	$$($(PKG_CONFIG) --libs libbsd-overlay check)
+
+$(BUILD)/tests/seeds_%: tests/fuzz/%.c tests/fuzz/seeds.c $(modules) \
+$(BUILD)/flags
+	$(need_tests)$(call brief,CC,$<)$(call compile,libbsd-overlay) -o $@ \
+	$(filter %.c %.o,$^) $(LDFLAGS) $$($(PKG_CONFIG) --libs libbsd-overlay)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/%.c $(modules) $(BUILD)/flags
 	$(call brief,CC,$<)$(call compile,libbsd-overlay) -fsanitize=fuzzer -o $@ \
@@ -201,12 +210,17 @@ check-fresh: ## run README's commands on a new Debian, as root and as a user
 	@tests/fresh
 
 check-servers: $(filter $(PROGRAM),$(PORTEXEC)) ## run services as they are
-	@JOBS=1 PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
+	@JOBS=$(or $(JOBS),2) PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
 	$(or $(addprefix services.,$(TESTS)),services together)
 
+check-servers-all: $(filter $(PROGRAM),$(PORTEXEC)) ## run those too that are not run for each change
+	@ALL=1 JOBS=$(or $(JOBS),2) PORTEXEC='$(PORTEXEC)' BUILD='$(BUILD)' tests/run \
+	services together
+
 check-packages: $(probes) | $(before) ## run what release, npm and wheel have made
-	@JOBS=1 PORTEXEC='$(BUILD)/release/x86_64/portexec' BUILD='$(BUILD)' \
-	tests/run $(or $(TESTS),release npm wheel completions install)
+	@PORTEXEC='$(BUILD)/release/x86_64/portexec' BUILD='$(BUILD)' \
+	tests/run $(or $(TESTS),release npm wheel completions install \
+	fixtures_node fixtures_python fixtures_others debian ci)
 
 check-servers-mutant: | $(before) ## the same without portexec: all fail
 	@tests/without $(addprefix services.,$(TESTS))
@@ -248,9 +262,9 @@ soak: $(filter $(PROGRAM),$(PORTEXEC)) $(probes) ## run for MINUTES=2 at full sp
 
 # These run another program than the one that is built, or what others run as
 # well.
-uncounted = build completions cookbook deps examples from_systemd hello \
-	install layout memory npm portability release run servers services together \
-	wheel
+uncounted = build ci completions cookbook debian deps examples fixtures_% \
+	from_systemd hello install layout memory npm portability release run \
+	servers services together troubleshooting wheel
 counted = $(filter-out $(uncounted),units $(patsubst tests/test_%.py,%,\
 	$(wildcard tests/test_*.py)))
 counter = -Wl,--wrap=execve,--wrap=_exit,--wrap=kill,--wrap=sendmsg \
@@ -310,6 +324,8 @@ deps: ## install what build, demo and tests need
 	@tests/deps tree
 deps-servers: | $(filter deps,$(before)) ## install the services that tests run
 	@tests/deps servers
+deps-servers-all: | $(filter deps deps-servers,$(before)) ## install all services
+	@tests/deps servers-all
 deps-lint: | $(filter deps deps-servers,$(before)) ## install the analysers
 	@tests/deps lint
 deps-bench: | $(filter deps deps-servers deps-lint,$(before)) ## install what bench needs
@@ -329,8 +345,9 @@ lint: $(BUILD)/flags ## run the analysers
 
 # README, and what it and the pages link to.
 pages = README.md NEWS COPYING $(wildcard docs/*.md docs/*.svg \
-	packaging/*/README.md \
-	docs/bench/*.svg tests/examples/*.* tests/servers/*.toml) \
+	packaging/*/README.md packaging/github/action.yml docs/bench/*.svg \
+	tests/examples/*.* tests/examples/Containerfile tests/examples/*/*.* \
+	tests/examples/*/.*.json tests/examples/*/*/*.* tests/servers/*.toml) \
 	$(addprefix tests/bench/,binds.c connects.c dns.c floor.c launch.c) \
 	tests/memory/allocate.c
 
@@ -393,9 +410,9 @@ clean: ## remove what was built
 	rm -rf build portexec portexec-*.tar.gz
 
 FORCE:
-.PHONY: all help check check-program check-release check-fresh check-servers check-packages \
+.PHONY: all help check check-program check-release check-fresh check-servers check-servers-all check-packages \
 	check-servers-mutant check-faults check-kernels docs asan fuzz soak coverage bench demo \
-	deps-build deps-fresh deps deps-servers deps-lint deps-bench deps-kernels \
+	deps-build deps-fresh deps deps-servers deps-servers-all deps-lint deps-bench deps-kernels \
 	deps-release release packaged npm wheel deb lint install install-strip uninstall dist clean
 .PHONY: $(fuzzers) FORCE
 .DELETE_ON_ERROR:

@@ -162,7 +162,7 @@ __portexec_option -s p -l port-file -xa '(__portexec_file)' \
 __portexec_option -s w -l write -xa '(__portexec_write)' \
     -d 'write TEMPLATE, or with @IN the file IN, to FILE; repeatable'
 __portexec_option -s m -l map -xa any \
-    -d 'when the service binds PORT or any, hand it SOCKET (default the first); who connects to PORT meets it; repeatable'
+    -d 'a bind or connect of PORT (or any) gets SOCKET; repeatable'
 __portexec_option -s c -l client -xa '(__portexec_script)' \
     -d 'run SCRIPT with sh -c against the service, then stop that'
 __portexec_option -s H -l handoff -xa "inherit\t'at file descriptor 3'

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "cli/values.h"
 #include "handoff/exec.h"
 #include "hints.h"
@@ -235,25 +236,26 @@ announce_one(const struct launch *launch, size_t i)
 	const char *kind = listener->type == SOCK_DGRAM ? " (datagrams)" : "";
 	const char *addr = listener->addr[0] == '\0' ? "a nameless socket" :
 	    listener->addr, *service = launch->command[0];
-	char label[LABEL_MAX];
+	const struct log *log = &launch->log;
+	char label[LABEL_MAX], number[NUMBER_MAX];
 
 	listener_label(listener, label);
 	if (launch->audience == AUDIENCE_INETD)
-		log_info(&launch->log, "%s%s %s%s, fds 0 and 1", label, word,
-		    addr, kind);
+		log_words(log, label, word, " ", addr, kind,
+		    ", fds 0 and 1", (char *)NULL);
 	else if (launch->handoff == INHERIT)
-		log_info(&launch->log, "%s%s %s%s, fd %zu", label, word, addr,
-		    kind, FIRST_FD + i);
+		log_words(log, label, word, " ", addr, kind, ", fd ",
+		    number_text(FIRST_FD + i, number), (char *)NULL);
 	else if (launch->handoff == ADOPT && listener->optional &&
 	    listener->type == SOCK_STREAM)
-		log_info(&launch->log, "%s%s listens when %s binds it", label,
-		    addr, service);
+		log_words(log, label, addr, " listens when ", service,
+		    " binds it", (char *)NULL);
 	else if (launch->handoff == ADOPT)
-		log_info(&launch->log, "%s%s %s%s, until %s binds it", label,
-		    word, addr, kind, service);
+		log_words(log, label, word, " ", addr, kind, ", until ",
+		    service, " binds it", (char *)NULL);
 	else if (listener->reserve != -1)
-		log_info(&launch->log, "%s%u reserved for %s", label,
-		    listener->port, service);
+		log_words(log, label, number_text(listener->port, number),
+		    " reserved for ", service, (char *)NULL);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "base/words.h"
 #include "plan.h"
 #include "told.h"
 
@@ -74,14 +75,15 @@ count_open(const struct options *options)
 static bool
 writes_output(const struct assignments *files)
 {
-	static const char *const names[] = { "-", "/dev/stdout", "/dev/fd/1",
-	    "/proc/self/fd/1" };
-	size_t i, j;
+	const char *name;
+	size_t i;
 
-	for (i = 0; i < files->count; i++)
-		for (j = 0; j < sizeof(names) / sizeof(names[0]); j++)
-			if (strcmp(files->list[i].name, names[j]) == 0)
-				return true;
+	for (i = 0; i < files->count; i++) {
+		name = files->list[i].name;
+		if (words_have("-,/dev/stdout,/dev/fd/1,/proc/self/fd/1", name,
+		    strlen(name)))
+			return true;
+	}
 	return false;
 }
 
@@ -193,16 +195,13 @@ plan_is_supervised(const struct launch *launch)
 enum input
 plan_input(const struct options *options)
 {
-	static const char *const names[] = { "-", "/dev/stdin", "/dev/fd/0",
-	    "/proc/self/fd/0" };
 	char *const *argument;
-	size_t i;
 
 	if (options->client == NULL || options->inetd)
 		return INPUT_CALLERS;
 	for (argument = options->command + 1; *argument != NULL; argument++)
-		for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-			if (strcmp(*argument, names[i]) == 0)
-				return INPUT_SERVICES;
+		if (words_have("-,/dev/stdin,/dev/fd/0,/proc/self/fd/0",
+		    *argument, strlen(*argument)))
+			return INPUT_SERVICES;
 	return INPUT_SILENT;
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "told.h"
-
-enum { DIGITS_MAX = 8 };	/* bytes of a port as text, its NUL included */
 
 bool
 told_is_option(const char *word)
 {
-	static const char *const parts[] = { "port", "listen", "bind", "addr" };
+	static const char parts[][7] = { "port", "listen", "bind", "addr" };
 	size_t i;
 
 	if (word[0] != '-')
@@ -77,7 +75,7 @@ bool
 told_port(const struct options *options, const struct port_files *files)
 {
 	const struct spec *spec;
-	char digits[DIGITS_MAX];
+	char digits[NUMBER_MAX];
 	unsigned port;
 	size_t i;
 
@@ -86,8 +84,8 @@ told_port(const struct options *options, const struct port_files *files)
 		if (spec->fd != 0)
 			continue;
 		port = address_port(&spec->address);
-		snprintf(digits, sizeof(digits), "%u", port);
-		if (port != 0 && is_told(options, files, digits))
+		if (port != 0 && is_told(options, files,
+		    number_text(port, digits)))
 			return true;
 	}
 	return false;

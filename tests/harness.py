@@ -57,6 +57,33 @@ def source(name):
     return found[0]
 
 
+def describe_processes():
+    """A line for each: descendants of this one, and those that its tests have
+    marked (see Tree), wherever they went."""
+    mark, parents, lines = f'/portexec-test-{os.getpid()}-', {}, []
+    for pid in map(int, filter(str.isdigit, os.listdir('/proc'))):
+        with contextlib.suppress(OSError):
+            with open(f'/proc/{pid}/stat') as file:
+                parents[pid] = int(file.read().rpartition(')')[2].split()[1])
+    for pid in sorted(parents):
+        above = parents[pid]
+        while above not in (0, os.getpid()):
+            above = parents.get(above, 0)
+        with contextlib.suppress(OSError):
+            with open(f'/proc/{pid}/environ', 'rb') as file:
+                if above == 0 and mark.encode() not in file.read():
+                    continue
+            with open(f'/proc/{pid}/wchan') as file:
+                waits_in = file.read()
+            with open(f'/proc/{pid}/status') as file:
+                signals = re.findall(r'(?m)^((?:Sig|ShdP)\w+:)\t(.*)',
+                                     file.read())
+            lines.append(f'{command_line(pid)!r:.200}: child of {parents[pid]}'
+                         f', {state(pid)}, {waits_in}, '
+                         + ' '.join(map(''.join, signals)))
+    return lines
+
+
 def reset_signals():
     """A runner in the background may have been given ignored signals."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP,
@@ -258,7 +285,7 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self.directory = os.path.realpath(
-            tempfile.mkdtemp(prefix='portexec-test-'))
+            tempfile.mkdtemp(prefix=f'portexec-test-{os.getpid()}-'))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
 
     def path(self, name):
@@ -444,10 +471,10 @@ class Tree(Case):
                         found.append(int(pid))
         return found
 
-    def assert_nothing_left(self, part=''):
+    def assert_nothing_left(self, part='', seconds=DEADLINE):
         """Soon: a process that was killed may take a moment to end."""
         try:
-            wait_for(lambda: not self.left(part), 'the end of all')
+            wait_for(lambda: not self.left(part), 'the end of all', seconds)
         except AssertionError as error:
             raise AssertionError(f'{error}: ' + ', '.join(map(
                 command_line, self.left(part)))) from None
@@ -535,7 +562,7 @@ HANDOFFS = ('inherit', 'adopt', 'reserve')
 
 # A service for each: HANDOFF PORT CODE.  The code says what it does.
 SESSION_SERVICE = '''
-import os, signal, socket, sys, time
+import os, select, signal, socket, sys, time
 handoff, port, code = sys.argv[1:]
 
 def listen():
@@ -555,11 +582,18 @@ def wait(name):
     while not os.path.exists('marks/' + name):
         time.sleep(0.005)
 
+def accept():
+    """Python may see a signal before accept(2), and its handler then waits for
+    a client."""
+    while not select.select([server], [], [], 0.1)[0]:
+        pass
+    return server.accept()[0]
+
 def serve():
     """Answers with the number of the connection, until it is told to quit."""
     number, word = 0, ''
     while word != 'quit':
-        client = server.accept()[0]
+        client = accept()
         number += 1
         word = client.recv(100).decode()
         client.sendall(b'%d' % number)

@@ -237,6 +237,18 @@ class Binds(harness.Binding):
             self.assertEqual(read_all(client), b'0\n')
         self.assertEqual(self.finish(process), [GIVEN])
 
+    def test_an_inherited_socket_of_another_network(self):
+        """The network that counts is that of portexec."""
+        apart = ['unshare', '-Urn']
+        if subprocess.run([*apart, 'true'], stderr=subprocess.DEVNULL,
+                          user=self.user.get('user')).returncode != 0:
+            self.skipTest('no namespaces')
+        inner = [self.user.get('program', PORTEXEC), '-q', '-m', '8080', '--']
+        said, answers = self.serve(
+            TCP, 'bind=127.0.0.1:8080', 'listen', TCP, 'bind=127.0.0.1:8081',
+            'use=0', 'answer', before=apart + inner, options=['-H', 'inherit'])
+        self.assertEqual((said, answers), ([GIVEN, 'bind own'], ['0']))
+
     def test_shutdown_and_again(self):
         """As WEBrick does it: the number is still ours afterwards."""
         for again in ([TCP, HERE, 'listen'], ['use=0', 'listen']):
@@ -697,6 +709,19 @@ class Unreadable(harness.Binding):
                 self.assertEqual(process.said, '')
                 for name in 'go', 'helped':
                     os.unlink(self.path(name))
+
+    def test_a_zombie_has_no_socket(self):
+        """What it had by fork(2) is closed, and its parent binds again."""
+        process, address = self.start(
+            'show=pid', TCP, HERE, 'listen', 'spawn=exit=0', 'wait=go',
+            'close', TCP, HERE, 'listen', 'answer')
+        pid = int(process.stdout.readline().split()[1])
+        with connect(address) as client:
+            harness.wait_for(lambda: ['Z'] == [
+                *map(harness.state, harness.children(pid))], 'a zombie')
+            self.write('go', '')
+            self.assertEqual(read_all(client), b'1\n')
+        self.assertEqual(self.finish(process), [GIVEN, GIVEN])
 
     def assert_said(self, process, pid):
         self.assertEqual(

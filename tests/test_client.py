@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -367,19 +368,20 @@ class Refusals(Session):
         self.assertEqual(os.listdir(self.path('marks')), [])
 
     def hide_shell(self):
-        """Nothing is in /bin any more, for the process that calls this."""
+        """Only portexec is in /bin, for the process that calls this."""
         libc = ctypes.CDLL(None, use_errno=True)
         new_user, new_mounts, bind, private = (0x10000000, 0x20000,
                                                0x1000, 0x44000)
         if libc.unshare(new_mounts) and libc.unshare(new_user | new_mounts):
             raise OSError(ctypes.get_errno(), 'unshare')
         if libc.mount(None, b'/', None, private, None) or libc.mount(
-                self.path('empty').encode(),
+                self.path('bin').encode(),
                 os.path.realpath('/bin').encode(), None, bind, None):
             raise OSError(ctypes.get_errno(), 'mount')
 
     def test_no_shell(self):
-        os.mkdir(self.path('empty'))
+        os.mkdir(self.path('bin'))
+        shutil.copy(PORTEXEC, self.path('bin/portexec'))
         for handoff in 'inherit', 'adopt':
             with self.subTest(handoff):
                 try:

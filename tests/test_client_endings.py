@@ -2,14 +2,16 @@
 """--client: how each ending of service and client is taken, and what is said
 of it."""
 
+import contextlib
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 
 import harness
-from harness import DEADLINE, Session
+from harness import DEADLINE, Session, children, state, wait_for
 
 SERVE = 'listen(); serve()'
 # A client that outlives the service, and goes on for ever.
@@ -104,6 +106,51 @@ class Endings(Session):
                 self.assertRegex(line, rf'^portexec: {sys.executable} {how} '
                                  r'after \d+\.\d s, before the client$')
                 os.remove(self.path('marks/going'))
+
+    def test_both_end_before_the_keeper_looks(self):
+        """Nobody knows in which order: the service's failure counts."""
+        for client, service, status in (0, 3, 3), (7, 3, 3), (7, 0, 7), \
+                (0, 0, 0):
+            with self.subTest(client=client, service=service):
+                process = self.launch_session(
+                    'inherit', 'touch marks/client; until [ -e marks/go ]; '
+                    f'do sleep 0.01; done; exit {client}',
+                    f'listen(); wait("go"); sys.exit({service})', '-v')
+                self.await_mark('client')
+                keeper, _ = self.parts(process.pid)
+                both = children(keeper)
+                self.assertEqual(len(both), 2)
+                os.kill(keeper, signal.SIGSTOP)
+                self.write('marks/go', '')
+                wait_for(lambda: [state(pid) for pid in both] == ['Z'] * 2,
+                         'the end of both')
+                os.kill(keeper, signal.SIGCONT)
+                _, said = process.communicate(timeout=DEADLINE)
+                self.assertEqual(process.returncode, status, said)
+                self.assertEqual('before the client' in said, service == 3)
+                self.assert_clean()
+
+    def test_the_client_ends_as_soon_as_the_service_hangs_up(self):
+        """By its death: the kernel closes its connections before anybody can
+        wait for it, and a test may be over then."""
+        code = 'listen(); client = server.accept()[0]; client.recv(1); ' \
+            'os._exit(3)'
+        for status in [0, 7] * 10:
+            process = self.launch_session(
+                'adopt', f'touch marks/client; read -r end; exit {status}',
+                code, '-v', stdin=subprocess.PIPE)
+            self.await_mark('client')
+            port = self.read('run/port').strip()
+            with harness.connect('127.0.0.1:' + port) as test:
+                test.send(b'x')
+                with contextlib.suppress(ConnectionResetError):
+                    test.recv(1)
+                process.stdin.close()
+                said = process.stderr.read()
+            process.wait(DEADLINE)
+            self.assertEqual(process.returncode, 3, said)
+            self.assertIn('before the client', said)
+            self.assert_clean()
 
     def test_client_dies_without_a_second_core(self):
         process = self.launch_session('inherit', 'kill -SEGV $$', SERVE)

@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import functools
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -107,6 +108,21 @@ class Signals(Stopping):
                 wait_for(lambda: time.monotonic() > again, 'half a second')
                 process.send_signal(signal.SIGTERM)
                 self.assertEqual(process.wait(DEADLINE), 7)
+                self.assert_clean()
+
+    def test_what_a_trap_runs(self):
+        """It cleans up: it is not told, and has its time."""
+        for name, command in (*((name, 'while :; do sleep 0.01; done')
+                                for name in TOLD), ('INT', 'sleep 1000')):
+            with self.subTest(name, command=command):
+                process = self.start(
+                    'inherit', f'trap "sleep 0.5 && echo clean; exit 7" {name}'
+                    f'; touch marks/client; {command}', AWAY + SERVICE,
+                    '-k', '86400')
+                process.send_signal(getattr(signal, 'SIG' + name))
+                out, _ = process.communicate(timeout=DEADLINE)
+                self.assertEqual((out, process.returncode),
+                                 ('clean\nservice\n', 7))
                 self.assert_clean()
 
     def test_before_the_service_listens(self):
@@ -256,10 +272,12 @@ class Terminal(InTerminal, Stopping):
 
     def assert_ends(self, terminal, status):
         """Returns the rest of what was said."""
-        rest = []
+        rest, end = [], time.monotonic() + DEADLINE
         with contextlib.suppress(OSError):      # the end
-            while part := os.read(terminal.fd, 4096):
-                rest.append(part.decode())
+            while select.select([terminal.fd], [], [], max(
+                    0, end - time.monotonic()))[0]:
+                rest.append(os.read(terminal.fd, 4096).decode())
+        self.assertLess(time.monotonic(), end, rest)
         _, ended = os.waitpid(terminal.pid, 0)
         self.assertEqual(os.waitstatus_to_exitcode(ended), status)
         self.assert_clean()
@@ -282,7 +300,8 @@ class Terminal(InTerminal, Stopping):
         """Each hears it once; the client has its time."""
         terminal = self.run_there(*self.session(
             'inherit', 'trap "echo client" INT; echo ready; until read -r '
-            'line; do :; done; echo "got $line"; touch marks/done; exit 7',
+            'line; do :; done; echo "got $line"; sleep 0.5 && touch marks/done'
+            '; exit 7',
             'signal.signal(signal.SIGINT, lambda *_: (mark("int"), '
             'wait("done"), sys.exit())); mark("service"); ' + SERVE,
             '-k', '86400'))

@@ -65,6 +65,31 @@ class First(unittest.TestCase):
             time.sleep(0.01)
         self.fail('alone')
 '''
+HANGS = '''
+import os, subprocess, unittest
+
+class First(unittest.TestCase):
+    def test_a(self):
+        child = subprocess.Popen(['sleep', '1000'])
+        try:
+            child.wait()
+        except OSError:
+            pass
+        finally:
+            child.kill()
+            child.wait()
+
+    def test_b(self):
+        pass
+
+class Second(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        os.read(os.pipe()[0], 1)
+
+    def test(self):
+        pass
+'''
 # As those of tests/test_services.py where there is no portexec.
 SERVICES = '''
 import unittest
@@ -143,6 +168,17 @@ class Run(Case):
                          ['one:', 'two:'])
         self.assertEqual(output.splitlines()[-1],
                          '2 passed, 0 failed, 0 skipped')
+
+    def test_what_hangs(self):
+        """The others go on."""
+        self.write('test_sample.py', HANGS)
+        output = self.run_tests('sample', status=1, LIMIT='0.5')
+        self.assertEqual(re.findall('(?m)^FAIL: (.*)', output), [
+            'test_sample.First.test_a', 'setUpClass (test_sample.Second)'])
+        self.assertRegex(output, r'Overdue: not over within 0.5 s, with\n'
+                         r'''    '\d+ sleep 1000 ': child of \d+, S, ''')
+        self.assertEqual(output.splitlines()[-1],
+                         '1 passed, 2 failed, 0 skipped')
 
     def test_without(self):
         """It finds a failure that is of something else, the last too."""

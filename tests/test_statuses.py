@@ -446,6 +446,20 @@ class Execution(StatusCase):
 class Lines(Case):
     """What is on standard error when all is well."""
 
+    def test_a_command_whose_name_is_longer_than_a_line(self):
+        """What is announced is one line all the same, cut at its end."""
+        name = 1000 * './' + os.path.relpath('/bin/true', self.directory)
+        for handoff, before in (('adopt', 'listening on '),
+                                ('reserve', '')):
+            with self.subTest(handoff):
+                done = self.run_portexec('-H', handoff, '--', name)
+                self.assertEqual(done.returncode, 0)
+                self.assertTrue(done.stderr.startswith('portexec: ' + before))
+                self.assertIn('./././', done.stderr)
+                self.assertEqual(done.stderr.index('\n'),
+                                 len(done.stderr) - 1)
+                self.assertLess(len(done.stderr), 1200)
+
     def test_one_line_a_socket(self):
         done = self.run_portexec(
             '-l', '0', '-l', 'dns=udp:0', '-l', './a', '-l', '[::]:0,v6only',

@@ -2,9 +2,11 @@
 """-s: what writes its results at INT alone has written them.  And how long a
 stop waits for whom."""
 
+import errno
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +24,12 @@ TELLS = 'def tell(signo, frame):\n    mark(signal.Signals(signo).name)\n' \
     '    os._exit(3)\n' \
     'for each in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):\n' \
     '    signal.signal(each, tell)\n' \
+    'listen()\nmark("service")\nserve()'
+
+# Ends when it is told a second time.
+COUNTS = 'told = []\ndef tell(signo, frame):\n    told.append(signo)\n' \
+    '    mark(str(len(told)))\n    if len(told) == 2:\n        os._exit(3)\n' \
+    'signal.signal(signal.SIGTERM, tell)\n' \
     'listen()\nmark("service")\nserve()'
 
 
@@ -54,6 +62,26 @@ class Sent(Session):
                     self.assertEqual(process.wait(DEADLINE), 3)
                     self.await_mark('SIG' + got)
                     self.assertEqual(self.left(), [])
+
+    def test_a_second_is_passed_on_too(self):
+        """Where there is no client; and nothing is killed."""
+        for handoff, *options in (('adopt',), ('inherit', '-s', 'TERM'),
+                                  ('reserve', '-t', '60'), ('reserve',)):
+            with self.subTest(handoff, options=options):
+                self.session(handoff, '', '')       # empties marks/
+                process = self.launch(
+                    '-q', '-k', '0.1', '-H', handoff, *options, '--',
+                    sys.executable, '-SE', 'service.py', handoff,
+                    '0' if handoff == 'inherit' else '{port}', COUNTS,
+                    env=self.env)
+                self.await_mark('service')
+                process.send_signal(signal.SIGTERM)
+                self.await_mark('1')
+                later = time.monotonic() + 0.5
+                wait_for(lambda: time.monotonic() > later, 'half a second')
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(DEADLINE), 3)
+                self.assertTrue(self.is_marked('2'))
 
     def test_a_background_job_hears_it(self):
         """A script has its background jobs ignore INT."""
@@ -153,9 +181,12 @@ class Waits(Session):
             'while :; do sleep 0.01; done',
             'listen()\nwait("client")\nos._exit(3)', '-k', '86400')
         self.await_mark('client')
-        keeper, = harness.children(process.pid)
-        wait_for(lambda: len(harness.children(keeper)) == 1,
-                 'the end of the service')
+        address = '127.0.0.1', int(self.read('run/port'))
+
+        def is_refused():
+            with socket.socket() as client:
+                return client.connect_ex(address) == errno.ECONNREFUSED
+        wait_for(is_refused, 'the end of the service to be noticed')
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(DEADLINE), 3)
         self.assert_clean()

@@ -85,6 +85,7 @@ struct adoption {
 	const char		*node_options;	/* NODE_OPTIONS; or NULL */
 	int			 events;	/* see events_open() */
 	uint64_t		 network;	/* SO_NETNS_COOKIE; or 0 */
+	bool			 is_apart;	/* listeners are in another */
 	ino_t			 namespace;	/* see caller_network() */
 	struct holder		*holders;	/* owned; see holders.h */
 	struct watch		*watches;	/* owned; one a listener */

@@ -37,8 +37,14 @@ is_in_namespace(const struct adoption *adoption, pid_t thread)
 void
 examine_begin(struct adoption *adoption)
 {
-	adoption->network = socket_network(adoption->listeners->list[0].fd);
+	int own = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	adoption->network = socket_network(own);
+	adoption->is_apart = adoption->network != 0 && adoption->network !=
+	    socket_network(adoption->listeners->list[0].fd);
 	adoption->namespace = caller_network(getpid());
+	if (own != -1)
+		close(own);
 }
 
 /* Returns 0 if the socket has no such option. */
@@ -68,6 +74,8 @@ examine_type(const struct adoption *adoption, struct call *call)
 	request->same_network = adoption->network != 0 ?
 	    socket_network(call->copy) == adoption->network :
 	    is_in_namespace(adoption, call->caller.thread);
+	if (call->kind == REPORTED_CONNECT && adoption->is_apart)
+		request->same_network = false;
 }
 
 /* Does so for a bind(2).  Returns false if the descriptor is no socket. */

@@ -31,7 +31,7 @@ struct call {
 	struct request		 request;
 };
 
-/* Learns the network namespace of the listeners. */
+/* Learns our network namespace, and whether the listeners are in it. */
 void	examine_begin(struct adoption *adoption);
 
 /*

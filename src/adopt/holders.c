@@ -6,6 +6,7 @@
 
 #include "adopt/holders.h"
 #include "adopt/waiting.h"
+#include "process/procfs.h"
 #include "process/tree.h"
 
 static bool
@@ -181,7 +182,9 @@ has_open(const struct holder *holder, pid_t process)
 
 	caller_begin_descriptors(&caller, &all, is_own_socket(holder) ?
 	    holder->listener->fd : -1, holder->socket);
-	found = all.hidden && may_inherit(holder, process);
+	/* Only root may see that a zombie has no descriptors any more. */
+	found = all.hidden && may_inherit(holder, process) &&
+	    !procfs_exits(process);
 	while (!found && caller_next_descriptor(&all, &descriptor))
 		found = counts(holder, process, &descriptor);
 	caller_end_descriptors(&all);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "adopt/holders.h"
+#include "adopt/queue.h"
 #include "adopt/yield.h"
 
 /*
@@ -83,12 +84,28 @@ is_listening(const struct caller *caller, const struct holder *holder)
 	return listening != 0;
 }
 
+/* Clients that waited there do not go on to the other address by themselves. */
+static void
+report_beside(const struct adoption *adoption, const struct request *asked,
+    const struct listener *listener, pid_t process, unsigned queued)
+{
+	char text[ADDR_MAX];
+
+	address_format(&asked->address, asked->length, text);
+	(queued > 0 ? log_info : log_debug)(adoption->log, "process %d listens "
+	    "on %s and not on %s, whose clients are refused: try -l '%s'",
+	    process, text, listener->addr, asked->family == AF_INET6 ?
+	    "[::1]:0" : "127.0.0.1:0");
+}
+
 bool
 yield_to_listening(struct adoption *adoption, struct listener *listener)
 {
+	struct request asked;
 	struct holder *holder;
 	struct caller caller;
 	bool waits = false;
+	unsigned queued;
 	pid_t process;
 
 	if (listener->inherited || listener->fd == -1 ||
@@ -103,10 +120,11 @@ yield_to_listening(struct adoption *adoption, struct listener *listener)
 		if (process == 0 || !caller_identify(&caller, process))
 			continue;
 		waits = !is_listening(&caller, holder);
+		asked = holder->asked;
+		queued = queue_length(listener);
 		if (!waits && holders_yield(adoption, listener, &caller))
-			log_debug(adoption->log, "process %d listens beside "
-			    "%s: clients of that are refused", process,
-			    listener->addr);
+			report_beside(adoption, &asked, listener, process,
+			    queued);
 		caller_close(&caller);
 		if (!waits)
 			return true;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/number.h"
 
 /* Makes room for length more bytes and a NUL. */
 static bool
@@ -49,10 +49,9 @@ buffer_append_string(struct buffer *buffer, const char *text)
 void
 buffer_append_number(struct buffer *buffer, unsigned long number)
 {
-	char text[24];
+	char text[NUMBER_MAX];
 
-	snprintf(text, sizeof(text), "%lu", number);
-	buffer_append_string(buffer, text);
+	buffer_append_string(buffer, number_text(number, text));
 }
 
 int

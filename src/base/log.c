@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+
+#define PREFIX	"portexec: "
+
+enum { LINE_SIZE = LOG_MAX + 64 };	/* bytes, its newline included */
 
 struct log
 log_open(enum verbosity verbosity)
@@ -23,7 +27,7 @@ static void
 keep_on_one_line(char *text)
 {
 	for (; *text != '\0'; text++)
-		if (iscntrl((unsigned char)*text))
+		if ((unsigned char)*text < ' ' || *text == '\177')
 			*text = '?';
 }
 
@@ -64,24 +68,32 @@ fail(struct failure *failure, int error, const char *format, ...)
 	return -1;
 }
 
-static void __attribute__((format(printf, 2, 0)))
-write_line(const char *prefix, const char *format, va_list arguments)
+static void
+write_line(char line[LINE_SIZE])
 {
-	char line[LOG_MAX + 64];
+	size_t length = strlen(line);
 	int error = errno;
-	size_t length;
 
-	snprintf(line, sizeof(line), "portexec: %s", prefix);
-	length = strlen(line);
-	vsnprintf(line + length, sizeof(line) - 1 - length, format,
-	    arguments);
 	keep_on_one_line(line);
-	length = strlen(line);
 	line[length++] = '\n';
 	if (write(STDERR_FILENO, line, length) == -1) {
 		/* An error here cannot be reported anywhere. */
 	}
 	errno = error;
+}
+
+static void __attribute__((format(printf, 2, 0)))
+write_text(const char *prefix, const char *format, va_list arguments)
+{
+	char line[LINE_SIZE];
+	int error = errno;
+	size_t length;
+
+	length = (size_t)(stpcpy(stpcpy(line, PREFIX), prefix) - line);
+	vsnprintf(line + length, sizeof(line) - 1 - length, format,
+	    arguments);
+	errno = error;
+	write_line(line);
 }
 
 void
@@ -92,8 +104,25 @@ log_info(const struct log *log, const char *format, ...)
 	if (log->verbosity == QUIET)
 		return;
 	va_start(arguments, format);
-	write_line("", format, arguments);
+	write_text("", format, arguments);
 	va_end(arguments);
+}
+
+void
+log_words(const struct log *log, ...)
+{
+	char line[LINE_SIZE];
+	const char *word;
+	va_list words;
+
+	if (log->verbosity == QUIET)
+		return;
+	stpcpy(line, PREFIX);
+	va_start(words, log);
+	while ((word = va_arg(words, const char *)) != NULL)
+		strlcat(line, word, sizeof(line) - 1);
+	va_end(words);
+	write_line(line);
 }
 
 void
@@ -101,16 +130,18 @@ log_debug(const struct log *log, const char *format, ...)
 {
 	char prefix[32];
 	struct timespec now;
+	int64_t ms;
 	va_list arguments;
 
 	if (log->verbosity != VERBOSE)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	snprintf(prefix, sizeof(prefix), "%.3f s: ",
-	    (double)(now.tv_sec - log->start.tv_sec) +
-	    (double)(now.tv_nsec - log->start.tv_nsec) / 1e9);
+	ms = (now.tv_sec - log->start.tv_sec) * INT64_C(1000) +
+	    (now.tv_nsec - log->start.tv_nsec) / 1000000;
+	snprintf(prefix, sizeof(prefix), "%" PRId64 ".%03d s: ", ms / 1000,
+	    (int)(ms % 1000));
 	va_start(arguments, format);
-	write_line(prefix, format, arguments);
+	write_text(prefix, format, arguments);
 	va_end(arguments);
 }
 
@@ -120,7 +151,7 @@ log_error(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	write_line("", format, arguments);
+	write_text("", format, arguments);
 	va_end(arguments);
 }
 

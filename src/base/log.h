@@ -44,6 +44,8 @@ int	fail(struct failure *failure, int error, const char *format, ...)
  * become '?'.  A line that is too long is cut at its end, and a line that
  * cannot be written is lost.
  *	log_info	unless the log is QUIET
+ *	log_words	likewise: the words up to (char *)NULL, put together;
+ *			for what each launch says, as printf(3) takes long
  *	log_debug	only if the log is VERBOSE; adds the seconds since
  *			log_open()
  *	log_error	always
@@ -51,6 +53,8 @@ int	fail(struct failure *failure, int error, const char *format, ...)
  */
 void	log_info(const struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void	log_words(const struct log *log, ...)
+    __attribute__((sentinel));
 void	log_debug(const struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void	log_error(const char *format, ...)

@@ -9,8 +9,8 @@
 #define BEHIND	"write -b"
 
 static const struct {
-	int		 key;	/* 0: it has no letter */
-	const char	*name, *instead;
+	int	key;	/* 0: it has no letter */
+	char	name[10], instead[56];
 } rows[] = {
 	{ 'd', "datagram", "write -l udp:PORT, or -l unixgram:PATH" },
 	{ 0, "seqpacket", "write -l unixpacket:PATH" },

@@ -51,48 +51,76 @@ set_flag(struct options *options, int key)
 	}
 }
 
+/* Does so for one that takes a value. */
+static int
+set_value(struct options *options, int key, const char *value,
+    struct failure *failure)
+{
+	switch (key) {
+	case 'l':
+		return value_listen(options, value, failure);
+	case 'e':
+		return value_env(options, value, failure);
+	case 'p':
+		return value_port_file(options, value, failure);
+	case 'w':
+		return value_write(options, value, failure);
+	case 'm':
+		return value_map(options, value, failure);
+	case 'c':
+		return value_client(options, value, failure);
+	case 'H':
+		return value_handoff(options, value, failure);
+	case 'k':
+		return value_kill_after(options, value, failure);
+	case 's':
+		return value_stop_signal(options, value, failure);
+	case 't':
+		return value_start_timeout(options, value, failure);
+	}
+	return 0;
+}
+
 static const struct row {
-	int		 key;
-	int		 (*apply)(struct options *options, const char *value,
-			    struct failure *failure);	/* NULL: set_flag() */
-	const char	*name, *value, *meaning;
+	int	key;
+	char	name[14], value[16];	/* "": it takes no value */
+	char	meaning[63];
 } rows[] = {
-	{ 'l', value_listen, "listen", "SPEC",
+	{ 'l', "listen", "SPEC",
 	    "a socket to listen on (default 0, any port); repeatable" },
-	{ 'e', value_env, "env", "NAME[=TEMPLATE]",
+	{ 'e', "env", "NAME[=TEMPLATE]",
 	    "set NAME for service and client (default <port>); repeatable" },
-	{ 'p', value_port_file, "port-file", "FILE",
+	{ 'p', "port-file", "FILE",
 	    "write the port to FILE before the service starts" },
-	{ 'w', value_write, "write", "FILE=TEMPLATE",
+	{ 'w', "write", "FILE=TEMPLATE",
 	    "write TEMPLATE, or with @IN the file IN, to FILE; repeatable" },
-	{ 'm', value_map, "map", "PORT[=SOCKET]",
-	    "when the service binds PORT or any, hand it SOCKET (default the "
-	    "first); who connects to PORT meets it; repeatable" },
-	{ 'c', value_client, "client", "SCRIPT",
+	{ 'm', "map", "PORT[=SOCKET]",
+	    "a bind or connect of PORT (or any) gets SOCKET; repeatable" },
+	{ 'c', "client", "SCRIPT",
 	    "run SCRIPT with sh -c against the service, then stop that" },
-	{ 'H', value_handoff, "handoff", "MODE",
+	{ 'H', "handoff", "MODE",
 	    "how the service gets its socket: inherit, adopt or reserve" },
-	{ 'k', value_kill_after, "kill-after", "SECONDS",
+	{ 'k', "kill-after", "SECONDS",
 	    "from the stop signal to KILL (default 5)" },
-	{ 's', value_stop_signal, "stop-signal", "SIGNAL",
+	{ 's', "stop-signal", "SIGNAL",
 	    "the signal that stops the service (default TERM)" },
-	{ 't', value_start_timeout, "start-timeout", "SECONDS",
+	{ 't', "start-timeout", "SECONDS",
 	    "give up where clients wait so long in vain (-c: 900; 0: never)" },
-	{ 'b', NULL, "background", NULL,
+	{ 'b', "background", "",
 	    "print the port and the pid, and end, when COMMAND is executed" },
-	{ INETD, NULL, "inetd", NULL,
+	{ INETD, "inetd", "",
 	    "pass the socket as fds 0 and 1, without LISTEN_ variables" },
-	{ ON_DEMAND, NULL, "on-demand", NULL,
+	{ ON_DEMAND, "on-demand", "",
 	    "execute COMMAND at the first connection or datagram" },
-	{ NO_PID, NULL, "no-pid", NULL,
+	{ NO_PID, "no-pid", "",
 	    "leave out LISTEN_PID and LISTEN_PIDFDID" },
-	{ 'q', NULL, "quiet", NULL, "say nothing but errors" },
-	{ 'v', NULL, "verbose", NULL,
+	{ 'q', "quiet", "", "say nothing but errors" },
+	{ 'v', "verbose", "",
 	    "say everything that happens, and when" },
-	{ CHECK_HERE, NULL, "check", NULL,
+	{ CHECK_HERE, "check", "",
 	    "say which handoffs work here, and what is in the way" },
-	{ 'h', NULL, "help", NULL, "show this help" },
-	{ 'V', NULL, "version", NULL, "show the version" },
+	{ 'h', "help", "", "show this help" },
+	{ 'V', "version", "", "show the version" },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -100,33 +128,30 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 void
 options_print_help(FILE *output)
 {
-	char left[64];
 	size_t i;
+	int width;
 
 	fputs("usage: portexec [OPTION]... [--] COMMAND [ARG]...\n"
 	    "Run COMMAND with a socket that is bound and listening on a port "
 	    "of the\nkernel's choice, or keep that port free for it.\n\n",
 	    output);
-	for (i = 0; i < ROWS; i++) {
-		snprintf(left, sizeof(left), rows[i].key < INETD ?
-		    "-%c, --%s%s%s" : "%c   --%s%s%s",
+	for (i = 0; i < ROWS; i++)
+		fprintf(output, rows[i].key < INETD ?
+		    "  -%c, --%s%s%s\n          %s\n" :
+		    "  %c   --%s%s%s\n          %s\n",
 		    rows[i].key < INETD ? rows[i].key : ' ', rows[i].name,
-		    rows[i].value == NULL ? "" : " ",
-		    rows[i].value == NULL ? "" : rows[i].value);
-		fprintf(output, "  %s\n          %s\n", left,
+		    rows[i].value[0] == '\0' ? "" : " ", rows[i].value,
 		    rows[i].meaning);
-	}
 	fputs("\nSPEC is [NAME=][TYPE:]ADDRESS[,OPTION[=VALUE]]..., or "
 	    "[NAME=]fd:N for the\nsocket that is open at descriptor N.\n"
 	    "  TYPE: tcp, udp, tcp+udp, unix, unixgram, unixpacket\n"
 	    "  ADDRESS: PORT, HOST:PORT, [IPV6]:PORT, *:PORT, localhost:PORT; "
 	    "a path or @NAME\n", output);
 	for (i = 0; i < OPTION_COUNT; i++) {
-		snprintf(left, sizeof(left), "%s%s%s", socket_options[i].name,
-		    socket_options[i].value == NULL ? "" : "=",
-		    socket_options[i].value == NULL ? "" :
+		width = fprintf(output, "  %s%s%s", socket_options[i].name,
+		    socket_options[i].value[0] == '\0' ? "" : "=",
 		    socket_options[i].value);
-		fprintf(output, "  %-14s %s\n", left,
+		fprintf(output, "%*s%s\n", width < 16 ? 17 - width : 1, "",
 		    socket_options[i].meaning);
 	}
 	fputs("\nIn ARGs, TEMPLATEs and SCRIPT, <port>, <host>, <addr> and "
@@ -189,13 +214,13 @@ parse_option(struct options *options, int key, const char *word,
 	for (i = 0; i < ROWS; i++) {
 		if (rows[i].key != key)
 			continue;
-		if (rows[i].value != NULL && strcmp(optarg, "--") == 0 &&
-		    strchr(word, '=') == NULL)
+		if (rows[i].value[0] == '\0') {
+			set_flag(options, key);
+			return 0;
+		}
+		if (strcmp(optarg, "--") == 0 && strchr(word, '=') == NULL)
 			return refuse_end(word, key, failure);
-		if (rows[i].apply != NULL)
-			return rows[i].apply(options, optarg, failure);
-		set_flag(options, key);
-		return 0;
+		return set_value(options, key, optarg, failure);
 	}
 	if (key != ':')
 		return invalid_option(word, optopt, failure);
@@ -223,12 +248,12 @@ options_parse(struct options *options, int argc, char *argv[],
 	options->start_timeout = -1;
 	for (i = 0; i < ROWS; i++) {
 		longs[i].name = rows[i].name;
-		longs[i].has_arg = rows[i].value != NULL;
+		longs[i].has_arg = rows[i].value[0] != '\0';
 		longs[i].val = rows[i].key;
 		if (rows[i].key >= INETD)
 			continue;
 		shorts[length++] = (char)rows[i].key;
-		if (rows[i].value != NULL)
+		if (rows[i].value[0] != '\0')
 			shorts[length++] = ':';
 	}
 	optind = 0;	/* restarts the scan: getopt(3), NOTES */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "base/words.h"
 #include "cli/unquoted.h"
 
 void
@@ -34,24 +35,16 @@ unquoted_client(const struct options *options, char *text, size_t size)
 }
 
 static bool
-is_among(const char *word, const char *const list[])
+is_among(const char *word, const char *list)
 {
-	for (; *list != NULL; list++)
-		if (strcmp(word, *list) == 0)
-			return true;
-	return false;
+	return words_have(list, word, strlen(word));
 }
 
 bool
 unquoted_is_sure(const struct options *options)
 {
-	static const char *const no_services[] = { "test", "[", "run", "exec",
-	    "install", NULL };
-	static const char *const idle[] = { "bash", "bun", "bunx", "bundle",
-	    "cargo", "curl", "deno", "docker", "dotnet", "go", "node", "npm",
-	    "npx", "perl", "php", "pipenv", "pnpm", "poetry", "python",
-	    "python3", "ruby", "sh", "uv", "wget", NULL };
-
-	return is_among(options->command[0], no_services) ||
-	    is_among(options->client, idle);
+	return is_among(options->command[0], "test,[,run,exec,install") ||
+	    is_among(options->client, "bash,bun,bunx,bundle,cargo,curl,deno,"
+	    "docker,dotnet,go,node,npm,npx,perl,php,pipenv,pnpm,poetry,python,"
+	    "python3,ruby,sh,uv,wget");
 }

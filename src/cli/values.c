@@ -9,8 +9,8 @@
 #include "socket/spelling.h"
 
 static const struct {
-	const char	*name;
-	enum handoff	 handoff;
+	char		name[8];
+	enum handoff	handoff;
 } handoffs[] = {
 	{ "inherit", INHERIT },
 	{ "adopt", ADOPT },

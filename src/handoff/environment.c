@@ -4,12 +4,12 @@
 #include <sys/vfs.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/number.h"
 #include "handoff/environment.h"
 
 #define ANY_NUMBER	"18446744073709551615"	/* the longest */
@@ -68,10 +68,9 @@ static int
 add_number(struct environment *environment, const char *name, size_t number,
     struct failure *failure)
 {
-	char value[24];
+	char value[NUMBER_MAX];
 
-	snprintf(value, sizeof(value), "%zu", number);
-	return add(environment, name, value, failure);
+	return add(environment, name, number_text(number, value), failure);
 }
 
 /* Adds a variable with room for any number, which *value is to have later. */
@@ -89,7 +88,9 @@ add_room(struct environment *environment, const char *name, char **value,
 static void
 write_number(char *room, uint64_t number)
 {
-	snprintf(room, sizeof(ANY_NUMBER), "%llu", (unsigned long long)number);
+	char text[NUMBER_MAX];
+
+	strlcpy(room, number_text(number, text), sizeof(ANY_NUMBER));
 }
 
 /* Adds the names or the ports of all sockets, separated by colons. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/words.h"
 #include "cli/unquoted.h"
 #include "handoff/explain.h"
 #include "process/command.h"
@@ -80,15 +81,9 @@ is_assignment(const char *word)
 static bool
 is_of_the_shell(const char *word)
 {
-	static const char *const words[] = { "cd", "export", "source", "exec",
-	    "eval", "set", "unset", "ulimit", "umask", "wait", "trap", "if",
-	    "for", "while", "until", "case", "alias", "{", "(", "!", ":" };
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	return false;
+	return words_have("cd,export,source,exec,eval,set,unset,ulimit,umask,"
+	    "wait,trap,if,for,while,until,case,alias,{,(,!,:", word,
+	    strlen(word));
 }
 
 /* Whether the words have no blank or quote: they can be shown as they are. */

@@ -3,11 +3,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "handoff/lookalike.h"
 
 static const struct {
-	const char	*name, *placeholder;
-	bool		 may_be_mistyped;	/* {id} is not {fd} */
+	char	name[5], placeholder[7];
+	bool	may_be_mistyped;	/* {id} is not {fd} */
 } words[] = {
 	{ "port", "{port}", true },
 	{ "addr", "{addr}", true },
@@ -17,8 +18,8 @@ static const struct {
 
 /* The brackets that others have, the longest first. */
 static const struct {
-	const char	*open, *close;
-	bool		 ours;	/* a word in them is one only if mistyped */
+	char	open[3], close[3];
+	bool	ours;	/* a word in them is one only if mistyped */
 } brackets[] = {
 	{ "{{", "}}", false },
 	{ "${", "}", false },
@@ -32,16 +33,8 @@ static const struct {
 static bool
 is_a_word(const char *text, size_t length)
 {
-	static const char *const known[] = { "post", "part", "sort", "pot",
-	    "for", "fort", "pore", "pork", "por", "ports", "hosts", "ghost",
-	    "most", "cost", "lost", "hot", "add", "addrs" };
-	size_t i;
-
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strlen(known[i]) == length &&
-		    memcmp(known[i], text, length) == 0)
-			return true;
-	return false;
+	return words_have("post,part,sort,pot,for,fort,pore,pork,por,ports,"
+	    "hosts,ghost,most,cost,lost,hot,add,addrs", text, length);
 }
 
 /* Whether one letter more, less or other, or two changed places, make name. */

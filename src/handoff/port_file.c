@@ -20,7 +20,7 @@ enum { WAIT_MS = 10 };	/* between looks for a reader, or for a signal */
 static int
 parse_descriptor(const char *file)
 {
-	static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+	static const char folders[][15] = { "/dev/fd/", "/proc/self/fd/" };
 	unsigned long long fd;
 	const char *digits;
 	size_t i;

@@ -9,7 +9,7 @@
 #define UNQUOTED	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 	"abcdefghijklmnopqrstuvwxyz0123456789._/:@%[]-"
 
-static const char *const names[PLACEHOLDER_COUNT] = {
+static const char names[PLACEHOLDER_COUNT][5] = {
 	"port", "host", "addr", "fd"
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/number.h"
 #include "handoff/variables.h"
 
 #define LETTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -89,15 +90,12 @@ variables_make(const struct launch *launch, pid_t pid, char **lines,
 	const struct assignments *settings = &launch->options->settings;
 	const struct listener *first = &launch->listeners.list[0];
 	struct buffer buffer = { 0 };
-	char number[24];
+	char number[NUMBER_MAX];
 	size_t i, later;
 
-	if (!listener_is_unix(first)) {
-		snprintf(number, sizeof(number), "%u", first->port);
-		append_line(&buffer, own[0], number);
-	}
-	snprintf(number, sizeof(number), "%d", pid);
-	append_line(&buffer, own[1], number);
+	if (!listener_is_unix(first))
+		append_line(&buffer, own[0], number_text(first->port, number));
+	append_line(&buffer, own[1], number_text((uint64_t)pid, number));
 	for (i = 0; i < settings->count; i++) {
 		for (later = i + 1; later < settings->count; later++)
 			if (strcmp(settings->list[i].name,

@@ -104,6 +104,36 @@ procfs_name(pid_t pid, char name[PROCFS_NAME_MAX])
 	procfs_close(&file);
 }
 
+/* The name may contain blanks and parentheses: its end is the last one. */
+bool
+procfs_stat(pid_t pid, char text[PROCFS_STAT_MAX])
+{
+	struct procfs file;
+	char *end = NULL;
+
+	if (procfs_open(&file, "%d/stat", pid) == -1)
+		return false;
+	if (procfs_text(&file, '\0', text, PROCFS_STAT_MAX))
+		end = strrchr(text, ')');
+	procfs_close(&file);
+	if (end == NULL || end[1] != ' ')
+		return false;
+	memmove(text, end + 2, strlen(end + 2) + 1);
+	return true;
+}
+
+bool
+procfs_exits(pid_t pid)
+{
+	enum { EXITING = 0x4 };		/* PF_EXITING of linux/sched.h */
+	char text[PROCFS_STAT_MAX];
+	unsigned long long flags;
+
+	return procfs_stat(pid, text) &&
+	    procfs_number(text, STAT_FLAGS, 10, &flags) &&
+	    (flags & EXITING) != 0;
+}
+
 bool
 procfs_number(const char *line, unsigned n, int base,
     unsigned long long *number)

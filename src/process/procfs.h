@@ -14,7 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PROCFS_NAME_MAX = 64 };
+enum { PROCFS_NAME_MAX = 64, PROCFS_STAT_MAX = 512 };
+
+/* Words of procfs_stat(): fields of proc_pid_stat(5), less 3. */
+enum { STAT_STATE = 0, STAT_PARENT = 1, STAT_FLAGS = 6, STAT_STACK = 25 };
 
 struct procfs {
 	int	fd;			/* close-on-exec; -1: not open */
@@ -49,6 +52,19 @@ bool	procfs_entry(struct procfs *folder, int *number);
  * unknown.
  */
 void	procfs_name(pid_t pid, char name[PROCFS_NAME_MAX]);
+
+/*
+ * Stores what follows the name in proc_pid_stat(5), which begins with the
+ * letter of the state.  Returns false if there is no such process.
+ */
+bool	procfs_stat(pid_t pid, char text[PROCFS_STAT_MAX]);
+
+/*
+ * Returns whether the first thread of the process has begun to exit, or is a
+ * zombie: do_exit() of kernel/exit.c sets PF_EXITING before it closes the
+ * descriptors.  It may have left other threads behind, which go on.
+ */
+bool	procfs_exits(pid_t pid);
 
 /*
  * Returns whether word n of line, counted from 0, is a number in that base,

@@ -20,8 +20,8 @@ enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
 
 /* sigabbrev_np(3) is glibc's alone. */
 static const struct {
-	const char	*name;
-	int		 signo;
+	char	name[7];
+	int	signo;
 } names[] = {
 	{ "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT },
 	{ "ILL", SIGILL }, { "TRAP", SIGTRAP }, { "ABRT", SIGABRT },

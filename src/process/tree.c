@@ -10,24 +10,14 @@
 
 enum { GENERATIONS = 100 };	/* bounds the recursion */
 
-/*
- * Reads the fourth field of proc_pid_stat(5).  The second, the command's name,
- * may contain blanks and parentheses, so search for the last parenthesis.
- */
 static pid_t
 parent_of(pid_t pid)
 {
 	unsigned long long parent;
-	char text[512] = "", *end;
-	struct procfs file;
+	char text[PROCFS_STAT_MAX];
 
-	if (procfs_open(&file, "%d/stat", pid) == -1)
-		return -1;
-	procfs_text(&file, '\0', text, sizeof(text));
-	end = strrchr(text, ')');
-	procfs_close(&file);
-	return end != NULL && procfs_number(end + 1, 1, 10, &parent) ?
-	    (pid_t)parent : -1;
+	return procfs_stat(pid, text) &&
+	    procfs_number(text, STAT_PARENT, 10, &parent) ? (pid_t)parent : -1;
 }
 
 bool

@@ -59,17 +59,18 @@ bool		address_has_path(const union address *address,
     socklen_t length);
 
 /*
- * Stores the host alone: "127.0.0.1", "::1", "fe80::1%eth0"; "" for a unix
- * address.  Asks the kernel for the interface's name if there is a scope.
- */
-void		address_host(const union address *address,
-    char host[HOST_MAX]);
-
-/*
  * Stores the address, of length bytes, as text: "127.0.0.1:80", "[::1]:80", a
  * unix path, "@name" for an abstract name, "" for an unnamed unix socket.
  */
 void		address_format(const union address *address, socklen_t length,
     char text[ADDR_MAX]);
+
+/*
+ * Does so, and stores the host alone: "127.0.0.1", "::1", "fe80::1%eth0"; ""
+ * for a unix address.  Asks the kernel for the interface's name if there is a
+ * scope.
+ */
+void		address_describe(const union address *address, socklen_t length,
+    char host[HOST_MAX], char text[ADDR_MAX]);
 
 #endif

@@ -23,7 +23,7 @@ enum {
 	USUAL_LIMIT = 1024	/* of descriptors, where it cannot be asked */
 };
 
-static const char *const protocol[LISTEN_FDS_VARIABLES] = {
+static const char protocol[LISTEN_FDS_VARIABLES][20] = {
 	"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDNAMES",
 	"LISTEN_FDS_FIRST_FD", "LISTEN_PORT", "LISTEN_PORTS"
 };

@@ -38,8 +38,8 @@ void
 listener_describe(struct listener *listener)
 {
 	listener->port = address_port(&listener->address);
-	address_host(&listener->address, listener->host);
-	address_format(&listener->address, listener->length, listener->addr);
+	address_describe(&listener->address, listener->length, listener->host,
+	    listener->addr);
 }
 
 const char *

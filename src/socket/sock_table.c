@@ -95,7 +95,7 @@ int
 sock_table_visit(pid_t pid, enum sock_table table,
     void (*visit)(const struct sock_row *row, void *context), void *context)
 {
-	static const char *const names[][2] = {
+	static const char names[][2][5] = {
 		[TABLE_TCP] = { "tcp", "tcp6" },
 		[TABLE_UDP] = { "udp", "udp6" },
 	};

@@ -20,11 +20,11 @@ const struct socket_option socket_options[OPTION_COUNT] = {
 	[OPTION_BACKLOG] = { "backlog", "N",
 	    "length of the queue (default: the kernel's limit)",
 	    0, INT_MAX, APPLIES_QUEUE, "a socket that listens" },
-	[OPTION_REUSEPORT] = { "reuseport", NULL,
+	[OPTION_REUSEPORT] = { "reuseport", "",
 	    "set SO_REUSEPORT", 1, 1, APPLIES_IP, "tcp and udp" },
-	[OPTION_V6ONLY] = { "v6only", NULL,
+	[OPTION_V6ONLY] = { "v6only", "",
 	    "IPv6 only", 1, 1, APPLIES_IPV6, "an IPv6 address" },
-	[OPTION_NONBLOCK] = { "nonblock", NULL,
+	[OPTION_NONBLOCK] = { "nonblock", "",
 	    "set O_NONBLOCK", 1, 1, APPLIES_ALWAYS, "" },
 	[OPTION_MODE] = { "mode", "OCTAL",
 	    "permissions of a unix path (default: 0600)",
@@ -36,9 +36,9 @@ const struct socket_option socket_options[OPTION_COUNT] = {
 };
 
 static const struct transport {
-	const char	*name;
-	int		 family;	/* AF_UNIX; AF_INET: IPv4 and IPv6 */
-	int		 types[2];	/* SOCK_*; the second may be 0: none */
+	char	name[11];
+	int	family;		/* AF_UNIX; AF_INET: IPv4 and IPv6 */
+	int	types[2];	/* SOCK_*; the second may be 0: none */
 } transports[] = {
 	{ "tcp", AF_INET, { SOCK_STREAM } },
 	{ "udp", AF_INET, { SOCK_DGRAM } },
@@ -257,10 +257,10 @@ parse_option(struct spec *members, int count, char *text,
 		return fail(failure, 0, "socket '%s': unknown option '%s'",
 		    members[0].text, text);
 	row = &socket_options[option];
-	if (row->value == NULL && value != NULL)
+	if (row->value[0] == '\0' && value != NULL)
 		return fail(failure, 0, "socket '%s': option '%s' takes no "
 		    "value", members[0].text, text);
-	if (row->value != NULL && (value == NULL || parse_number(value,
+	if (row->value[0] != '\0' && (value == NULL || parse_number(value,
 	    strcmp(row->value, "OCTAL") == 0 ? 8 : 10, row->minimum,
 	    row->maximum, &number) == -1))
 		return fail(failure, 0, strcmp(row->value, "OCTAL") == 0 ?

@@ -34,12 +34,12 @@ enum option_row {
 };
 
 struct socket_option {
-	const char	*name;
-	const char	*value;		/* "N", "OCTAL"; NULL: no value */
-	const char	*meaning;	/* for --help */
-	int		 minimum, maximum;
-	unsigned	 applies;	/* APPLIES_* of spec.c */
-	const char	*domain;	/* the same in words, for messages */
+	char		name[10];
+	char		value[6];	/* "N", "OCTAL"; "": no value */
+	char		meaning[50];	/* for --help */
+	int		minimum, maximum;
+	unsigned	applies;	/* APPLIES_* of spec.c */
+	char		domain[23];	/* the same in words, for messages */
 };
 
 extern const struct socket_option	socket_options[OPTION_COUNT];

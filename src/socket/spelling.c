@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "socket/spec.h"
 #include "socket/spelling.h"
 
@@ -14,9 +15,9 @@ enum { TEXT_MAX = 512 };	/* bytes of a SPEC that is proposed */
  * The first row that makes a SPEC counts.
  */
 static const struct row {
-	const char	*typed;
-	bool		 whole;
-	const char	*instead;	/* NULL: there is nothing like it */
+	char	typed[13];
+	bool	whole;
+	char	instead[11];	/* "-": there is nothing like it */
 } rows[] = {
 	{ "", true, "0" },
 	{ "auto", true, "0" },
@@ -42,9 +43,9 @@ static const struct row {
 	{ "udp+tcp:", false, "tcp+udp:" },
 	{ "any:", false, "*:" },
 	{ "all:", false, "*:" },
-	{ "vsock:", false, NULL },
-	{ "sctp:", false, NULL },
-	{ "mptcp:", false, NULL },
+	{ "vsock:", false, "-" },
+	{ "sctp:", false, "-" },
+	{ "mptcp:", false, "-" },
 	{ "quic:", false, "udp:" },
 	{ "", false, "" },
 };
@@ -135,15 +136,8 @@ move_type(const char *text, char *instead)
 static bool
 is_taken(const char *text, size_t length)
 {
-	static const char *const taken[] = { "fd", "localhost", "tcp", "udp",
-	    "unix", "unixgram", "unixpacket" };
-	size_t i;
-
-	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		if (strlen(taken[i]) == length &&
-		    strncmp(taken[i], text, length) == 0)
-			return true;
-	return false;
+	return words_have("fd,localhost,tcp,udp,unix,unixgram,unixpacket", text,
+	    length);
 }
 
 /* "web:0" and "web::0" for a socket with a name. */
@@ -273,7 +267,7 @@ spelling_explain(const char *spec, struct failure *failure)
 		    (int)length != parts.length) || strncasecmp(parts.address,
 		    row->typed, length) != 0)
 			continue;
-		if (row->instead == NULL)
+		if (row->instead[0] == '-')
 			return fail(failure, 0, "%s: there are tcp, udp and "
 			    "unix sockets only", failure->text);
 		mending = try_row(&parts, spec, row, instead);

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "adopt/notification.h"
@@ -18,6 +19,9 @@
  * moment.
  */
 enum { POLL_PORT_MS = 5, POLL_PORT_MOST_MS = 50, STEADY_MS = 50 };
+
+/* Until an end that has begun is looked at again, and how long at most. */
+enum { POLL_END_MS = 2, AWAIT_END_MS = 100 };
 
 /* As wait(2) says it of a process that exited. */
 static int
@@ -245,14 +249,16 @@ static void
 lose_service(struct run *run)
 {
 	const struct launch *launch = run->launch;
+	const struct child *service = &run->service;
+	int64_t tenths = (service->ended_at - service->started_at) / 100;
 	char end[64];
 
 	run->cause = CAUSE_SERVICE;
 	hang_review(run);
 	adoption_close_all(&run->adoption);
-	run_describe_end(&run->service, end, sizeof(end));
-	log_info(&launch->log, "%s %s after %.1f s, before the client",
-	    launch->command[0], end, run_seconds(run, run->service.ended_at));
+	run_describe_end(service, end, sizeof(end));
+	log_info(&launch->log, "%s %s after %" PRId64 ".%d s, before the "
+	    "client", launch->command[0], end, tenths / 10, (int)(tenths % 10));
 	run_begin_grace(run);
 }
 
@@ -270,6 +276,21 @@ await_client(struct run *run)
 		run_stop(run);
 }
 
+/*
+ * Whether the client has ended when the end of the service had begun.  A dying
+ * service closes its connections, by which a test may fail and end, before
+ * anybody can wait(2) for the service.
+ */
+static bool
+is_end_near(const struct run *run)
+{
+	const struct child *client = &run->client, *service = &run->service;
+
+	return run->cause == CAUSE_CLIENT && client->ended &&
+	    !service->ended && procfs_exits(service->pid) &&
+	    events_clock() < client->ended_at + AWAIT_END_MS;
+}
+
 void
 client_step(struct run *run)
 {
@@ -281,15 +302,21 @@ client_step(struct run *run)
 		await_client(run);
 		return;
 	}
-	/* CAUSE_CLIENT: nothing else has ended the run so far. */
-	if (run->cause == CAUSE_CLIENT && !client->ended &&
-	    is_service_over(run))
+	/*
+	 * CAUSE_CLIENT: nothing else has ended the run so far.  Nobody knows
+	 * in which order two have ended that are reaped together: the failure
+	 * of the service counts then, which may be why the client has ended.
+	 */
+	if (run->cause == CAUSE_CLIENT && is_service_over(run) &&
+	    (!client->ended || run->service.status != 0))
 		lose_service(run);
 	/* pid 0: the client was not started yet. */
 	run->client_killed = !client->ended && run->state == RUN_GRACE &&
 	    (client->pid == 0 || events_clock() >= run->deadline);
 	if (client->pid == 0 && !run->client_killed && may_start(run))
 		start(run);
+	if (is_end_near(run))
+		return;
 	if (client->ended && run->cause == CAUSE_CLIENT)
 		hang_client_ended(run);
 	if (client->ended || run->client_killed)
@@ -313,6 +340,8 @@ client_timeout(struct run *run)
 	case RUN_GOING:
 		if (run_has_client(run) && run->client.pid == 0)
 			return left_until(run->port_look_at);
+		if (run->client.ended)
+			return POLL_END_MS;
 		left = suspicion_left(run);
 		return left > 0 ? left : -1;
 	case RUN_GRACE:

@@ -15,7 +15,7 @@
  * Returns how portexec is to end, as a status of wait(2):
  *	the client ended first
  *		as the client did
- *	the service was over first
+ *	the service was over first, or failed as the client ended
  *		with the service's status, or 128+N if signal N killed it; if
  *		its status is 0, as the client did, or with 125 if the client
  *		had to be stopped

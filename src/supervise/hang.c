@@ -93,6 +93,18 @@ format_clients(const struct run *run, const struct watch *watch,
 		    watch->queue.length, watch->queue.length == 1 ? "" : "s");
 }
 
+/* The second socket of a group has the port of the first. */
+static size_t
+find_number(const struct listeners *listeners, const struct listener *listener)
+{
+	size_t i = 0;
+
+	while (i + 1 < listeners->count && &listeners->list[i] != listener &&
+	    (listeners->list[i].port != listener->port || listener->port == 0))
+		i++;
+	return i;
+}
+
 static struct awaited
 describe(const struct run *run, const struct watch *watch,
     const struct survey *survey, char names[2][PROCFS_NAME_MAX])
@@ -100,7 +112,8 @@ describe(const struct run *run, const struct watch *watch,
 	procfs_name(survey->stopped, names[0]);
 	procfs_name(survey->apart, names[1]);
 	return (struct awaited){ .handoff = run->launch->handoff,
-	    .listener = watch->listener, .given = watch->given,
+	    .listener = watch->listener, .number = find_number(
+	    &run->launch->listeners, watch->listener), .given = watch->given,
 	    .has_ring = run->adoption.has_ring, .survey = survey,
 	    .any = any_port_is_free(run->adoption.maps),
 	    .stopped = names[0], .apart = names[1] };

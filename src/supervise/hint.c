@@ -35,19 +35,35 @@ append_places(const struct survey *survey, char hint[HINT_MAX])
 		append(hint, " and others");
 }
 
+/* The option that gives the port the socket that is awaited. */
+static void
+format_map(const struct awaited *awaited, unsigned port, char *text,
+    size_t size)
+{
+	char label[LABEL_MAX];
+
+	if (awaited->number == 0)
+		snprintf(text, size, "--map %u", port);
+	else if (listener_label(awaited->listener, label)[0] == '\0')
+		snprintf(text, size, "--map %u=%zu", port, awaited->number);
+	else
+		snprintf(text, size, "--map %u=%s", port,
+		    awaited->listener->name);
+}
+
 /* What to type, where the service listens at that port, or at several. */
 static void
 append_remedy(const struct awaited *awaited, unsigned port,
     char hint[HINT_MAX])
 {
 	static const char tell[] = "tell it the port, by {port} or -e PORT";
-	char map[48] = "--map with its own port";
+	char map[48 + SPEC_NAME_MAX] = "--map with its own port";
 
 	if (awaited->listener->port == 0 ||
 	    awaited->listener->type != SOCK_STREAM)
 		return;
 	if (awaited->survey->place_count == 1)
-		snprintf(map, sizeof(map), "--map %u", port);
+		format_map(awaited, port, map, sizeof(map));
 	/* One that the kernel chose is another the next time. */
 	if (awaited->handoff == RESERVE || awaited->any)
 		append(hint, ": %s", tell);
@@ -96,9 +112,8 @@ hint_make(const struct awaited *awaited, char hint[HINT_MAX])
 	} else if (survey->agent[0] != '\0' && awaited->handoff != RESERVE)
 		append(hint, "; what %s starts is not under portexec: try "
 		    "-H reserve", survey->agent);
-	else if (awaited->has_ring && awaited->handoff == ADOPT)
-		append(hint, "; it uses io_uring, by which bind goes unseen: "
-		    "try -H reserve");
 	else if (!survey->hidden && !survey->aside)
-		append(hint, "; it listens nowhere yet");
+		append(hint, "; it listens nowhere yet%s",
+		    awaited->has_ring && awaited->handoff == ADOPT ?
+		    "; if it calls bind by io_uring, try -H reserve" : "");
 }

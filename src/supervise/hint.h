@@ -16,6 +16,7 @@ enum { HINT_MAX = 512 };	/* bytes, the NUL included */
 struct awaited {
 	enum handoff		 handoff;
 	const struct listener	*listener;
+	size_t			 number;	/* of it; its group's first */
 	bool			 given;		/* by bind(2) */
 	bool			 has_ring;	/* uses io_uring(7) */
 	bool			 any;		/* --map any has taken none */

@@ -29,7 +29,7 @@ enum {
 static void
 summarize(const struct run *run)
 {
-	static const char *const handoffs[] = { [INHERIT] = "inherit",
+	static const char handoffs[][8] = { [INHERIT] = "inherit",
 	    [ADOPT] = "adopt", [RESERVE] = "reserve" };
 	const struct launch *launch = run->launch;
 	int64_t client_ended_at = run->client.pid == 0 ? events_clock() :
@@ -41,16 +41,16 @@ summarize(const struct run *run)
 	if (launch->log.verbosity != VERBOSE)
 		return;
 	if (taken_at != 0)
-		snprintf(taken, sizeof(taken), ", taken after %.3f s",
-		    run_seconds(run, taken_at));
+		snprintf(taken, sizeof(taken), ", taken after %s s",
+		    run_seconds(run, taken_at).text);
 	if (run->client.started_at != 0)
 		run_describe_end(&run->client, client, sizeof(client));
 	run_describe_end(&run->service, service, sizeof(service));
-	log_debug(&launch->log, "%s by %s%s; the client %s after %.3f s; "
-	    "%s %s after %.3f s", launch->listeners.list[0].addr,
+	log_debug(&launch->log, "%s by %s%s; the client %s after %s s; "
+	    "%s %s after %s s", launch->listeners.list[0].addr,
 	    handoffs[launch->handoff], taken, client,
-	    run_seconds(run, client_ended_at), launch->command[0],
-	    service, run_seconds(run, run->service.ended_at));
+	    run_seconds(run, client_ended_at).text, launch->command[0],
+	    service, run_seconds(run, run->service.ended_at).text);
 }
 
 /* A file system cannot be unmounted while a process has its folder. */
@@ -106,9 +106,8 @@ report_unseen(const struct run *run)
 	if (run->adoption.has_ring && run->adoption.adopted_at == 0 &&
 	    run->stop_signal == 0 && !run->client.ended &&
 	    WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_info(&run->launch->log, "%s uses io_uring, by which it may "
-		    "have called bind unseen: try -H reserve",
-		    run->launch->command[0]);
+		log_info(&run->launch->log, "%s uses io_uring: if that is how "
+		    "it calls bind, try -H reserve", run->launch->command[0]);
 }
 
 /* Reaps and follows up on what ended.  Returns whether a child is left. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -234,10 +235,15 @@ run_describe_end(const struct child *child, char *text, size_t size)
 		    WEXITSTATUS(child->status));
 }
 
-double
+struct seconds
 run_seconds(const struct run *run, int64_t when)
 {
-	return (double)(when - run->service.started_at) / 1000;
+	int64_t ms = when - run->service.started_at;
+	struct seconds seconds;
+
+	snprintf(seconds.text, sizeof(seconds.text), "%" PRId64 ".%03d",
+	    ms / 1000, (int)(ms % 1000));
+	return seconds;
 }
 
 int

@@ -108,28 +108,50 @@ tell_any(pid_t pid, pid_t parent, void *context)
 	tell(context, pid, parent);
 }
 
+static void
+tell_child(pid_t pid, pid_t parent, void *context)
+{
+	if (parent == getpid())
+		tell(context, pid, parent);
+}
+
 /*
  * A shell that waits for a command does nothing on INT before that has ended,
- * so what it runs is told with it.
+ * so the command is told with it.  What the shell runs later cleans up.
  */
 static bool
-waits_for_children(const struct stop *stop, pid_t pid)
+waits_for_command(const struct stop *stop)
 {
 	char name[PROCFS_NAME_MAX];
 
-	if (stop->signo != SIGINT || pid != stop->root)
+	if (stop->begun || stop->root == 0 || stop->signo != SIGINT)
 		return false;
-	procfs_name(pid, name);
+	procfs_name(stop->root, name);
 	return strcmp(name, "sh") == 0;
 }
 
 static void
-tell_first(pid_t pid, pid_t parent, void *context)
+tell_command(pid_t pid, pid_t parent, void *context)
 {
 	struct stop *stop = context;
 
-	if (parent == getpid() || waits_for_children(stop, parent))
+	if (parent == stop->root && pids_has(&stop->scope, pid))
 		tell(stop, pid, parent);
+}
+
+/*
+ * The shell is told first, so that it does not go on with another command.  A
+ * command that it has begun since is not in the scope.
+ */
+static void
+tell_first(struct stop *stop)
+{
+	bool is_shell = waits_for_command(stop);
+
+	tree_visit(tell_child, stop);
+	if (is_shell)
+		tree_visit(tell_command, stop);
+	stop->begun = true;
 }
 
 static void
@@ -212,7 +234,10 @@ stop_step(struct stop *stop)
 		stop->signo = SIGTERM;
 		pids_clear(stop->told);
 	}
-	tree_visit(now >= stop->rest_at ? tell_any : tell_first, stop);
+	if (now >= stop->rest_at)
+		tree_visit(tell_any, stop);
+	else
+		tell_first(stop);
 	return stop->kill_at - now < ORPHANS_MS ?
 	    (int)(stop->kill_at - now) : ORPHANS_MS;
 }

@@ -9,7 +9,9 @@
  * Our children get the signal first.  A process whose parent ends becomes our
  * child, and gets the signal then.  So a wrapper that relays the signal is left
  * to do so: it lives as long as what it runs.  A wrapper that does not relay it
- * ends at once, and what it leaves is told by us.  When four fifths of the
+ * ends at once, and what it leaves is told by us.  A shell does neither on INT:
+ * the command that it runs then is told with it, and none that it runs later,
+ * in a trap say.  When four fifths of the
  * grace have gone by, every process is told that was not told before.
  *
  * A process that ignores the signal gets TERM: a shell has its background jobs
@@ -41,6 +43,7 @@ struct stop {
 	struct pids	 scope;	/* those, also when root has ended */
 	struct pids	*told;	/* have got the signal; not owned */
 	int		 signo;
+	bool		 begun;	/* a signal was sent */
 	/* On events_clock(). */
 	int64_t		 begin_at, term_at, rest_at, kill_at, give_up_at;
 };

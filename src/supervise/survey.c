@@ -7,13 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/words.h"
 #include "adopt/aside.h"
 #include "process/tree.h"
 #include "socket/sock_table.h"
 #include "supervise/survey.h"
-
-/* Words of proc_pid_stat(5) after the name, from 0. */
-enum { STAT_STATE = 0, STAT_STACK = 25 };
 
 /* Sockets that processes have open, by inode number. */
 struct sockets {
@@ -143,15 +141,9 @@ find_sockets(struct visit *visit)
 static bool
 is_agent(const char *name)
 {
-	static const char *const agents[] = { "docker", "docker-compose",
-	    "podman", "nerdctl", "kubectl", "tmux", "tmux: client", "screen",
-	    "ssh", "systemd-run", "machinectl", "at", "batch" };
-	size_t i;
-
-	for (i = 0; i < sizeof(agents) / sizeof(agents[0]); i++)
-		if (strcmp(name, agents[i]) == 0)
-			return true;
-	return false;
+	return words_have("docker,docker-compose,podman,nerdctl,kubectl,tmux,"
+	    "tmux: client,screen,ssh,systemd-run,machinectl,at,batch", name,
+	    strlen(name));
 }
 
 /*
@@ -163,21 +155,15 @@ look_at_process(pid_t pid, pid_t parent, void *context)
 {
 	struct visit *visit = context;
 	struct survey *survey = visit->survey;
-	char text[512] = "", name[PROCFS_NAME_MAX], *end;
+	char text[PROCFS_STAT_MAX], name[PROCFS_NAME_MAX];
 	unsigned long long stack = 0, hash = (unsigned long long)pid;
-	struct procfs file;
 	const char *at;
 
 	(void)parent;
-	if (procfs_open(&file, "%d/stat", pid) == -1)
+	if (!procfs_stat(pid, text))
 		return;
-	procfs_text(&file, '\0', text, sizeof(text));
-	procfs_close(&file);
-	end = strrchr(text, ')');
-	if (end == NULL)
-		return;
-	procfs_number(end + 1, STAT_STACK, 10, &stack);
-	if (end[1] == ' ' && (end[2] == 'T' || end[2] == 't'))
+	procfs_number(text, STAT_STACK, 10, &stack);
+	if (text[STAT_STATE] == 'T' || text[STAT_STATE] == 't')
 		survey->stopped = pid;
 	procfs_name(pid, name);
 	for (at = name; *at != '\0'; at++)
@@ -185,7 +171,7 @@ look_at_process(pid_t pid, pid_t parent, void *context)
 	survey->programs += (hash + 1) * (2 * stack + 1);
 	if (is_agent(name))
 		strlcpy(survey->agent, name, sizeof(survey->agent));
-	if (end[1] == ' ' && end[2] == 'Z')
+	if (text[STAT_STATE] == 'Z')
 		return;
 	visit->pid = pid;
 	find_sockets(visit);

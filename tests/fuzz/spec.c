@@ -83,7 +83,7 @@ say_option(FILE *output, int which, int value)
 		return;
 	assert(value >= row->minimum && value <= row->maximum);
 	fprintf(output, ",%s", row->name);
-	if (row->value != NULL)
+	if (row->value[0] != '\0')
 		fprintf(output, strcmp(row->value, "OCTAL") == 0 ? "=%o" :
 		    "=%d", (unsigned)value);
 }

@@ -514,6 +514,8 @@ class Play:
                 self.connect(where).close()
             except ConnectionRefusedError:
                 return True
+            except ConnectionResetError:    # closed in the midst of connect()
+                return False
             return False
         refused = self.wait(is_refused, 5 * SHORT)
         self.note(f'client: {"refused" if refused else "connected"} at '

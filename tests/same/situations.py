@@ -41,9 +41,9 @@ ONE_QUEUE = ('Sockets that several processes bind with SO_REUSEPORT, to have '
              'a queue each, are one socket with one queue.')
 ONE_NONBLOCK = ('Once one of them has O_NONBLOCK, all have, until it is '
                 'cleared.')
-NEEDS_REUSEADDR = ('the service, or a process that acts for it, can bind it, '
-                   'on any address, if it sets SO_REUSEADDR first, as nearly '
-                   'all do.')
+NEEDS_REUSEADDR = ('The service, or another process for it, Docker for '
+                   'example, can bind the port on any address, if it sets '
+                   'SO_REUSEADDR first, as nearly all do.')
 FOUND_IN_USE = ('A launcher that finds out by connect(2) whether a port is '
                 'free finds it in use, as something listens there, and may '
                 'take another.')
@@ -65,8 +65,9 @@ CANNOT_READ = ("An ordinary user's portexec cannot read a process that has "
 NOBODY_REFUSES = ('with a service that never takes the socket clients wait '
                   'without end, where they would otherwise be refused.')
 MODE = 'The default is 0600.'
-BOUND_TWICE = ('So the second of two sockets that are bound before either of '
-               'them listens fails at bind(2), and not at listen(2).')
+BOUND_TWICE = ('So if a service binds two sockets before either of them '
+               'listens, the second call of bind(2) fails; on a free port '
+               'listen(2) would.')
 ACCEPTS_AGAIN = ('What was shut down accepts again then, at the old '
                  'descriptor too.')
 TAKES_BOTH = ('A service that asks for [::] and takes IPv4 as well, or for a '
@@ -91,10 +92,10 @@ IN_FLIGHT = ('A descriptor that was sent over a unix socket and not received '
              'as held.')
 CAME_BEFORE = ('The connection of a client that came before the service bound '
                "has none of the service's options;")
-NO_CLIENT = 'And a service that binds a port to connect from it cannot.'
-NOT_CLEARED = ('An option that was set before bind(2) counts even where the '
-               'service clears it afterwards, because the new socket does '
-               'not have it.')
+NO_CLIENT = 'A service that binds the port to connect from it fails.'
+NOT_CLEARED = ('These options count as they were at bind(2), even if the '
+               'service clears them afterwards, because the new socket does '
+               'not have them.')
 PATH_EXISTS = ('The path exists before the service starts: a socket of '
                'another type cannot be bound to it, until it is unlinked.')
 LEFT_GETS_TERM = ('When it has ended, what is left of its descendants is '
@@ -104,20 +105,30 @@ NO_MORE = ('no process is told more often than it would be without '
 ALL_STOPPED = ('All that descends from portexec is stopped, the service and '
                'whatever service or client have left')
 AS_THE_CLIENT = ('If portexec was told to stop, it is the client\'s, if it '
-                 'ended in time,')
+                 'ended in time;')
 KILLED_ALIKE = ('one that is killed by a signal is portexec killed by the '
                 'same signal.')
-NOT_IGNORED = ("Where the caller ignores the signal, as a script's background "
-               'job ignores SIGINT, the service does not.')
+NOT_IGNORED = ('If the caller ignores the signal, as a background job of a '
+               'script ignores SIGINT, the service begins with its default '
+               'action.')
 NOT_FORWARDED = 'and those that were ignored when it was started.'
 AS_THE_CALLER = ('signal mask and dispositions, and other open file '
                  "descriptors are the caller's.")
 SILENT = ('That of the service is a pipe that stays open and silent until '
           'portexec ends.')
-SENDTIME = 'SO_SNDTIMEO that runs out says EALREADY, and not EINPROGRESS.'
+SENDTIME = ('When SO_SNDTIMEO runs out, connect(2) fails with EALREADY, and '
+            'not with EINPROGRESS.')
 REAL_PORT = 'getpeername(2) and getsockname(2) show the port of portexec.'
+CLOSED = ('portexec closes it. Clients that wait there are reset, and a line '
+          'says so; later ones are refused, as on a free port.')
 UNREADABLE = ('+error: portexec: process N cannot be read: Operation not '
               'permitted; nothing listens until it binds the port, or ends',)
+
+
+def beside(address):
+    """The line for those that waited at the address of the other family."""
+    return (f'+error: portexec: process N listens on {address}:{{port}} and not '
+            "on 127.0.0.1:{port}, whose clients are refused: try -l '[::1]:0'",)
 
 
 def instead(before, after):
@@ -404,7 +415,8 @@ ADDRESSES = [
               ['until up', ASK]),
     Situation('[::] with V6ONLY is asked over IPv4',
               [*TCP6, ALL6, 'listen', 'touch=up', SERVE],
-              ['until up', 'avoid 127.0.0.1']),
+              ['until up', 'avoid 127.0.0.1'],
+              documented={BINDERS: (CLOSED, beside('[::]'))}),
     Situation('[::] is asked over IPv4: who the client is',
               [*DUAL, ALL6, 'listen', 'greet'], [ASK],
               documented={BINDERS: (TAKES_BOTH,
@@ -421,7 +433,8 @@ ADDRESSES = [
               ['until up', 'call ::1']),
     Situation('[::1] is not asked over IPv4',
               [*TCP6, HERE6, 'listen', 'touch=up', SERVE],
-              ['until up', 'avoid 127.0.0.1']),
+              ['until up', 'avoid 127.0.0.1'],
+              documented={BINDERS: (CLOSED, beside('[::1]'))}),
     Situation('127.0.0.1 is not asked over IPv6',
               [*TCP, HERE, 'listen', 'touch=up', SERVE],
               ['until up', 'call ::1']),
@@ -544,7 +557,8 @@ LISTENED = [
                                     'client: try ::1: no answer'))}),
     Situation('-l localhost: ::1 alone',
               [*TCP6, HERE6, 'where', 'listen', 'touch=up', SERVE],
-              ['until up', 'avoid 127.0.0.1', ASK6], options=BOTH),
+              ['until up', 'avoid 127.0.0.1', ASK6], options=BOTH,
+              documented={BINDERS: (CLOSED, beside('[::1]'))}),
     Situation('-l [::1]: ::1', [*TCP6, HERE6, 'where', 'listen', 'touch=up',
                                 'greet'],
               ['until up', 'call ::1'], options=('-l', '[::1]:0')),

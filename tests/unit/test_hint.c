@@ -78,6 +78,29 @@ START_TEST(says_what_any_did_not_take)
 }
 END_TEST
 
+/* Where there are several, --map alone would give it the first. */
+START_TEST(says_which_socket)
+{
+	struct survey survey = { .place_count = 1,
+	    .places = { make_place(80) } };
+	struct listener listener = { .name = "api", .port = 4000,
+	    .type = SOCK_STREAM };
+	struct awaited awaited = { .handoff = ADOPT, .listener = &listener,
+	    .survey = &survey };
+	char hint[HINT_MAX];
+
+	hint_make(&awaited, hint);
+	ck_assert_str_eq(hint, "; it listens on 127.0.0.1:80: try --map 80");
+	awaited.number = 2;
+	hint_make(&awaited, hint);
+	ck_assert_str_eq(hint, "; it listens on 127.0.0.1:80: try --map "
+	    "80=api");
+	strlcpy(listener.name, SPEC_UNNAMED, sizeof(listener.name));
+	hint_make(&awaited, hint);
+	ck_assert_str_eq(hint, "; it listens on 127.0.0.1:80: try --map 80=2");
+}
+END_TEST
+
 START_TEST(says_where)
 {
 	struct survey survey = { .place_count = hints[_i].more };
@@ -127,8 +150,8 @@ START_TEST(says_what_is_the_matter)
 	    "try -H reserve");
 	survey.agent[0] = '\0';
 	hint_make(&awaited, hint);
-	ck_assert_str_eq(hint, "; it uses io_uring, by which bind goes unseen: "
-	    "try -H reserve");
+	ck_assert_str_eq(hint, "; it listens nowhere yet; if it calls bind by "
+	    "io_uring, try -H reserve");
 	awaited.has_ring = false;
 	survey.hidden = true;
 	hint_make(&awaited, hint);
@@ -146,6 +169,7 @@ main(void)
 	const struct unit units[] = {
 		{ "where", says_where, LENGTH(hints) },
 		{ "any", says_what_any_did_not_take, 1 },
+		{ "which", says_which_socket, 1 },
 		{ "the matter", says_what_is_the_matter, 1 },
 	};
 

@@ -411,8 +411,7 @@ START_TEST(help_has_every_socket_option)
 	options_print_help(output);
 	fclose(output);
 	snprintf(line, sizeof(line), "\n  %s%s%s ", row->name,
-	    row->value == NULL ? "" : "=",
-	    row->value == NULL ? "" : row->value);
+	    row->value[0] == '\0' ? "" : "=", row->value);
 	found = strstr(help, line);
 	ck_assert_ptr_nonnull(found);
 	ck_assert_ptr_null(strstr(found + 1, line));

@@ -4,6 +4,9 @@
  * read of files and folders, compared with what stdio and fcntl(2) say.
  */
 
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,6 +106,40 @@ START_TEST(reads_lines)
 }
 END_TEST
 
+START_TEST(knows_an_end_that_was_not_waited_for)
+{
+	char text[PROCFS_STAT_MAX];
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	ck_assert(procfs_exits(pid));
+	ck_assert(procfs_stat(pid, text));
+	ck_assert_int_eq(text[STAT_STATE], 'Z');
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert(!procfs_exits(pid));
+	ck_assert(!procfs_stat(pid, text));
+	ck_assert(!procfs_exits(getpid()));
+}
+END_TEST
+
+/* The name, between parentheses, may have anything in it. */
+START_TEST(reads_what_follows_the_name)
+{
+	unsigned long long parent;
+	char text[PROCFS_STAT_MAX];
+
+	ck_assert_int_eq(prctl(PR_SET_NAME, ") Z 7 (a"), 0);
+	ck_assert(procfs_stat(getpid(), text));
+	ck_assert_int_eq(text[STAT_STATE], 'R');
+	ck_assert(procfs_number(text, STAT_PARENT, 10, &parent));
+	ck_assert_uint_eq(parent, (unsigned long long)getppid());
+}
+END_TEST
+
 /* So many that they are read in several pieces. */
 enum { MANY = 200 };
 
@@ -148,6 +185,8 @@ main(void)
 		{ "number", finds_the_number, LENGTH(numbers) },
 		{ "none", says_that_there_is_none, LENGTH(none) },
 		{ "lines", reads_lines, LENGTH(sizes) },
+		{ "end", knows_an_end_that_was_not_waited_for, 1 },
+		{ "stat", reads_what_follows_the_name, 1 },
 		{ "entries", reads_entries, 1 },
 		{ "nothing", reads_nothing_of_what_is_not_there, 1 },
 	};
