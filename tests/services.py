@@ -19,18 +19,16 @@ import tomllib
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(TOP, 'tests', 'servers')
 PAGE = os.path.join(TOP, 'docs', 'services.md')
-MODULES = os.path.join(TOP, 'build', 'npm', 'node_modules')    # tests/deps
+# tests/deps: of those that `make check-servers` runs, and of the others.
+MODULES, MORE_MODULES = (os.path.join(TOP, 'build', name, 'node_modules')
+                         for name in ('npm', 'npm-all'))
 # Debian's first: they are those that have what Debian installs.
 PATH = ':'.join(['/usr/bin', os.environ.get('PATH', ''), '/usr/sbin', '/sbin',
                  *glob.glob('/usr/lib/postgresql/*/bin')])
 HANDOFFS = ('inherit', 'adopt', 'reserve')
-GROUPS = ('HTTP in C', 'Python', 'Ruby', 'PHP', 'Perl', 'Node.js',
-          'Node.js: development servers', 'Go, Rust, Java and others',
-          'Databases, caches and brokers', 'Proxies', 'Names',
-          'Files and shells', 'Mail, chat and others')
 CURL = "curl -fsS --noproxy '*' -m 60 http://{addr}/"
-KEYS = {'title', 'group', 'needs', 'version', 'build', 'files', 'ask',
-        'answer', 'user', 'note', 'row'}
+KEYS = {'title', 'needs', 'version', 'build', 'files', 'ask', 'answer', 'user',
+        'note', 'row', 'tried'}
 ROW_KEYS = {'line', 'handoffs', 'ipv6', 'ask', 'answer', 'note', 'user',
             'others', 'binds'}
 
@@ -89,12 +87,14 @@ class Service:
         try:
             if values.keys() - KEYS:
                 raise ValueError(f'what is {values.keys() - KEYS}?')
-            self.title, self.group = values['title'], values['group']
-            self.order = GROUPS.index(self.group), self.title.lower()
+            self.title = values['title']
             self.needs, self.version = values['needs'], values['version']
             self.build = values.get('build', '')
             self.files = values.get('files', {})
             self.note = values.get('note', '')
+            # The day of the last run, where that is not each change's.
+            self.tried = values.get('tried', '')
+            self.modules = MORE_MODULES if self.tried else MODULES
             self.rows = [Row(values, row) for row in values['row']]
         except (KeyError, ValueError) as error:
             raise ValueError(f'{path}: {error!r}') from error
@@ -105,7 +105,7 @@ class Service:
             ['sh', '-c', self.version], cwd='/', text=True, timeout=60,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, 'PATH': PATH, 'NODE_PATH': MODULES})
+            env={**os.environ, 'PATH': PATH, 'NODE_PATH': self.modules})
         found = re.search(r'\d+(\.\d+)+[a-z]?\d*', done.stdout)
         return found[0] if found and done.returncode == 0 else None
 
@@ -113,7 +113,7 @@ class Service:
 def load():
     """All services, in the order of the page."""
     services = [Service(path) for path in glob.glob(FOLDER + '/*.toml')]
-    return sorted(services, key=lambda service: service.order)
+    return sorted(services, key=lambda service: service.title.lower())
 
 
 def versions_of(page):
@@ -130,54 +130,67 @@ HEAD = '''# Services
 
 How portexec runs the server that you have. Each line was run as it stands
 here, in a directory with the files that the service's name links to, and was
-asked by a real client of its protocol (`make check-servers`): under `inherit`
-and `adopt` the client had connected before the service was started, and had
-its answer; under `reserve` nobody else could be given the number meanwhile.
+asked by a real client of its protocol. Under `inherit` and `adopt` the client
+had connected before the service was started, and had its answer. Under
+`reserve` nobody else could be given the port meanwhile. `make check-servers`
+runs them for each change of portexec. `make check-servers-all` runs all; where
+a day stands, that was the last time.
 
 - Handoff: how the service gets its socket (`man portexec`, HANDOFFS). Where
   two are named, the line does the first, and `-H reserve`, as an option more or
   for the `-H` that is there, does the second.
-- IPv6: the same with `-l '[::1]:0'`.
+- IPv6: whether `-l '[::1]:0'`, as an option more, works as well.
 - Version: the one that was tried; others will most often do.
+- More: other lines for the same service, and what to watch out for.
 
-Not in the list? A service that is told its port, or has it wired in, most
+Not in the list? A service that is told its port, or has it hard-coded, most
 likely works as it is: `portexec -- ./server --port {port}`; `portexec -m 8080 --
-./server`, whose clients may have 8080 wired in as well, in any language: node,
+./server`, whose clients may have 8080 hard-coded too, in any language: node,
 deno, bun, jest, Python, Java, static Go and Chromium are tried.
 
 %s
+
+| service | version | handoff | line | IPv6 | more |
+|---|---|---|---|---|---|
 '''
 
 TAKES = 'It takes descriptor 3 also where it is told a port, under `adopt`.'
 LEAVES = ('Without `-H adopt` it takes descriptor 3, also where it is told a '
           'port.')
-TABLE = '''
-## %s
 
-| service | version | handoff | line | IPv6 | watch out |
-|---|---|---|---|---|---|
-'''
+def notes_of(row):
+    """What to watch out for, of one line."""
+    return ' '.join(filter(None, (row.note, '' if row.binds else TAKES,
+                                  LEAVES if '-H adopt' in row.line else '')))
+
+
+def more_of(service):
+    """What does not stand in the line of the table, folded."""
+    first, *others = service.rows
+    parts = [' '.join(filter(None, (service.note, notes_of(first))))]
+    for row in others:
+        parts.append(f'{", ".join(row.handoffs)}: `{row.line}` (IPv6: '
+                     f'{row.over()}) {notes_of(row)}'.rstrip())
+    if service.tried:
+        parts.append(f'Last run on {service.tried}.')
+    parts = list(filter(None, parts))
+    if not parts:
+        return ''
+    lines = f'{len(service.rows)} lines' if others else 'notes'
+    return (f'<details><summary>{lines}</summary>{"<br>".join(parts)}'
+            '</details>')
 
 
 def page(services, versions):
     """The text of docs/services.md."""
-    text, last = [], None
+    text = []
     for service in services:
-        if service.group != last:
-            text.append(TABLE % service.group)
-            last = service.group
-        # The name and its version stand in the first row alone.
-        name = (f'[{cell(service.title)}](../tests/servers/'
-                f'{service.name}.toml) | {versions.get(service.name, "")}')
-        note = service.note
-        for row in service.rows:
-            notes = ' '.join(filter(None, (
-                note, row.note, '' if row.binds else TAKES,
-                LEAVES if '-H adopt' in row.line else '')))
-            text.append(
-                f'| {name} | {", ".join(row.handoffs)} | '
-                f'`{cell(row.line)}` | {row.over()} | {cell(notes)} |\n')
-            name, note = ' | ', ''
+        row = service.rows[0]
+        text.append(
+            f'| [{cell(service.title)}](../tests/servers/{service.name}.toml) '
+            f'| {versions.get(service.name, "")} | {", ".join(row.handoffs)} '
+            f'| `{cell(row.line)}` | {row.over()} | {cell(more_of(service))} '
+            '|\n')
     count = f'{len(services)} services and runtimes:'
     return HEAD % count + ''.join(text)
 

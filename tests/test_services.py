@@ -30,6 +30,9 @@ ANNOUNCED = {'inherit': 'listening on .*, (fd 3|fds 0 and 1)$',
 # What a run without portexec fails of: tests/without counts them.
 NO_QUEUE = 'no client waits for the service'
 NO_RESERVE = 'the number is not reserved'
+# With these set, what a service counts stays here.
+QUIET = ('DO_NOT_TRACK', 'NEXT_TELEMETRY_DISABLED', 'ASTRO_TELEMETRY_DISABLED',
+         'NUXT_TELEMETRY_DISABLED', 'STORYBOOK_DISABLE_TELEMETRY')
 
 
 def become_subreaper():
@@ -149,27 +152,26 @@ class Prepared:
 
 class Modules:
     """npm's, where an ordinary user can read them: copied at most once."""
-    path = None
+    copies = {}
 
     @classmethod
-    def folder(cls):
+    def folder(cls, modules):
         if not harness.is_root() or subprocess.run(
-                ['ls', services.MODULES], user=65534, group=65534,
+                ['ls', modules], user=65534, group=65534,
                 extra_groups=[], stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL).returncode == 0:
-            return services.MODULES
-        if cls.path is None:
-            cls.path = tempfile.mkdtemp(prefix='portexec-servers-')
-            os.chmod(cls.path, 0o755)
-            shutil.copytree(services.MODULES, cls.path + '/node_modules',
-                            symlinks=True)
-        return cls.path + '/node_modules'
+            return modules
+        if modules not in cls.copies:
+            path = tempfile.mkdtemp(prefix='portexec-servers-')
+            cls.copies[modules] = path
+            os.chmod(path, 0o755)
+            shutil.copytree(modules, path + '/node_modules', symlinks=True)
+        return cls.copies[modules] + '/node_modules'
 
     @classmethod
     def remove(cls):
-        if cls.path:
-            shutil.rmtree(cls.path, ignore_errors=True)
-            cls.path = None
+        while cls.copies:
+            shutil.rmtree(cls.copies.popitem()[1], ignore_errors=True)
 
 
 def setUpModule():
@@ -211,11 +213,13 @@ class Services(harness.Case):
                         symlinks=True, dirs_exist_ok=True)
         os.chmod(self.directory, 0o755)
         if '.npm' in self.prepared.service.needs:
-            self.link_modules(Modules.folder())
+            self.link_modules(Modules.folder(
+                self.prepared.service.modules))
         self.env = environment(
             PATH=services.PATH, HOME=self.directory, PORT=None,
             XDG_DATA_HOME=None, XDG_CONFIG_HOME=None, NODE_PATH=None,
-            PYTHONDONTWRITEBYTECODE=1, npm_config_update_notifier='false')
+            PYTHONDONTWRITEBYTECODE=1, npm_config_update_notifier='false',
+            **{name: 1 for name in QUIET})
         self.addCleanup(self.end_left)
 
     def link_modules(self, folder):
