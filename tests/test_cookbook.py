@@ -50,6 +50,50 @@ require('http').createServer((request, answer) =>
   answer.end('hello from ' + process.pid + '\\n')).listen(process.env.PORT);
 '''
 
+# Not ssh: a stub that binds its end late, and answers itself.
+SSH = '''#!/bin/sh
+[ "$1 $2" = '-N -L' ] && [ "${3#*:*:}" = '127.0.0.1:8080' ] || exit 1
+address=${3%:*:*}
+sleep 0.3
+exec ./myserver --port "${address##*:}"
+'''
+
+# Before it serves.
+REACHES_NOBODY = '''
+for host, port in (('127.0.0.1', 9), ('192.0.2.1', 9)):
+    try:
+        socket.create_connection((host, port))
+    except OSError as error:
+        assert error.errno == 101, error        # ENETUNREACH
+selector = '''
+
+# With --admin another one.
+TWO = '''[socket.create_server((host, int(number))) for number in
+            sys.argv[4:]] + [socket.create_server('''
+
+COVERAGE = '''
+import runpy, sys
+sys.argv = sys.argv[2:]
+try:
+    runpy.run_path(sys.argv[0], run_name='__main__')
+except KeyboardInterrupt:
+    open('.coverage', 'w').close()
+'''
+
+WARM = '''#!/usr/bin/env python3
+import http.server, sys, time
+begin = time.monotonic()
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if time.monotonic() > begin + 1.5 else 503)
+        self.end_headers()
+        self.wfile.write(b'hello from it')
+
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[2])),
+                       Handler).serve_forever()
+'''
+
 # Not docker: it runs the command where the same is forbidden as by default
 # in a container of Docker's.
 DOCKER = f'''#!/bin/sh
@@ -97,8 +141,7 @@ class Recipe(harness.Tree):
         for name in ('server', 'myserver', 'legacy'):
             self.write(name, SERVICE, 0o755)
         self.env.update(PATH=self.path('bin') + ':' + os.environ['PATH'],
-                        GO111MODULE='off', GOFLAGS='-vet=off',  # takes long
-                        GOCACHE=self.path('cache'),
+                        GO111MODULE='off', GOCACHE=self.path('cache'),
                         PYTHONDONTWRITEBYTECODE='1')
 
     def need(self, *names):
@@ -189,12 +232,92 @@ class Cookbook(Recipe):
                     return answer
         self.assertIn('hello from', wait_for(is_another, 'a restart'))
 
-    @recipe('Ports that are wired in')
-    def test_wired_in(self):
-        """Side by side, and nobody else is in the way."""
+    @recipe('Hard-coded ports')
+    def test_hard_coded(self):
+        """Side by side, and whoever has the port is not in the way."""
+        self.check_hard_coded()
+
+    @harness.in_namespace
+    def check_hard_coded(self):
         with harness.listening(port=8080):
             for script in blocks(self.text):
                 self.assertIn('hello from', self.run_script(script))
+
+    def check_answers(self, count=1):
+        """Each script ends by itself, with so many answers."""
+        for script in blocks(self.text):
+            with self.subTest(script):
+                said = self.run_script(script)
+                self.assertEqual(said.count('hello from'), count, said)
+
+    @recipe('A service with no network but its port')
+    def test_no_network(self):
+        tried = subprocess.run(['unshare', '-Urn', 'true'],
+                               stderr=subprocess.DEVNULL)
+        if tried.returncode != 0:
+            self.skipTest('no namespaces')
+        self.write('legacy', SERVICE.replace('selector = ', REACHES_NOBODY),
+                   0o755)
+        self.check_answers()
+
+    @recipe('On demand')
+    def test_on_demand(self):
+        self.check_answers()
+
+    @recipe('Behind a wrapper')
+    def test_wrapper(self):
+        for script in blocks(self.text):
+            with self.subTest(script):
+                self.answer(self.start_script(script))
+
+    @recipe('An ssh tunnel')
+    def test_tunnel(self):
+        self.write('bin/ssh', SSH, 0o755)
+        self.check_answers()
+
+    @recipe('Several services')
+    def test_several(self):
+        self.write('myserver', SERVICE.replace('[socket.create_server(', TWO),
+                   0o755)
+        self.check_answers(2)
+        one_dies, goes_on, _ = blocks(self.text)
+        self.write('once', 'mkdir dead 2>/dev/null && exit 1\n'
+                   'exec ./myserver "$@"\n', 0o755)
+        other = '--port {port:api}'
+        for script, status, expected in (
+                (one_dies, 1, r'bash ended with status 1 after .* before'),
+                (goes_on, 0, r'(?s)hello from.*hello from')):
+            script = script.replace('./myserver ' + other, 'sh once ' + other)
+            script = script.replace('curl', 'sleep 1; curl')
+            self.assertRegex(self.run_script(script, status), expected)
+            os.rmdir(self.path('dead'))
+
+    @recipe('Coverage')
+    def test_coverage(self):
+        """Not the tool: a module that writes where SIGINT ends the service,
+        as it does."""
+        self.write('coverage.py', COVERAGE)
+        self.write('app.py', SERVICE.replace("how == '--port'", "'app.py'")
+                   .replace("sys.argv[2]", 'sys.argv[1]'))
+        for script, there in ((self.text, True),
+                              (self.text.replace('-s INT', ''), False)):
+            script, = blocks(script)
+            self.run_script(script)
+            self.assertEqual(os.path.exists(self.path('.coverage')), there)
+            if there:
+                os.remove(self.path('.coverage'))
+
+    @recipe('Behind a proxy')
+    def test_proxy(self):
+        with harness.listening() as nobody:     # accepts nothing
+            self.env['http_proxy'] = 'http://%s:%d' % nobody.getsockname()
+            self.env.pop('no_proxy', None)
+            self.check_answers()
+
+    @recipe('Ready, and not only listening')
+    def test_warm(self):
+        self.write('warm', WARM, 0o755)
+        self.check_answers()
 
     @recipe('A file watcher')
     def test_entr(self):
@@ -207,6 +330,13 @@ class Cookbook(Recipe):
         self.need('node')
         self.write('server.js', WATCHED)
         self.check_watcher(blocks(self.text)[1], 'server.js')
+
+    @recipe('A file watcher')
+    def test_loop(self):
+        address = self.start_script(blocks(self.text)[2])
+        first = self.answer(address)
+        os.kill(int(first), signal.SIGKILL)
+        self.assertNotEqual(self.answer(address), first)
 
     @recipe('Under systemd')
     def test_units(self):
@@ -332,10 +462,14 @@ class Fixtures(Recipe):
     def setUp(self):
         super().setUp()
         for name in os.listdir(EXAMPLES):
-            shutil.copy(os.path.join(EXAMPLES, name), self.directory)
+            if os.path.isfile(os.path.join(EXAMPLES, name)):
+                shutil.copy(os.path.join(EXAMPLES, name), self.directory)
 
     def run_each(self, run):
+        """Those in folders are run by test_fixtures_others."""
         for file, command in rows(self.text):
+            if '/' in file:
+                continue
             with self.subTest(file=file):
                 self.need(command.split()[0])
                 self.assertIn(file, command)
@@ -349,7 +483,7 @@ class Fixtures(Recipe):
 
     @recipe('Test fixtures')
     def test_pass(self):
-        self.assertEqual(len(rows(self.text)), 5)
+        self.assertEqual(len(rows(self.text)), 8)
         self.run_each(self.run_script)
 
     @recipe('Test fixtures')

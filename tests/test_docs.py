@@ -27,13 +27,13 @@ SECTIONS = ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'SOCKETS', 'PLACEHOLDERS',
             'AUTHORS', 'CAVEATS', 'BUGS']
 
 # What the examples call ./server, which takes its sockets, ./myserver, which
-# is told a port, and ./legacy, which has one wired in.  All say hello to
+# is told a port, and ./legacy, which has a hard-coded one.  All say hello to
 # whoever asks.
 SERVICE = '''#!/usr/bin/env python3
 import os, selectors, socket, sys
 
 def given():
-    if os.environ['LISTEN_PID'] != str(os.getpid()):
+    if os.environ.get('LISTEN_PID', str(os.getpid())) != str(os.getpid()):
         sys.exit('the sockets are for another process')
     fds = range(3, 3 + int(os.environ['LISTEN_FDS']))
     if sys.argv[1:2] == ['--fd']:
@@ -73,6 +73,11 @@ while True:
 
 # In an example: portexec's -c, and not sh's.
 CLIENT = '(?<!sh) -c '
+
+# Of a service that is left in the background.
+END = '''
+curl -fsS -m 60 "http://127.0.0.1:$PORTEXEC_PORT/"
+kill "$PORTEXEC_PID"'''
 
 # Not docker: a stub that, like it, has another process bind the port that
 # is to be published, one that has inherited no descriptor.
@@ -157,14 +162,14 @@ def table(file, name, pattern):
 
 def options():
     """[(letter or '', name, value or '')] of the option table."""
-    return table(source('options.c'), 'rows', r'''\{ (?:'(.)'|\w+), \w+, "([\w-]+)", '''
-                 r'(?:NULL|"([^"]*)"),')
+    return table(source('options.c'), 'rows',
+                 r'''\{ (?:'(.)'|\w+), "([\w-]+)", "([^"]*)",''')
 
 
 def socket_options():
     """[(name, value or '')] of the table of socket options."""
     return table(source('spec.c'), 'socket_options',
-                 r'\[\w+\] = \{ "(\w+)", (?:NULL|"(\w+)"),\n.*(?:\n\t .*)*')
+                 r'\[\w+\] = \{ "(\w+)", "(\w*)",\n.*(?:\n\t .*)*')
 
 
 def types():
@@ -295,13 +300,13 @@ class Tables(harness.Case):
                       '\n'.join(self.help()))
 
     def test_manual_has_the_variables(self):
-        body = re.search(r'protocol\[\w+\] = \{(.*?)\};',
+        body = re.search(r'protocol\[\w+\]\[20\] = \{(.*?)\};',
                          text_of(source('listen_fds.c')), re.DOTALL)[1]
         self.assertEqual(sorted(items('ENVIRONMENT', 'Ev LISTEN_')),
                          sorted(re.findall(r'"LISTEN_(\w+)"', body)))
 
     def test_manual_has_the_statuses(self):
-        self.assertEqual(items('EXIT STATUS', ''),
+        self.assertEqual(list(filter(str.isdigit, items('EXIT STATUS', ''))),
                          re.findall(r'STATUS_\w+ = (\d+)',
                                     text_of(source('launch.h'))))
 
@@ -424,6 +429,9 @@ class Manual(harness.Case):
             f'{harness.BINDER} socket=tcp4 connect=127.0.0.1:{one}', '--',
             harness.BINDER, 'socket=tcp4', 'wait=end',
             program=os.path.join(harness.BUILD, 'tests', 'deny'))
+        yield self.run_portexec(
+            '-c', 'curl -s {addr}', '--', harness.BINDER, 'socket=tcp6',
+            'bind=[::1]:{port}', 'listen', 'wait=end', status=None)
         with socket.socket(socket.AF_UNIX) as unbound:
             yield self.run_portexec('-c', nameless, PORTEXEC,
                                     program='/bin/sh', status=125,
@@ -619,6 +627,21 @@ class Examples(harness.Case):
             self.assertNotIn("'", block)
         self.run_all([plain(block) for block in blocks], 10)
 
+    def test_options(self):
+        """The manual has one for each that a command goes with."""
+        scripts = []
+        parts = re.split(r'(?m)^\.It Fl ', '\n'.join(
+            manual()['DESCRIPTION']))[1:]
+        for (letter, name, _), part in zip(options(), parts):
+            if name in ('check', 'help', 'version'):
+                continue
+            script, = re.findall(r'(?m)^\.Dl (.*)', part)
+            self.assertRegex(script, f' -{letter} ' if letter else
+                             f' --{name} ')
+            scripts.append(plain(script) + (END if name == 'background'
+                                            else ''))
+        self.run_all(scripts, 15)
+
     def test_readme(self):
         self.run_all(re.findall(r'^```sh\n(.*?)^```$', text_of('README.md'),
                                 re.MULTILINE | re.DOTALL), 3)
@@ -626,7 +649,8 @@ class Examples(harness.Case):
     def test_readme_begins_with_the_main_job(self):
         first = re.search('^```sh\n(.*?)\n```$', text_of('README.md'),
                           re.MULTILINE | re.DOTALL)[1]
-        self.assertEqual(first, "portexec -- ./myserver --port '{port}'")
+        self.assertEqual(first, 'portexec -e PORT -e SERVICE_URL=http://{addr} '
+                         "-c 'npm test' -- npm start")
 
     def test_readme_table(self):
         self.run_all(re.findall(r'^\|.*?`(portexec .*?)`',
@@ -660,12 +684,53 @@ class Pages(harness.Case):
             capture_output=True, text=True, stdin=subprocess.DEVNULL)
         self.assertEqual(done.stdout, text_of('docs/race.svg'), done.stderr)
 
+    def test_the_run_is_what_portexec_says(self):
+        """But for the ports of the kernel's choice; and without animation it
+        is whole."""
+        done = subprocess.run(
+            [sys.executable, os.path.join(TOP, 'docs', 'run.py')],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL,
+            env=harness.environment(PORTEXEC=PORTEXEC),
+            timeout=2 * harness.DEADLINE)
+        drawn, again = ([re.sub(r'\d{4,5}', 'PORT', line) for line in
+                         re.findall('<text .*>(.*)</text>', text)]
+                        for text in (text_of('docs/run.svg'), done.stdout))
+        self.assertEqual(drawn, again, done.stderr)
+        moving = re.search('@media .*?\n}', text_of('docs/run.svg'), re.DOTALL)
+        self.assertNotIn('opacity', re.sub(
+            '@keyframes .*', '', text_of('docs/run.svg')))
+        self.assertIn('prefers-reduced-motion: no-preference', moving[0])
+        self.assertIn('animation:', moving[0])
+
     def test_links_lead_somewhere(self):
         for name in ('README.md', 'docs/services.md'):
             folder = os.path.dirname(os.path.join(TOP, name))
             for target in re.findall(r'\]\((.*?)\)', text_of(name)):
                 self.assertTrue(
                     os.path.exists(os.path.join(folder, target)), target)
+
+    def test_testing_has_every_fixture(self):
+        """As it is, for a reader to copy; and all its links are files."""
+        text = text_of('docs/testing.md')
+        code = re.findall(r'^```\w+\n(.*?)^```$', text,
+                          re.MULTILINE | re.DOTALL)
+        links = {os.path.normpath(os.path.join(TOP, 'docs', link))
+                 for link in re.findall(r'\]\(([^#:)]*)\)', text)}
+        anchors = {re.sub('[^a-z0-9-]', '', heading.lower().replace(' ', '-'))
+                   for heading in re.findall('^##+ (.*)', text, re.MULTILINE)}
+        self.assertEqual(set(re.findall(r'\]\(#(.*?)\)', text)), anchors)
+        files = [name for name in glob.glob(
+            os.path.join(TOP, 'tests/examples/*/**'), recursive=True,
+            include_hidden=True) if os.path.isfile(name)]
+        self.assertGreater(len(files), 20)
+        for name in files:
+            self.assertIn(name, links)
+        for name in links:
+            self.assertTrue(os.path.exists(name), name)
+        for name in links:
+            if '/examples/' in name:
+                self.assertIn(re.sub('^.*SPDX-License-Identifier.*\n', '',
+                                     text_of(name), flags=re.MULTILINE), code)
 
     def test_news_and_version(self):
         version = text_of('VERSION').strip()
@@ -689,6 +754,23 @@ class Pages(harness.Case):
                          'see `make docs`')
         for name, version in versions.items():
             self.assertRegex(version, r'^\d', name)
+
+    def test_port_zero(self):
+        """The sums are those of the rows."""
+        text = text_of('docs/port-zero.md')
+        rows = re.findall(r'^\| (.*?) \| (\S+) \| (.*?) \| .* ?\|$', text,
+                          re.MULTILINE)[1:]
+        names = [name.lower() for name, _, _ in rows]
+        self.assertEqual(names, sorted(names))
+        known = re.findall('^- `(.*)`:', text, re.MULTILINE)
+        count = dict.fromkeys(known, 0)
+        for _, version, what in rows:
+            self.assertRegex(version, r'^\d')
+            count[re.split('[:;]', what)[0]] += 1
+        said = re.search('^Of (.*?)\n\n', text, re.MULTILINE | re.DOTALL)[1]
+        self.assertEqual(
+            [*map(int, re.findall(r'\d+', said.replace('print 0', '')))],
+            [len(rows), *list(count.values())[:5]])
 
     def test_endings_has_every_row(self):
         """And the row says of portexec what is to be expected."""

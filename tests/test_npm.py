@@ -55,8 +55,8 @@ require('node:http')
 PRELUDE = '''
 const say = (value) => console.log(JSON.stringify(value));
 const failure = (promise) => promise.then(
-  () => null, (error) => ({ ...error, message: error.message,
-    name: error.name }));
+  () => null, (error) => ({ ...error, keys: Object.keys(error),
+    message: error.message, name: error.name, output: error.output }));
 const lives = (pid) => {
   try {
     return process.kill(pid, 0);
@@ -84,6 +84,7 @@ def setUpModule():
     if not os.path.exists(TOOLS):
         raise unittest.SkipTest('not installed: build/npm-packages')
     folder = os.path.realpath(tempfile.mkdtemp(prefix='portexec-npm-'))
+    installed.cache_clear()
     unittest.addModuleCleanup(shutil.rmtree, folder)
 
 
@@ -569,6 +570,8 @@ say(await failure(start(['sh', '-c', 'echo why; exit 3'],
                              f'^portexec: {pattern}\n')
             self.assertEqual(error['name'], 'Error')
         self.assertIn('why\n', said[-1]['output'])
+        # What a test framework prints below the message.
+        self.assertEqual(said[-1]['keys'], ['status'])
 
     def test_where_the_error_comes_from(self):
         """Its stack names the caller's line."""
@@ -728,16 +731,69 @@ say(await service.stop());
 """), [137])
 
     def test_waiting_in_vain(self):
-        """The line says what portexec -t says."""
-        error, = self.script("""
+        """The line says what portexec -t says, also where stop() is called
+        as soon as the client's connection has failed."""
+        for wait in ('await service.exited', ''):
+            with self.subTest(wait):
+                error, = self.script("""
 const service = await start(['sleep', '1000'],
   { env: { PORT: '{port}' }, startTimeout: 0.3 });
-fetch(service.url).catch(() => {});
-await service.exited;
+await fetch(service.url).catch(() => {});
+WAIT;
 say(await failure(service.stop()));
+""".replace('WAIT', wait))
+                self.assertEqual(error['status'], 125)
+                self.assertRegex(error['message'], '^portexec: gave up after '
+                                 '.* still waiting for sleep to bind')
+
+    def test_connection_that_is_never_taken(self):
+        """stop() tells it after three seconds, whatever the handoff is, and
+        with what else listens; but not of a service that was late."""
+        self.write('late.js', """
+const { existsSync } = require('node:fs');
+const timer = setInterval(() => {
+  if (!existsSync('go')) return;
+  clearInterval(timer);
+  SERVER
+}, 10);
+""".replace('SERVER', SERVER))
+        self.write('elsewhere.js', "require('http').createServer().listen(0);")
+        *errors, late = self.script("""
+const { connect } = await import('node:net');
+const { writeFileSync } = await import('node:fs');
+const told = { env: { PORT: '{port}' } };
+const run = async (command, options) => {
+  const service = await start(command, options);
+  const client = connect(service.port, '127.0.0.1');
+  const answer = new Promise((resolve) => {
+    client.on('data', resolve);
+    client.write('GET / HTTP/1.0\\r\\n\\r\\n');
+  });
+  await until(() => service.output.includes('still waiting'));
+  if (command[1] === 'late.js') {
+    writeFileSync('go', '');
+    await answer;
+  } else {
+    client.destroy();
+  }
+  return service.stop().catch(
+    ({ message, status }) => [message, status, service.output]);
+};
+(await Promise.all([
+  run(['sleep', '1000'], told),
+  run(['sleep', '1000'], {}),
+  run(['node', 'elsewhere.js'], told),
+  run(['node', 'late.js'], told),
+])).forEach(say);
 """)
-        self.assertEqual(error['status'], 125)
-        self.assertRegex(error['message'], '^portexec: .*sleep')
+        for (message, status, output), words in zip(errors, (
+                'sleep to bind', 'sleep to accept on', 'node to bind')):
+            self.assertRegex(message, '^portexec: ended still waiting for '
+                             rf'{words} \d+ \(\d+ s, 1 client queued\)')
+            self.assertEqual(status, 125)
+            self.assertIn(message.splitlines()[0], output)
+        self.assertRegex(errors[2][0], r'it listens on \S+:\d+: ')
+        self.assertEqual(late, 143)
 
     def test_signal_to_pid_is_the_services(self):
         told, first, second = self.script("""
@@ -792,11 +848,13 @@ const failing = async () => {
   await service.exited;
   throw new Error('of the test');
 };
+console.error = (text) => say(text);
 const error = await failing().catch((error) => error);
 say([error.suppressed.message, error.error.status]);
 """
-        hello, status, error = self.script(text, node=NODE24)
+        hello, status, said, error = self.script(text, node=NODE24)
         self.assertEqual([hello, status], ['hello', 143])
+        self.assertRegex(said, '^portexec: sh ended with status 3 ')
         self.assertEqual(error, ['of the test', 3])
 
     def test_another_platform(self):
@@ -828,6 +886,28 @@ say(service.port);
                 self.assert_nothing_left()
                 with self.assertRaises(ConnectionRefusedError):
                     connect('127.0.0.1:' + done.stdout.strip())
+
+    def test_channel_to_the_parent_that_is_closed(self):
+        """A framework that is killed may leave its workers."""
+        self.write('worker.cjs', COMMONJS + """
+const work = async () => {
+  process.on('warning', (warning) => say(warning.message));
+  const first = await Promise.all(
+    Array.from({ length: 12 }, () => start(['sleep', '1000'])));
+  await Promise.all(first.map((one) => one.stop()));
+  say(process.listenerCount('disconnect'));
+  const service = await start(['sleep', '1000']);
+  process.send('started');
+  say([await service.exited, await service.stop()]);
+};
+work();
+""")
+        self.assertEqual(self.script("""
+import { fork } from 'node:child_process';
+const worker = fork('./worker.cjs');
+worker.once('message', () => worker.disconnect());
+await new Promise((resolve) => { worker.once('exit', resolve); });
+"""), [0, [143, 143]])
 
     def test_parent_that_is_killed(self):
         self.write('parent.mjs', ESM + """

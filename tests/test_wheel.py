@@ -198,7 +198,7 @@ class Wheels(harness.Case):
                     f'portexec-{VERSION}.data/data/bin/portexec')
             self.assertLess(os.path.getsize(wheel(machine)) -
                             program.compress_size, 16 << 10)
-            self.assertLess(os.path.getsize(wheel(machine)), 120 << 10)
+            self.assertLess(os.path.getsize(wheel(machine)), 100 << 10)
 
     def test_the_same_bytes_in_any_folder(self):
         made = []
@@ -509,6 +509,43 @@ error = raises(ServiceError, Service(['sleep', '100'], handoff='reserve',
                                      start_timeout=0.2).start)
 assert error.line.startswith('portexec: gave up after 0.2 s (-t)'), error
 assert error.status == 125
+''')
+
+    def test_connection_that_is_never_taken(self):
+        """stop() tells of it, also where it is called as soon as the client's
+        connection has failed, but not of a service that was late."""
+        self.run_script('''
+import time
+told = {'env': {'PORT': '{port}'}}
+service = Service(['sleep', '1000'], start_timeout=0.3, **told).start()
+raises(OSError, lambda: get(service))
+error = raises(ServiceError, service.stop)
+assert error.line.startswith('portexec: gave up after 0.3 s (-t), still '
+                             'waiting for sleep to bind'), error
+assert error.status == 125
+
+late = 'read line <go && exec "$@"'
+os.mkfifo('go')
+vain = [Service(['sleep', '1000'], **options).start()
+        for options in (told, {})]
+late = Service(['sh', '-c', late, 'sh', *SERVER]).start()
+answers = [threading.Thread(target=lambda service=service: raises(
+    OSError, lambda: get(service))) for service in vain]
+good = threading.Thread(target=get, args=[late])
+for thread in (*answers, good):
+    thread.start()
+for service in (*vain, late):
+    while 'still waiting' not in service.output:
+        time.sleep(0.01)
+with open('go', 'w') as file:
+    print(file=file)
+good.join()
+for service, words in zip(vain, ('bind', 'accept on')):
+    error = raises(ServiceError, service.stop)
+    assert error.line.startswith('portexec: ended still waiting for sleep to '
+                                 f'{words} {service.port} ('), error
+    assert error.status == 125 and error.line in service.output
+assert late.stop() == 0
 ''')
 
 
@@ -1026,6 +1063,25 @@ def test_absent(portexec_service):
             ('PASSED', 'test_status_0'), ('ERROR', 'test_after'),
             ('FAILED', 'test_ends'), ('FAILED', 'test_fails_and_ends'),
             ('FAILED', 'test_absent')])
+
+    def test_a_service_that_ends_when_no_test_is_left(self):
+        """After -x: its error has a place in the report."""
+        self.write('conftest.py', self.CONFTEST + '''
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish():
+    end(gone[0], 3)
+''')
+        said = self.pytest({'test_a.py': '''
+def test_fails(wide):
+    gone.append(wide)
+    assert False
+def test_next(wide):
+    pass
+'''}, '-x', '--tb=line', status=1)
+        self.assertRegex(said, r'(?m)^=+ portexec =+\nportexec: \S+ ended with '
+                         r'status 3 after [\d.]+ s, before the client$')
+        self.assertRegex(said, '(?m)^=+ 1 failed in .* =+$')
+        self.assertNotIn('Traceback', said)
 
     def test_xdist(self):
         """Four workers, each with a service of its own, at the same time."""

@@ -15,7 +15,7 @@ export interface Options {
    */
   listen?: string | readonly string[];
   /**
-   * Ports that the service has wired in, as 8080 or '8080=NAME': it is given a
+   * Hard-coded ports of the service, as 8080 or '8080=NAME': it is given a
    * socket of `listen` instead.  'any' is the first port that it binds.
    */
   map?: number | string | readonly (number | string)[];
@@ -41,7 +41,10 @@ export interface Options {
   args?: readonly string[];
 }
 
-/** A service that runs, and ends at the latest with this process. */
+/**
+ * A service that runs, and ends at the latest with this process; also where the
+ * process that has forked this one, with a channel between them, ends.
+ */
 export interface Service extends AsyncDisposable {
   /** 'http://ADDRESS:PORT' of the first socket; '' if that is a unix socket. */
   readonly url: string;
@@ -68,10 +71,15 @@ export interface Service extends AsyncDisposable {
    * ended.  May be called again, and after the service has ended.
    *
    * Resolves with the service's status.  Rejects with a {@link ServiceError} if
-   * the service had ended before with another status than 0.
+   * the service had ended before with another status than 0, or has left a
+   * connection waiting for three seconds, or for `startTimeout`, and has never
+   * taken one: status 125.
    */
   stop(): Promise<number>;
-  /** stop(), for `await using`. */
+  /**
+   * stop(), for `await using`.  An error is written to standard error too: most
+   * test frameworks do not show what is in a SuppressedError.
+   */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -17,6 +17,7 @@ const NAME = /^([^:=/,\\.@][^:=/,\\]*)=/; // of a socket, in a SPEC
 const DETAIL = new RegExp('portexec: \\d+\\.\\d{3} s: ' +
   '(?:.* \\(\\d+\\) (ended with status|was killed by signal) (\\d+)$)?');
 const OVER = /portexec: .* after \d+\.\d s, before the client$/;
+const HUNG = /portexec: (ended|gave up after .*,) still waiting for /;
 const KEPT = 1 << 20; // characters of output
 const SHOWN = 20; // lines of it in a message
 
@@ -60,6 +61,7 @@ function deferred() {
 }
 
 class Service {
+  static #running = new Set();
   url = '';
   port = 0;
   ports = {};
@@ -72,6 +74,7 @@ class Service {
   #said; // portexec's last line
   #end; // of the service's process, as a shell has it in $?
   #over = false; // it ended by itself
+  #hung = false; // it never took a connection that waited
   #stopping = false;
   #status; // when all has ended
   #begun = deferred(); // with true when the ports are known
@@ -95,13 +98,15 @@ class Service {
 
   // The client's standard input ends with this process at the latest.  Then
   // the client ends, and portexec stops the service and all it has started.
+  // read fails then, and only of a client that fails does portexec say at last
+  // that a connection waits still.
   constructor(command, options) {
     this.#command = command;
     this.#names = values(options.listen ?? [])
       .flatMap((spec) => NAME.exec(spec)?.[1] ?? []);
     const places = ['{addr}', ...this.#names.map((name) => `{addr:${name}}`)];
     const client =
-      `echo ${this.#token} ${places.join(' ')} >&2; exec cat >/dev/null`;
+      `echo ${this.#token} ${places.join(' ')} >&2; read -r end`;
     const child = spawn(program(),
       [...words(options), '-v', '-c', client, '--', ...command],
       { cwd: options.cwd });
@@ -116,8 +121,20 @@ class Service {
       if (child.pid !== undefined) this.#close(code, signal);
     });
     child.stdin?.on('error', () => {}); // the client ended before
+    if (Service.#running.size === 0) {
+      process.on('disconnect', Service.#abandon);
+    }
+    Service.#running.add(this);
     child.stdout?.setEncoding('utf8').on('data', (text) => this.#keep(text));
     child.stderr?.setEncoding('utf8').on('data', (text) => this.#hear(text));
+  }
+
+  // A framework that was killed may have left this process, its worker.
+  static #abandon() {
+    for (const service of Service.#running) {
+      service.#stopping = true;
+      service.#child.stdin?.destroy();
+    }
   }
 
   async stop() {
@@ -127,8 +144,13 @@ class Service {
     return this.#status;
   }
 
+  // A test that has failed is told as a SuppressedError then, of which no
+  // framework shows more than the name.
   async [Symbol.asyncDispose]() {
-    await this.stop();
+    await this.stop().catch((error) => {
+      console.error(error.message);
+      throw error;
+    });
   }
 
   #keep(text) {
@@ -159,11 +181,14 @@ class Service {
       }
     } else {
       this.#keep(line + '\n');
-      if (at !== -1) this.#said = line.slice(at);
-      if (this.#end !== undefined && OVER.test(line)) {
+      if (at !== -1 && !this.#over) this.#said = line.slice(at);
+      if (this.#end === undefined) return;
+      if (OVER.test(line)) {
         this.#over = true;
         this.#exited.resolve(this.#end);
         this.#child.stdin.end();
+      } else if (HUNG.test(line)) {
+        this.#hung = !this.#over;
       }
     }
   }
@@ -180,11 +205,16 @@ class Service {
     this.#begun.resolve(true);
   }
 
-  // portexec ends with 0 after stop(), and by a signal that it was sent.
+  // portexec's own status is the client's, or the signal that it was sent.
   #close(code, signal) {
-    const asked = this.#stopping && !this.#over;
+    Service.#running.delete(this);
+    if (Service.#running.size === 0) {
+      process.off('disconnect', Service.#abandon);
+    }
+    const asked = this.#stopping && !this.#over && !this.#hung;
     const own = signal ? 128 + constants.signals[signal] : code;
-    this.#status = (asked || signal ? this.#end : undefined) ?? own;
+    this.#status = this.#hung ? 125
+      : (asked || this.#over || signal ? this.#end : undefined) ?? own;
     this.#begun.resolve(false);
     this.#exited.resolve(this.#status);
     this.#closed.resolve(asked || this.#status === 0);
@@ -198,8 +228,10 @@ class Service {
     const last = output.split('\n')
       .filter((line) => line !== '' && !line.startsWith('portexec: '))
       .slice(-SHOWN);
-    return Object.assign(new Error([said, ...last].join('\n')),
-      { status, output });
+    const error = new Error([said, ...last].join('\n'));
+    error.status = status;
+    // Test frameworks print what can be enumerated: the message has enough.
+    return Object.defineProperty(error, 'output', { value: output });
   }
 }
 

@@ -42,6 +42,9 @@ _forking = threading.RLock()
 # NAME=ADDRESS, but not of a unix socket, which has no port.
 _NAMED = re.compile(r'([^:=/,\\.@][^:=/,\\]*)=(?!unix|[/.@])')
 
+# Of a service that has never taken a connection.
+_HUNG = rb'portexec: (?:ended|gave up after .*,) still waiting for .*\n'
+
 
 def program() -> str:
     """The path of the program: in the bin/ of what this is installed in.
@@ -130,14 +133,17 @@ class Service:
             ('-t', start_timeout)) for value in _several(values)
             for word in (option, str(value))]
         # The client: it ends with its standard input, and that with us.
+        # Only of a client that fails does portexec say at last that a
+        # connection waits still.
         self._words += [*args, '-c', ' '.join([
             'echo', self._token, '{addr}', *(
                 f'{{port:{name}}}' for name in self._names),
-            '>&2; read -r line']), '--', *self.command]
+            '>&2; read -r line; exit 1']), '--', *self.command]
         self._cwd = cwd
         self._death = re.compile(
             rb'portexec: ' + re.escape(os.fsencode(self.command[0])) +
-            rb' (?:ended with status|was killed by).*, before the client\n')
+            rb' (?:ended with status|was killed by).*, before the client\n|' +
+            _HUNG)
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._lock = threading.RLock()
         self._output = bytearray()
@@ -169,8 +175,10 @@ class Service:
         """Returns when the service, and all that it started, has ended.
 
         Raises ServiceError if the service had ended by itself, with a status
-        other than 0, and neither stop() nor wait() has told so before.  Else
-        returns the status, as wait() does.
+        other than 0, and neither stop() nor wait() has told so before; also,
+        with status 125, if it has left a connection waiting for three seconds,
+        or for start_timeout, and has never taken one.  Else returns the
+        status, as wait() does.
         """
         __tracebackhide__ = True
         self._let_go()
@@ -324,6 +332,11 @@ class Service:
         self._take()
         if self._at_end:
             reader.join()
+        if re.match(_HUNG, os.fsencode(self._line) + b'\n'):
+            status = 125
+        elif status == 1 and (' ended with status 0 ' in self._line or
+                              self._stopping and not self._line):
+            status = 0                  # 1 is the client's
         output = self.output
         said = re.findall('^portexec: .*', output, re.MULTILINE)
         error = ServiceError(self._line or (said or ['portexec'])[-1], status,
@@ -356,7 +369,7 @@ class Service:
                 del self._output[first.start():first.end()]
                 self._begin(*words)
         end = self._death.search(self._output, self._line_at)
-        if end:
+        if end and not self._line:
             self._line = end[0].decode(errors='replace').rstrip()
             self._end_client()
         self._line_at = self._output.rfind(b'\n', self._line_at) + 1 or \
@@ -369,6 +382,12 @@ class Service:
         if port:
             self.port, self.url = int(port[1]), f'http://{address}'
         self._started.set_result(None)
+
+    def _length(self) -> int:
+        """Of the output.  The thread may not have read the last of it."""
+        with self._lock:
+            self._take()
+            return len(self._output)
 
     def _said(self, start: int) -> str:
         with self._lock:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Generator, List, Optional
 import pytest
 
 import portexec
-from portexec import Service
+from portexec import Service, ServiceError
 
 # The innermost fixture that is being set up, or the test that runs, is last.
 _requesters: List[Any] = []
@@ -26,6 +26,8 @@ _owners: Dict[Service, Optional[str]] = {}
 _starts: Dict[Service, int] = {}
 # What to say of those that have ended by themselves.
 _dead: Dict[Service, str] = {}
+# The errors of those that no test was left for.
+_late: List[str] = []
 
 
 @pytest.fixture(scope='session')
@@ -90,7 +92,7 @@ def pytest_runtest_protocol() -> Generator[None, None, None]:
         if service._stopping:
             del _owners[service]
     _starts.clear()
-    _starts.update((service, len(service._output)) for service in _owners)
+    _starts.update((service, service._length()) for service in _owners)
     yield
 
 
@@ -127,3 +129,23 @@ def pytest_runtest_makereport(item: pytest.Item
             report.sections.append(
                 (f'portexec: {command} on {service.address}', said))
         _note(service)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After -x fixtures of the session end here, by pytest itself, which has
+    only a traceback for their errors."""
+    for service in reversed([*_owners]):
+        try:
+            service.stop()
+        except ServiceError as error:
+            _late.append(str(error))
+            session.exitstatus = session.exitstatus or \
+                pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if _late:
+        terminalreporter.section('portexec', red=True)
+    for text in _late:
+        terminalreporter.write_line(text)

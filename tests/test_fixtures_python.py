@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: ISC
+"""The test fixtures of tests/examples for Python, each in a copy of its
+folder, in a virtual environment that has the wheel, installed offline."""
+
+import concurrent.futures
+import contextlib
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+from harness import DEADLINE, TOP, Tree, environment, wait_for
+
+EXAMPLES = os.path.join(TOP, 'tests', 'examples')
+PYTHON = '/usr/bin/python3'
+SOON = 5            # seconds: what is promised
+TIMES = 20          # side by side
+AT_ONCE = 4         # each has several services
+
+with open(os.path.join(TOP, 'VERSION')) as version_file:
+    WHEELS = os.path.join(
+        glob.escape(os.path.join(harness.BUILD, 'release')),
+        f'portexec-{version_file.read().strip()}-*_{os.uname().machine}.whl')
+with open(EXAMPLES + '/server.py') as server_file:
+    SERVER = server_file.read()
+
+# What a service does when a test looks at its end: when was that?
+MARK = "import os; open(os.environ['MARK'], 'a').close()"
+# The kernel closes the connection, and the test is over, before portexec can
+# know of the end.
+DIES = "print('out of memory', flush=True); os._exit(3)"
+FAILS = f"{MARK}; print('no database', flush=True); os._exit(3)\n"
+HANG = 'import threading; threading.Event().wait()'
+ENDED = (r'portexec: \S*python3? ended with status 3 after \d+\.\d s, before '
+         'the client')
+IGNORES = 'import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
+ANSWER = '        text = '        # begins one
+
+venv = None         # the module's own
+
+
+def setUpModule():
+    global venv
+    wheels = glob.glob(WHEELS)
+    if len(wheels) != 1:
+        raise unittest.SkipTest('make wheel has not been run')
+    if not os.path.exists(PYTHON):
+        raise unittest.SkipTest('not installed: ' + PYTHON)
+    venv = os.path.realpath(tempfile.mkdtemp(prefix='portexec-fixtures-'))
+    unittest.addModuleCleanup(shutil.rmtree, venv)
+    for words in (
+            ('venv', '--without-pip', '--system-site-packages', venv),
+            ('pip', '--python', venv + '/bin/python', '-q', '--no-input',
+             '--disable-pip-version-check', 'install', '--no-index',
+             '--no-deps', *wheels)):
+        subprocess.run([PYTHON, '-m', *words], check=True, timeout=DEADLINE,
+                       cwd='/', env=environment(PIP_ROOT_USER_ACTION='ignore',
+                                                PIP_NO_CACHE_DIR='1'))
+
+
+class Base(Tree):
+    """A copy of one of the folders, and what runs in it."""
+
+    service = 'server.py'
+    needs = ()
+    hung = 1        # how many, one after the other, if all hang
+
+    def setUp(self):
+        super().setUp()
+        for need in self.needs:
+            if not shutil.which(need) and subprocess.run(
+                    [PYTHON, '-c', f'import {need}'],
+                    stderr=subprocess.DEVNULL).returncode != 0:
+                self.skipTest('not installed: ' + need)
+        self.env.update(
+            PATH=f'{venv}/bin:{os.environ["PATH"]}', MARK=self.path('mark'),
+            PYTHONDONTWRITEBYTECODE='1', PYTEST_ADDOPTS='-p no:cacheprovider')
+
+    def project(self, service=None, options='start_timeout=60'):
+        """A copy of the folder, with that text of the service, and these
+        options for each.  A machine that does much else takes patience."""
+        shutil.copytree(os.path.join(EXAMPLES, self.name),
+                        self.path('project'))
+        if self.service == 'server.py':
+            shutil.copy(EXAMPLES + '/server.py', self.path('project'))
+        if service is not None:
+            self.write('project/' + self.service, service)
+        changed = 0
+        for path in glob.glob(self.path('project') + '/*.py'):
+            with open(path) as source:
+                text, found = re.subn('start_timeout=3', options,
+                                      source.read())
+            with open(path, 'w') as source:
+                source.write(text)
+            changed += found
+        self.assertGreater(changed, 0)
+        self.before = self.files()
+
+    def files(self):
+        return sorted(os.path.join(where, name) for where, _, names
+                      in os.walk(self.path('project')) for name in names)
+
+    def start(self, command=None):
+        log = open(self.path('log'), 'a+')
+        self.addCleanup(log.close)
+        return self.launch('-c', 'exec ' + (command or self.command),
+                           program='sh', cwd=self.path('project'), stdout=log,
+                           stderr=log, start_new_session=True, env=self.env)
+
+    def assert_clean(self):
+        wait_for(lambda: not self.left(), 'the end of all', SOON)
+        self.assertEqual(self.files(), self.before)
+
+    def run_to_failure(self, *lines):
+        """It fails as the framework has it, and says these lines."""
+        process = self.start()
+        self.assertEqual(process.wait(DEADLINE), 1, self.read('log'))
+        self.assertLess(
+            time.time() - os.stat(self.path('mark')).st_mtime,
+            self.hung * SOON)
+        self.assert_clean()
+        for line in (self.failure, *lines):
+            self.assertRegex(self.read('log'), line)
+
+    def text(self):
+        if self.service == 'server.py':
+            return SERVER
+        return self.read(os.path.join(EXAMPLES, self.name, self.service))
+
+
+class Stopped(Base):
+    """In the midst of a test."""
+
+    def start_test(self):
+        """In the midst of which it is."""
+        self.project(self.text().replace(
+            ANSWER, f'        {MARK}; {HANG}\n{ANSWER}'))
+        process = self.start()
+        wait_for(lambda: os.path.exists(self.path('mark')), 'a request')
+        return process
+
+    def test_interrupted(self):
+        """As by Ctrl-C."""
+        process = self.start_test()
+        os.killpg(process.pid, signal.SIGINT)
+        self.assert_clean()
+        self.assertNotEqual(process.wait(DEADLINE), 0)
+
+    def test_killed(self):
+        """With the workers of pytest-xdist, which else live on for some
+        seconds, in the midst of a test."""
+        process = self.start_test()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        self.assert_clean()
+        process.wait(DEADLINE)
+
+
+class Fixture(Base):
+    """Each of the frameworks is a class of its own."""
+
+    def test_passes(self):
+        self.project()
+        for command in self.commands:
+            process = self.start(command)
+            self.assertEqual(process.wait(DEADLINE), 0, self.read('log'))
+            self.assertEqual(self.left(), [])
+        self.assert_clean()
+        self.assertEqual(
+            len(re.findall(self.success, self.read('log'))),
+            len(self.commands), self.read('log'))
+
+    def test_service_fails(self):
+        self.project(self.failing())
+        self.run_to_failure('no database', ENDED)
+
+    def test_service_dies(self):
+        """In the midst of an answer."""
+        self.project(self.dying())
+        self.run_to_failure('out of memory', ENDED)
+
+    def failing(self):
+        return FAILS
+
+    def dying(self):
+        return self.text().replace(ANSWER, f'        {MARK}; {DIES}\n{ANSWER}')
+
+
+class Full(Fixture, Stopped):
+    """What the frameworks that are no servers are held to."""
+
+    def test_service_hangs(self):
+        self.project(f'{MARK}\n{HANG}\n', 'start_timeout=3')
+        self.run_to_failure(r'portexec: gave up after 3 s \(-t\), still '
+                            r'waiting for \S+python3? to bind \d+')
+
+    def test_service_ignores_term(self):
+        self.project(IGNORES + self.text(), 'kill_after=.5')
+        process = self.start()
+        self.assertEqual(process.wait(DEADLINE), 0, self.read('log'))
+        self.assert_clean()
+
+    def test_side_by_side(self):
+        self.project()
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            statuses = list(pool.map(
+                lambda _: self.start().wait(2 * DEADLINE), range(TIMES)))
+        self.assertEqual(statuses, TIMES * [0], self.read('log'))
+        self.assert_clean()
+
+
+class Pytest(Full):
+    name = 'pytest'
+    hung = 5
+    needs = 'pytest', 'xdist', 'pytest_asyncio', 'redis-server'
+    command = 'python -m pytest'
+    commands = command, command + ' -n 2'
+    success = r'\b6 passed in '
+    failure = r'\d failed|\d errors?'
+
+
+class PytestXdist(Stopped):
+    """The workers end as well."""
+    name = 'pytest'
+    needs = 'pytest', 'xdist', 'pytest_asyncio', 'redis-server'
+    command = 'python -m pytest -n 2'
+
+
+class Unittest(Full):
+    name = 'unittest'
+    hung = 2
+    command = 'python -m unittest'
+    commands = command,
+    success = r'Ran 3 tests in .*\n\nOK\n'
+    failure = r'FAILED \((failures|errors)='
+
+
+class Flask(Fixture):
+    name = 'flask'
+    service = 'app.py'
+    needs = 'pytest', 'flask'
+    command = 'python -m pytest'
+    commands = command,
+    success = r'\b2 passed in '
+    failure = r'1 failed, 1 passed'
+
+    # The tests load the app as well.
+    def failing(self):
+        return ("import sys\nif 'pytest' not in sys.modules:\n    " + FAILS +
+                self.text())
+
+    def dying(self):
+        return self.text().replace('    return ', (
+            "    import sys\n    if 'pytest' not in sys.modules:\n"
+            f'        {MARK}; {DIES}\n    return '))
+
+
+class Django(Fixture):
+    name = 'django'
+    service = 'urls.py'
+    needs = 'django',
+    command = 'python manage.py test'
+    commands = command,
+    success = r'Ran 2 tests in .*\n\nOK\n'
+    failure = r'FAILED \(errors=[12]\)'
+
+    # The tests load it as well.
+    def failing(self):
+        return ("import sys\nif 'runserver' in sys.argv:\n    " + FAILS +
+                self.text())
+
+    def dying(self):
+        return self.text().replace('    return ', (
+            "    import sys\n    if 'runserver' in sys.argv:\n"
+            f'        {MARK}; {DIES}\n    return '))
+
+
+def load_tests(loader, *_):
+    """Not of the classes that they share."""
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, (
+        Pytest, PytestXdist, Unittest, Flask, Django)))
