@@ -475,6 +475,31 @@ for _ in range(100):
 '''
 
 
+# Has 200 descriptors and its socket at numbers among and above those, with an
+# epoll instance for each.
+MANY = '''
+import os, select, socket, sys
+for _ in range(200):
+    os.open('/dev/null', os.O_RDONLY)
+one = socket.socket()
+polls = []
+for number in 300, 1000:
+    os.dup2(one.fileno(), number)
+    polls.append(select.epoll())
+    polls[-1].register(number, select.EPOLLIN)
+    os.dup2(polls[-1].fileno(), number + 1)
+    os.close(polls[-1].fileno())
+    polls[-1] = select.epoll.fromfd(number + 1)
+one.bind(('127.0.0.1', int(sys.argv[1])))
+one.listen()
+print(*(socket.socket(fileno=number).getsockopt(
+    socket.SOL_SOCKET, socket.SO_ACCEPTCONN) for number in (300, 1000)),
+    flush=True)
+for poll in polls:
+    print(poll.poll(30))
+'''
+
+
 class Calls(harness.Case):
     if not harness.SANITIZED:   # LeakSanitizer aborts under strace
         def test_few(self):
@@ -498,6 +523,27 @@ class Calls(harness.Case):
             own = [name for name in calls[101] if name not in (
                 'brk', 'mmap', 'munmap', 'fcntl')]
             self.assertLessEqual(len(own) + 1, 50)
+
+        def test_few_for_each_descriptor(self):
+            """Numbers at which nothing is open are not looked at."""
+            harness.need_strace()
+            log = self.path('calls')
+            self.run_portexec('-f', '-qq', '-o', log, PORTEXEC, '--',
+                              sys.executable, '-c', FOREIGN.replace(
+                                  'range(3)', 'range(200)'), '{port}',
+                              program='strace')
+            calls = harness.traced_binds(log)[101]
+            self.assertIn(calls.count('kcmp'), range(400, 412))
+
+    def test_a_duplicate_at_any_number(self):
+        process = self.launch('-q', '-p', self.path('port'), '--',
+                              sys.executable, '-c', MANY, '{port}')
+        self.assertEqual(process.stdout.readline(), '1 1\n')
+        with open(self.path('port')) as file, connect(
+                '127.0.0.1:' + file.read().strip()):
+            self.assertEqual(process.stdout.read(),
+                             '[(300, 1)]\n[(1000, 1)]\n')
+        self.assertEqual(process.wait(harness.DEADLINE), 0)
 
 
 # Registers one socket at the numbers that are its arguments, and binds it;

@@ -159,11 +159,20 @@ caller_flags(const struct caller *caller, int fd)
 	return (int)flags;
 }
 
+/* The size is their number, since Linux 6.2: proc_fd_getattr(). */
+static off_t
+count_descriptors(const struct descriptors *all)
+{
+	struct stat status;
+
+	return fstat(all->folder.fd, &status) == -1 ? 0 : status.st_size;
+}
+
 void
 caller_begin_descriptors(const struct caller *caller, struct descriptors *all,
     int ours, ino_t inode)
 {
-	struct stat status;
+	off_t count;
 
 	*all = (struct descriptors){ .caller = caller, .ours = ours,
 	    .inode = inode };
@@ -171,13 +180,24 @@ caller_begin_descriptors(const struct caller *caller, struct descriptors *all,
 		all->hidden = errno == EACCES || errno == EPERM;
 		return;
 	}
-	/* The size is their number, since Linux 6.2: proc_fd_getattr(). */
-	if (ours == -1 || fstat(all->folder.fd, &status) == -1 ||
-	    status.st_size <= FEW || status.st_size > MANY)
+	count = ours == -1 ? 0 : count_descriptors(all);
+	if (count <= FEW || count > MANY)
 		return;
 	all->self = getpid();
-	all->left = (int)status.st_size;
-	all->end = SPARSE * all->left;
+	all->count = (int)count;
+	all->end = SPARSE * all->count;
+}
+
+/*
+ * Another thread may have opened more since they were counted, at lower numbers
+ * than some of those.
+ */
+static bool
+found_all(struct descriptors *all)
+{
+	if (all->found == all->count)
+		all->count = (int)count_descriptors(all);
+	return all->found >= all->count;
 }
 
 /*
@@ -229,16 +249,16 @@ list(struct descriptors *all, struct descriptor *descriptor)
 bool
 caller_next_descriptor(struct descriptors *all, struct descriptor *descriptor)
 {
-	while (all->next < all->end)
+	while (all->next < all->end && !found_all(all))
 		if (compare(all, all->next, descriptor) == 0) {
 			all->next++;
-			all->left--;
+			all->found++;
 			return true;
 		} else if (errno == EBADF)
 			all->next++;
 		else
 			all->end = all->next;
-	return (all->end == 0 || all->left > 0) && list(all, descriptor);
+	return (all->end == 0 || !found_all(all)) && list(all, descriptor);
 }
 
 void

@@ -39,7 +39,8 @@ struct descriptors {
 	pid_t			 self;
 	int			 next;	/* the lowest that was not compared */
 	int			 end;
-	int			 left;	/* so many were not found by that */
+	int			 count;	/* so many are open */
+	int			 found;	/* so many were found by that */
 };
 
 /*

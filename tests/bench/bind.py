@@ -158,6 +158,9 @@ def set_goals(section, costs, calls):
             max(calls[name, NEW] for name in (UDP, TCP, THREADS, MANY)), 1)
     at_most("bind(2) of the service's own port, 7 descriptors: the keeper's "
             'system calls', 50, calls[7, NEW], 0)
+    at_most("bind(2) of the service's own port: the keeper's system calls for "
+            'each descriptor more',
+            2, (calls[1005, NEW] - calls[105, NEW]) / 900, 1)
     if not bench.has(BEFORE):
         return
     faster = ratio(costs, (UDP, OLD), (UDP, NEW), 'bind')
