@@ -1068,24 +1068,36 @@ def blocks(text, language):
                       re.MULTILINE | re.DOTALL)
 
 
+def readme():
+    with open(SOURCE + '/README.md') as file:
+        return file.read()
+
+
+def first_test(folder):
+    """By README's lines, in an empty folder: returns the command that runs the
+    test, and what else README has of it."""
+    section = readme().partition('## Five minutes')[2].partition('\n## ')[0]
+    install, run = blocks(section, 'sh')
+    server, test, using = blocks(section, 'js')
+    assert install == 'npm install --save-dev portexec\n', install
+    call(*shlex.split(install.replace('portexec', '--offline ' + TARBALL)),
+         cwd=folder)
+    for name, text in ('server.js', server), ('server.test.js', test):
+        with open(os.path.join(folder, name), 'w') as file:
+            file.write(text)
+    return run, using
+
+
 class Readme(Tree):
     """From an empty folder to a green test, by README's lines alone."""
 
     def setUp(self):
         super().setUp()
         self.env = clean_environment(PORTEXEC_TEST=self.directory)
-        with open(SOURCE + '/README.md') as file:
-            self.text = file.read()
+        self.text = readme()
 
     def test_five_minutes(self):
-        section = self.text.partition('## Five minutes')[2].partition('\n## ')
-        install, run = blocks(section[0], 'sh')
-        server, test, using = blocks(section[0], 'js')
-        self.assertEqual(install, 'npm install --save-dev portexec\n')
-        call(*shlex.split(install.replace('portexec', '--offline ' + TARBALL)),
-             cwd=self.directory)
-        self.write('server.js', server)
-        self.write('server.test.js', test)
+        run, using = first_test(self.directory)
         done = self.run_portexec('-c', run, program='sh', env=self.env)
         self.assertRegex(done.stdout, r'pass 1\n')
         self.assertEqual(self.left(), [])

@@ -5,10 +5,13 @@ import glob
 import os
 import subprocess
 import sys
+import tempfile
+import time
 import unittest
 
 import bench
 import test_npm
+import test_wheel
 from bench import Command, spread, tool
 
 NOTHING = tool('nothing')
@@ -62,11 +65,46 @@ def of_python():
     }
 
 
+def by_npm(folder):
+    """README's first test of the package, run to its green end."""
+    run, _ = test_npm.first_test(folder)
+    subprocess.run(['sh', '-c', run], cwd=folder, check=True,
+                   stdout=subprocess.DEVNULL,
+                   env=test_npm.clean_environment())
+
+
+def by_pip(folder):
+    """The same of the wheel, where pytest is there already."""
+    test_wheel.make_venv(folder + '/venv', '--system-site-packages')
+    test_wheel.pip(folder + '/venv', 'install',
+                   test_wheel.wheel(os.uname().machine))
+    with open(folder + '/test_web.py', 'w') as file:
+        file.write(test_wheel.readme()[0])
+    subprocess.run([folder + '/venv/bin/python', '-m', 'pytest', '-q'],
+                   cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+def first_tests():
+    """{how: seconds of each round} from an empty folder to a green test."""
+    ways = {'npm, `node --test`': by_npm}
+    if test_wheel.wheel(os.uname().machine):
+        ways['pip, pytest'] = by_pip
+    seconds = {how: [] for how in ways}
+    for _ in range(bench.rounds(5, 1)):
+        for how, test in ways.items():
+            with tempfile.TemporaryDirectory() as folder:
+                begin = time.monotonic()
+                test(folder)
+                seconds[how].append(time.monotonic() - begin)
+    return seconds
+
+
 def measure():
     try:
         test_npm.setUpModule()
         commands = {**of_npm(), **of_python()}
         samples = bench.launch(commands, bench.rounds(500, 50))
+        seconds = first_tests()
     except unittest.SkipTest as skip:
         raise SystemExit(f'packages: {skip}') from None
     finally:
@@ -96,6 +134,17 @@ compared with it, round by round.
         section.goal(f'{name} adds at most 0.1 ms',
                      f'{more[name].median / 1000:.2f} ms',
                      more[name].median <= 100)
+    section.say('''
+From an empty folder to the green end of README's first test, with a service
+that the test starts. The package is installed from its file, as if it had been
+downloaded before.
+''')
+    section.table(('what installs it and runs the test', 'seconds'),
+                  *((how, spread(own).text(1))
+                    for how, own in seconds.items()))
+    for how, own in seconds.items():
+        section.goal(f'{how}: a green test in less than 5 s',
+                     f'{spread(own).median:.1f} s', spread(own).median < 5)
     return section
 
 
