@@ -479,6 +479,12 @@ class Tree(Case):
             raise AssertionError(f'{error}: ' + ', '.join(map(
                 command_line, self.left(part)))) from None
 
+    def await_rest(self):
+        """Until all sleep: a signal that reaches a shell just before it calls
+        read(2) is not acted on before that returns."""
+        wait_for(lambda: all(state(pid) == 'S' for pid in self.left()),
+                 'all to sleep')
+
     def end_left(self):
         def kill():
             found = self.left()

@@ -307,6 +307,7 @@ class Terminal(InTerminal, Stopping):
             '-k', '86400'))
         self.await_mark('service')
         terminal.expect('ready')
+        self.await_rest()
         terminal.send('\3')
         terminal.expect('client')
         self.await_mark('int')

@@ -6,7 +6,6 @@ The command of each is that of the cookbook's table; where it builds something
 this is done once, and the program that was built is run.
 """
 
-import concurrent.futures
 import contextlib
 import functools
 import glob
@@ -17,16 +16,14 @@ import signal
 import subprocess
 import tarfile
 import tempfile
-import time
 import unittest
 
 import harness
-from harness import DEADLINE, TOP, Tree, environment, name_of, wait_for
+from fixtures import (ANSWER, DIES, EXAMPLES, FAILS, HANG, IGNORES, MARK,
+                      SERVER, SOON, Example)
+from harness import DEADLINE, TOP, environment, name_of
 
-EXAMPLES = os.path.join(TOP, 'tests', 'examples')
 JUNIT = '/usr/share/java/junit-platform-console-standalone.jar'
-SOON = 5            # seconds: what is promised
-TIMES = 20          # side by side
 
 with open(os.path.join(TOP, 'VERSION')) as version_file:
     ARCHIVE = os.path.join(
@@ -37,15 +34,8 @@ with open(os.path.join(TOP, 'docs', 'cookbook.md')) as page:
         r'^\| .* \| \[(.*/.*)\]\(\.\./tests/examples/\1\) \| `(.*)` \|$',
         page.read(), re.MULTILINE))
 
-# What the services of a test begin with: when was that?
-MARK = "import os; open(os.environ['MARK'], 'a').close()"
-FAILS = MARK + "\nprint('no database', flush=True); os._exit(3)\n"
-HANG = 'import threading; threading.Event().wait()'
 ENDED = (r'portexec: python3 ended with status 3 after \d+\.\d s, before the '
          'client')
-with open(EXAMPLES + '/server.py') as server_file:
-    SERVER = server_file.read()
-ANSWER = '        text = '        # begins one
 
 folder = None       # the module's own
 
@@ -95,15 +85,13 @@ def built(file, builds, options):
     return result
 
 
-class Fixture(Tree):
+class Fixture(Example):
     """Each of the languages is a class of its own."""
 
     needs = ()
     builds = ':'
     other = 'goodbye'       # in the report, where the answer is that
-    hung = 1                # how many, one after the other, if all hang
     asked = 1               # how often, of a service whose end is looked at
-    at_once = TIMES
 
     def setUp(self):
         super().setUp()
@@ -122,35 +110,6 @@ class Fixture(Tree):
             self.write('project/server.py', service)
         self.before = self.files()
 
-    def files(self):
-        return sorted(os.path.join(where, name) for where, _, names
-                      in os.walk(self.path('project')) for name in names)
-
-    def start(self, script=None, **changes):
-        log = open(self.path('log'), 'a+')
-        self.addCleanup(log.close)
-        return self.launch('-c', script or 'exec ' + self.command,
-                           program='sh', cwd=self.path('project'), stdout=log,
-                           stderr=log, start_new_session=True,
-                           env={**self.env, **changes})
-
-    def assert_clean(self):
-        self.assert_nothing_left(seconds=SOON)
-        self.assertEqual(self.files(), self.before)
-
-    def since_mark(self):
-        return time.time() - os.stat(self.path('mark')).st_mtime
-
-    def run_to_failure(self, *lines, **changes):
-        """It fails as the framework has it, and says these lines."""
-        process = self.start(**changes)
-        self.assertNotEqual(process.wait(DEADLINE), 0)
-        if os.path.exists(self.path('mark')):
-            self.assertLess(self.since_mark(), self.hung * SOON)
-        self.assert_clean()
-        for line in (self.failure, *lines):
-            self.assertRegex(self.read('log'), line)
-
     def test_passes(self):
         """By the command that the table has."""
         shutil.copytree(os.path.join(EXAMPLES, self.file.split('/')[0]),
@@ -164,17 +123,11 @@ class Fixture(Tree):
 
     def test_side_by_side(self):
         self.project()
-
-        def run(_):
-            return self.start().wait(2 * DEADLINE)
-        with concurrent.futures.ThreadPoolExecutor(self.at_once) as pool:
-            statuses = list(pool.map(run, range(TIMES)))
-        self.assertEqual(statuses, TIMES * [0], self.read('log'))
-        self.assert_clean()
+        self.run_side_by_side()
 
     def test_another_answer(self):
         self.project(SERVER.replace('hello', 'goodbye'))
-        self.run_to_failure(self.other)
+        self.run_to_failure(self.other, marked=False)
 
     def test_service_fails(self):
         self.project(FAILS)
@@ -186,12 +139,9 @@ class Fixture(Tree):
                             r'waiting for python3 to bind \d+')
 
     def test_service_dies(self):
-        """In the midst of an answer: the kernel closes the connection, and
-        the test is over, before portexec can know of the end."""
-        self.project(SERVER.replace(ANSWER, f'''\
-        {MARK}
-        print('out of memory', flush=True); os._exit(3)
-{ANSWER}'''), '-k .5 -t 60')
+        """In the midst of an answer."""
+        self.project(SERVER.replace(
+            ANSWER, f'        {MARK}; {DIES}\n{ANSWER}'), '-k .5 -t 60')
         self.run_to_failure('out of memory', ENDED)
 
     def test_service_dies_with_the_last_answer(self):
@@ -206,12 +156,10 @@ class Fixture(Tree):
             while os.path.exists('/proc/%d' % parent):
                 time.sleep(0.01)
 {ANSWER}'''))
-        self.run_to_failure('out of memory', ENDED)
+        self.run_to_failure('out of memory', ENDED, marked=False)
 
     def test_service_ignores_term(self):
-        self.project('import signal\n'
-                     'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n' +
-                     SERVER, '-k .5 -t 60')
+        self.project(IGNORES + SERVER, '-k .5 -t 60')
         process = self.start()
         self.assertEqual(process.wait(DEADLINE), 0, self.read('log'))
         self.assert_clean()
@@ -221,23 +169,11 @@ class Fixture(Tree):
         os.mkdir(self.path('bin'))
         self.write('bin/portexec', '#!/bin/sh\necho "portexec: no" >&2\n'
                    'exit 125\n', 0o755)
-        self.run_to_failure('portexec: no', PATH=':'.join([
+        self.run_to_failure('portexec: no', marked=False, PATH=':'.join([
             self.path('bin'), os.environ['PATH']]))
 
-    def start_test(self):
-        """In the midst of which it is."""
-        self.project(SERVER.replace(
-            ANSWER, f'        {MARK}; {HANG}\n{ANSWER}'))
-        process = self.start()
-        wait_for(lambda: os.path.exists(self.path('mark')), 'a request')
-        return process
-
     def test_interrupted(self):
-        """As by Ctrl-C."""
-        process = self.start_test()
-        os.killpg(process.pid, signal.SIGINT)
-        self.assert_clean()
-        self.assertNotEqual(process.wait(DEADLINE), 0)
+        self.interrupt_test()
 
     def test_killed(self):
         """The process that holds the service, and its starters."""

@@ -2,7 +2,6 @@
 """The test fixtures of tests/examples for Python, each in a copy of its
 folder, in a virtual environment that has the wheel, installed offline."""
 
-import concurrent.futures
 import contextlib
 import glob
 import os
@@ -11,36 +10,22 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import unittest
 
 import harness
-from harness import DEADLINE, TOP, Tree, environment, wait_for
+from fixtures import (ANSWER, DIES, EXAMPLES, FAILS, HANG, IGNORES, MARK,
+                      Example)
+from harness import DEADLINE, TOP, environment
 
-EXAMPLES = os.path.join(TOP, 'tests', 'examples')
 PYTHON = '/usr/bin/python3'
-SOON = 5            # seconds: what is promised
-TIMES = 20          # side by side
-AT_ONCE = 4         # each has several services
 
 with open(os.path.join(TOP, 'VERSION')) as version_file:
     WHEELS = os.path.join(
         glob.escape(os.path.join(harness.BUILD, 'release')),
         f'portexec-{version_file.read().strip()}-*_{os.uname().machine}.whl')
-with open(EXAMPLES + '/server.py') as server_file:
-    SERVER = server_file.read()
 
-# What a service does when a test looks at its end: when was that?
-MARK = "import os; open(os.environ['MARK'], 'a').close()"
-# The kernel closes the connection, and the test is over, before portexec can
-# know of the end.
-DIES = "print('out of memory', flush=True); os._exit(3)"
-FAILS = f"{MARK}; print('no database', flush=True); os._exit(3)\n"
-HANG = 'import threading; threading.Event().wait()'
 ENDED = (r'portexec: \S*python3? ended with status 3 after \d+\.\d s, before '
          'the client')
-IGNORES = 'import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
-ANSWER = '        text = '        # begins one
 
 venv = None         # the module's own
 
@@ -64,12 +49,11 @@ def setUpModule():
                                                 PIP_NO_CACHE_DIR='1'))
 
 
-class Base(Tree):
-    """A copy of one of the folders, and what runs in it."""
-
+class Base(Example):
     service = 'server.py'
     needs = ()
-    hung = 1        # how many, one after the other, if all hang
+    at_once = 4         # each has several services
+    statuses = 1,
 
     def setUp(self):
         super().setUp()
@@ -102,55 +86,17 @@ class Base(Tree):
         self.assertGreater(changed, 0)
         self.before = self.files()
 
-    def files(self):
-        return sorted(os.path.join(where, name) for where, _, names
-                      in os.walk(self.path('project')) for name in names)
-
-    def start(self, command=None):
-        log = open(self.path('log'), 'a+')
-        self.addCleanup(log.close)
-        return self.launch('-c', 'exec ' + (command or self.command),
-                           program='sh', cwd=self.path('project'), stdout=log,
-                           stderr=log, start_new_session=True, env=self.env)
-
-    def assert_clean(self):
-        wait_for(lambda: not self.left(), 'the end of all', SOON)
-        self.assertEqual(self.files(), self.before)
-
-    def run_to_failure(self, *lines):
-        """It fails as the framework has it, and says these lines."""
-        process = self.start()
-        self.assertEqual(process.wait(DEADLINE), 1, self.read('log'))
-        self.assertLess(
-            time.time() - os.stat(self.path('mark')).st_mtime,
-            self.hung * SOON)
-        self.assert_clean()
-        for line in (self.failure, *lines):
-            self.assertRegex(self.read('log'), line)
-
     def text(self):
         if self.service == 'server.py':
-            return SERVER
+            return super().text()
         return self.read(os.path.join(EXAMPLES, self.name, self.service))
 
 
 class Stopped(Base):
     """In the midst of a test."""
 
-    def start_test(self):
-        """In the midst of which it is."""
-        self.project(self.text().replace(
-            ANSWER, f'        {MARK}; {HANG}\n{ANSWER}'))
-        process = self.start()
-        wait_for(lambda: os.path.exists(self.path('mark')), 'a request')
-        return process
-
     def test_interrupted(self):
-        """As by Ctrl-C."""
-        process = self.start_test()
-        os.killpg(process.pid, signal.SIGINT)
-        self.assert_clean()
-        self.assertNotEqual(process.wait(DEADLINE), 0)
+        self.interrupt_test()
 
     def test_killed(self):
         """With the workers of pytest-xdist, which else live on for some
@@ -168,7 +114,7 @@ class Fixture(Base):
     def test_passes(self):
         self.project()
         for command in self.commands:
-            process = self.start(command)
+            process = self.start('exec ' + command)
             self.assertEqual(process.wait(DEADLINE), 0, self.read('log'))
             self.assertEqual(self.left(), [])
         self.assert_clean()
@@ -208,11 +154,7 @@ class Full(Fixture, Stopped):
 
     def test_side_by_side(self):
         self.project()
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            statuses = list(pool.map(
-                lambda _: self.start().wait(2 * DEADLINE), range(TIMES)))
-        self.assertEqual(statuses, TIMES * [0], self.read('log'))
-        self.assert_clean()
+        self.run_side_by_side()
 
 
 class Pytest(Full):

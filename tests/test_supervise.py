@@ -314,6 +314,7 @@ class Stops(Supervised):
                                           'echo ready; read -r line',
                                           stdin=subprocess.PIPE)
                     pids = (process.pid, *self.parts(process.pid))
+                    self.await_rest()
                     for which in order:
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(pids[which], number)
