@@ -17,6 +17,7 @@ import os
 import platform
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -486,12 +487,21 @@ class Tree(Case):
                  'all to sleep')
 
     def end_left(self):
+        """A process that ends has no environment, and so is not found, for a
+        while before its descriptors are closed."""
         def kill():
-            found = self.left()
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            return not found
+            with contextlib.ExitStack() as stack:
+                ends = []
+                for pid in self.left():
+                    with contextlib.suppress(ProcessLookupError):
+                        ends.append(os.pidfd_open(pid))
+                        stack.callback(os.close, ends[-1])
+                        os.kill(pid, signal.SIGKILL)
+                for end in ends:
+                    poll = select.poll()
+                    poll.register(end, select.POLLIN)
+                    poll.poll(1000 * DEADLINE)
+            return not ends
         wait_for(kill, 'the end of what a test has left')
 
     def parts(self, front):
