@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/seconds.h"
 
 #define PREFIX	"portexec: "
 
@@ -138,8 +138,7 @@ log_debug(const struct log *log, const char *format, ...)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ms = (now.tv_sec - log->start.tv_sec) * INT64_C(1000) +
 	    (now.tv_nsec - log->start.tv_nsec) / 1000000;
-	snprintf(prefix, sizeof(prefix), "%" PRId64 ".%03d s: ", ms / 1000,
-	    (int)(ms % 1000));
+	snprintf(prefix, sizeof(prefix), "%s s: ", seconds_text(ms, 3).text);
 	va_start(arguments, format);
 	write_text(prefix, format, arguments);
 	va_end(arguments);

@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <unistd.h>
 
 #include "adopt/notification.h"
@@ -249,16 +248,15 @@ static void
 lose_service(struct run *run)
 {
 	const struct launch *launch = run->launch;
-	const struct child *service = &run->service;
-	int64_t tenths = (service->ended_at - service->started_at) / 100;
 	char end[64];
 
 	run->cause = CAUSE_SERVICE;
 	hang_review(run);
 	adoption_close_all(&run->adoption);
-	run_describe_end(service, end, sizeof(end));
-	log_info(&launch->log, "%s %s after %" PRId64 ".%d s, before the "
-	    "client", launch->command[0], end, tenths / 10, (int)(tenths % 10));
+	run_describe_end(&run->service, end, sizeof(end));
+	log_info(&launch->log, "%s %s after %s s, before the client",
+	    launch->command[0], end, run_seconds(run, run->service.ended_at,
+	    1).text);
 	run_begin_grace(run);
 }
 

@@ -68,15 +68,12 @@ look_at_watch(struct run *run, struct watch *watch)
 	return !watch->settled && !served;
 }
 
-/* Stores "3", "0.7". */
-static void
-format_seconds(int64_t milliseconds, char text[24])
+/* "3", "0.7" */
+static struct seconds
+describe_time(int64_t milliseconds)
 {
-	if (milliseconds % 1000 == 0 || milliseconds >= PATIENCE_MS)
-		snprintf(text, 24, "%lld", (long long)milliseconds / 1000);
-	else
-		snprintf(text, 24, "%lld.%lld", (long long)milliseconds / 1000,
-		    (long long)milliseconds / 100 % 10);
+	return seconds_text(milliseconds, milliseconds % 1000 == 0 ||
+	    milliseconds >= PATIENCE_MS ? 0 : 1);
 }
 
 static void
@@ -128,17 +125,16 @@ compose(const struct run *run, const struct watch *watch, int64_t now,
 	const char *verb = run->launch->handoff == RESERVE ? "listen on" :
 	    run->launch->handoff == INHERIT || watch->given ? "accept on" :
 	    "bind";
-	char clients[48], seconds[24], port[8], label[LABEL_MAX];
+	char clients[48], port[8], label[LABEL_MAX];
 	bool named = listener_label(listener, label)[0] != '\0';
 
-	format_seconds(now - watch->since, seconds);
 	format_clients(run, watch, clients);
 	snprintf(port, sizeof(port), "%u", listener->port);
 	snprintf(text, LOG_MAX, "still waiting for %s to %s %s%s%s%s (%s s%s)",
 	    run->launch->command[0], verb,
 	    listener_is_unix(listener) ? listener->addr : port,
 	    named ? " (" : "", named ? listener->name : "", named ? ")" : "",
-	    seconds, clients);
+	    describe_time(now - watch->since).text, clients);
 }
 
 /* Reports the clients that wait, where there is a new hint. */
@@ -205,16 +201,14 @@ static void
 check_limit(struct run *run, int64_t end, int64_t now)
 {
 	int limit = run->launch->options->start_timeout;
-	char seconds[24];
 
 	if (end == NEVER || now < end - limit / 10)
 		return;
 	if (now >= end)
 		run_time_out(run);
 	else if (!run->hang.announced) {
-		format_seconds(end - now, seconds);
-		log_error("giving up in %s s (-t), %s", seconds,
-		    run->hang.last);
+		log_error("giving up in %s s (-t), %s",
+		    describe_time(end - now).text, run->hang.last);
 		run->hang.announced = true;
 	}
 }
@@ -365,12 +359,11 @@ void
 hang_end(struct run *run, bool failed)
 {
 	const struct hang *hang = &run->hang;
-	char seconds[24];
 
 	hang_review(run);
-	format_seconds(run->launch->options->start_timeout, seconds);
 	if (run->cause == CAUSE_TIMEOUT)
-		log_error("gave up after %s s (-t), %s", seconds, hang->last);
+		log_error("gave up after %s s (-t), %s", describe_time(
+		    run->launch->options->start_timeout).text, hang->last);
 	else if ((failed || run->stop_signal != 0) && hang->awaited)
 		log_error("ended %s", hang->last);
 	else if (hang->unreached[0] != '\0')

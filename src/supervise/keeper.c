@@ -42,15 +42,15 @@ summarize(const struct run *run)
 		return;
 	if (taken_at != 0)
 		snprintf(taken, sizeof(taken), ", taken after %s s",
-		    run_seconds(run, taken_at).text);
+		    run_seconds(run, taken_at, 3).text);
 	if (run->client.started_at != 0)
 		run_describe_end(&run->client, client, sizeof(client));
 	run_describe_end(&run->service, service, sizeof(service));
 	log_debug(&launch->log, "%s by %s%s; the client %s after %s s; "
 	    "%s %s after %s s", launch->listeners.list[0].addr,
 	    handoffs[launch->handoff], taken, client,
-	    run_seconds(run, client_ended_at).text, launch->command[0],
-	    service, run_seconds(run, run->service.ended_at).text);
+	    run_seconds(run, client_ended_at, 3).text, launch->command[0],
+	    service, run_seconds(run, run->service.ended_at, 3).text);
 }
 
 /* A file system cannot be unmounted while a process has its folder. */

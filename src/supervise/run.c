@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -236,14 +235,9 @@ run_describe_end(const struct child *child, char *text, size_t size)
 }
 
 struct seconds
-run_seconds(const struct run *run, int64_t when)
+run_seconds(const struct run *run, int64_t when, int decimals)
 {
-	int64_t ms = when - run->service.started_at;
-	struct seconds seconds;
-
-	snprintf(seconds.text, sizeof(seconds.text), "%" PRId64 ".%03d",
-	    ms / 1000, (int)(ms % 1000));
-	return seconds;
+	return seconds_text(when - run->service.started_at, decimals);
 }
 
 int

@@ -8,6 +8,7 @@
  */
 
 #include "adopt/adoption.h"
+#include "base/seconds.h"
 #include "handoff/launch.h"
 #include "process/events.h"
 #include "supervise/channel.h"
@@ -109,15 +110,11 @@ void	run_sync_signals(struct run *run);
  */
 void	run_describe_end(const struct child *child, char *text, size_t size);
 
-struct seconds {
-	char	text[24];	/* "1.234" */
-};
-
 /*
  * Returns the seconds from the service's start to when, a time of
- * events_clock(), which is not before it.
+ * events_clock(), which is not before it; see seconds_text().
  */
-struct seconds	run_seconds(const struct run *run, int64_t when);
+struct seconds	run_seconds(const struct run *run, int64_t when, int decimals);
 
 /*
  * Returns the status of wait(2) with which the run ends: the service's, or with

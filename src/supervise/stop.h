@@ -10,9 +10,9 @@
  * child, and gets the signal then.  So a wrapper that relays the signal is left
  * to do so: it lives as long as what it runs.  A wrapper that does not relay it
  * ends at once, and what it leaves is told by us.  A shell does neither on INT:
- * the command that it runs then is told with it, and none that it runs later,
- * in a trap say.  When four fifths of the
- * grace have gone by, every process is told that was not told before.
+ * the command that it runs then is told with it.  A command that it runs later,
+ * in a trap say, is not.  When four fifths of the grace have gone by, every
+ * process is told that was not told before.
  *
  * A process that ignores the signal gets TERM: a shell has its background jobs
  * ignore INT and QUIT.

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/words.h"
 #include "adopt/aside.h"
+#include "base/words.h"
 #include "process/tree.h"
 #include "socket/sock_table.h"
 #include "supervise/survey.h"
