@@ -183,7 +183,19 @@ class Unittest(Full):
     failure = r'FAILED \((failures|errors)='
 
 
-class Flask(Fixture):
+class Loaded(Fixture):
+    """The tests load the service as well, where serves is false."""
+
+    def failing(self):
+        return f'import sys\nif {self.serves}:\n    ' + FAILS + self.text()
+
+    def dying(self):
+        return self.text().replace('    return ', (
+            f'    import sys\n    if {self.serves}:\n'
+            f'        {MARK}; {DIES}\n    return '))
+
+
+class Flask(Loaded):
     name = 'flask'
     service = 'app.py'
     needs = 'pytest', 'flask'
@@ -191,19 +203,10 @@ class Flask(Fixture):
     commands = command,
     success = r'\b2 passed in '
     failure = r'1 failed, 1 passed'
-
-    # The tests load the app as well.
-    def failing(self):
-        return ("import sys\nif 'pytest' not in sys.modules:\n    " + FAILS +
-                self.text())
-
-    def dying(self):
-        return self.text().replace('    return ', (
-            "    import sys\n    if 'pytest' not in sys.modules:\n"
-            f'        {MARK}; {DIES}\n    return '))
+    serves = "'pytest' not in sys.modules"
 
 
-class Django(Fixture):
+class Django(Loaded):
     name = 'django'
     service = 'urls.py'
     needs = 'django',
@@ -211,16 +214,7 @@ class Django(Fixture):
     commands = command,
     success = r'Ran 2 tests in .*\n\nOK\n'
     failure = r'FAILED \(errors=[12]\)'
-
-    # The tests load it as well.
-    def failing(self):
-        return ("import sys\nif 'runserver' in sys.argv:\n    " + FAILS +
-                self.text())
-
-    def dying(self):
-        return self.text().replace('    return ', (
-            "    import sys\n    if 'runserver' in sys.argv:\n"
-            f'        {MARK}; {DIES}\n    return '))
+    serves = "'runserver' in sys.argv"
 
 
 def load_tests(loader, *_):
